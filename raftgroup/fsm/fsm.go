@@ -1,0 +1,40 @@
+// Package fsm is the contract between Raft and what it replicates.
+package fsm
+
+import (
+	"context"
+	"io"
+)
+
+// Command is one committed entry of the log.
+type Command struct {
+	Index uint64
+	Term  uint64
+	Data  []byte
+}
+
+// Machine is a replicated state machine. Apply, Snapshot and Restore are called by one goroutine, never at the same time;
+// Durable and WriteSnapshot may be called concurrently with them.
+//
+// Apply must be a pure function of the machine's state and the commands: no clock, randomness, network, configuration or
+// map order, and no waiting. fsmtest.Run proves what it can of that.
+type Machine interface {
+	// Apply applies commands in order and returns one result for each, which is handed to the proposer if it is on this
+	// node. An error means that the replica cannot go on (a disk that fails, an entry that cannot be decoded) and ends
+	// the process; an entry that is merely refused is a result, the same on every replica.
+	Apply(cmds []Command) (results []any, err error)
+
+	// Durable returns the index of the last command whose effects survive the loss of power. Replay starts after it,
+	// and the log is never trimmed past it.
+	Durable() uint64
+
+	// Snapshot makes everything applied so far durable (moving Durable up to it) and returns a descriptor of that
+	// state, small enough for a log record.
+	Snapshot() (desc []byte, err error)
+
+	// WriteSnapshot streams the state that desc describes to a replica that needs it.
+	WriteSnapshot(ctx context.Context, desc []byte, w io.Writer) error
+
+	// Restore replaces the machine's state by the one streamed in r.
+	Restore(ctx context.Context, desc []byte, r io.Reader) error
+}
