@@ -1,5 +1,3 @@
-// Package types holds scalar values: what kinds exist, how they convert into one another, compare, print, and how they are
-// stored. It is pure: no schema, no storage, no clock.
 package types
 
 import (
