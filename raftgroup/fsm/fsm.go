@@ -13,8 +13,9 @@ type Command struct {
 	Data  []byte
 }
 
-// Machine is a replicated state machine. Apply, Snapshot and Restore are called by one goroutine, never at the same time;
-// Durable and WriteSnapshot may be called concurrently with them.
+// Machine is a replicated state machine. Apply and Restore are called by one goroutine, never at the same time. Snapshot is
+// called by another one, also while Apply runs: it captures a state between two batches, and only that capture may hold
+// Apply up, never the wait for the disk. Durable and WriteSnapshot may be called at any time.
 //
 // Apply must be a pure function of the machine's state and the commands: no clock, randomness, network, configuration or
 // map order, and no waiting. fsmtest.Run proves what it can of that.
