@@ -1,0 +1,100 @@
+package zero
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"dragg/cluster/admin"
+)
+
+// Handler returns the HTTP surface for people and tools: /health, /state, /assign.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health", s.health)
+	mux.HandleFunc("GET /state", s.state)
+	mux.HandleFunc("GET /assign", s.assign)
+	return mux
+}
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	if !s.Leading() {
+		http.Error(w, "not ready: no leader yet", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "OK")
+}
+
+func (s *Server) state(w http.ResponseWriter, _ *http.Request) {
+	b, err := admin.MembershipJSON(s.machine.State(), s.cfg.My)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if _, err := w.Write(b); err != nil {
+		s.lg.Debug("the reader of /state went away", "err", err)
+	}
+}
+
+// assigned is the answer of /assign: ids from startId to endId, both included, are the caller's.
+type assigned struct {
+	StartID  string `json:"startId"`
+	EndID    string `json:"endId"`
+	ReadOnly string `json:"readOnly,omitempty"`
+}
+
+func (s *Server) assign(w http.ResponseWriter, r *http.Request) {
+	n, err := strconv.ParseUint(r.URL.Query().Get("num"), 10, 64)
+	if err != nil || n == 0 {
+		refuse(w, http.StatusBadRequest, fmt.Sprintf("num=%q must be a number above 0", r.URL.Query().Get("num")))
+		return
+	}
+	var first uint64
+	switch what := r.URL.Query().Get("what"); what {
+	case "uids":
+		uid, e := s.LeaseUIDs(r.Context(), n)
+		first, err = uint64(uid), e
+	case "timestamps":
+		if n > maxTimestamps {
+			err = fmt.Errorf("cannot draw %d timestamps at once: ask for 1 to %d", n, maxTimestamps)
+			break
+		}
+		ts, _, e := s.Timestamps(r.Context(), uint32(n))
+		first, err = uint64(ts), e
+	case "nsids":
+		err = fmt.Errorf("namespaces are not enabled on this cluster")
+	default:
+		err = fmt.Errorf("what=%q must be uids or timestamps", what)
+	}
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	b, err := json.Marshal(assigned{StartID: fmt.Sprint(first), EndID: fmt.Sprint(first + n - 1)})
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if _, err := w.Write(b); err != nil {
+		s.lg.Debug("the caller of /assign went away", "err", err)
+	}
+}
+
+// refuse answers with the error envelope that clients of the HTTP API know.
+func refuse(w http.ResponseWriter, status int, message string) {
+	b, err := json.Marshal(map[string]any{
+		"errors": []any{map[string]any{"message": message, "extensions": map[string]string{"code": "ErrorInvalidRequest"}}},
+	})
+	if err != nil {
+		http.Error(w, message, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if _, err := w.Write(b); err != nil {
+		return // the caller went away
+	}
+}

@@ -1,0 +1,363 @@
+package zero
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"dragg/cluster"
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+	"dragg/raftgroup"
+	"dragg/raftgroup/raftlog"
+	"dragg/zero/oracle"
+	"dragg/zero/state"
+)
+
+// Config says how a Zero is run. Zero values take the defaults.
+type Config struct {
+	// Dir holds its log and its snapshot.
+	Dir string
+	// My is the address under which other nodes reach its gRPC service.
+	My string
+	// ForgetAfter is how long a transaction may stay open before its conflicts are forgotten and it is refused; a little
+	// more than Alpha's idle timeout. Default 6 min.
+	ForgetAfter time.Duration
+	Logger      *slog.Logger
+}
+
+// Server is one Zero.
+type Server struct {
+	cfg     Config
+	lg      *slog.Logger
+	id      raftlog.Identity
+	machine *state.Machine
+	group   *raftgroup.Group
+	clock   clock
+	commits chan committing
+	status  chan struct{} // capacity 1: leadership may have changed
+
+	mu    sync.Mutex
+	acks  map[uint32]uint64 // guarded by mu: not replicated yet
+	ready chan struct{}     // guarded by mu: closed while this node leads and serves
+}
+
+var _ cluster.Zero = (*Server)(nil)
+
+// Open opens the Zero in cfg.Dir, making a new cluster when there is none. Nothing runs before Run.
+func Open(cfg Config) (*Server, error) {
+	if cfg.ForgetAfter == 0 {
+		cfg.ForgetAfter = 6 * time.Minute
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	s := &Server{
+		cfg: cfg, lg: cfg.Logger.With("node", "zero"),
+		commits: make(chan committing, maxCommitBatch), status: make(chan struct{}, 1),
+		acks: map[uint32]uint64{}, ready: make(chan struct{}),
+	}
+	walDir := filepath.Join(cfg.Dir, "wal")
+	id, exists, err := raftlog.ReadIdentity(walDir)
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		id = raftlog.Identity{Cluster: newClusterID(), Node: 1}
+	}
+	s.id = id
+	if s.machine, err = state.Open(cfg.Dir, oracle.DefaultLimits); err != nil {
+		return nil, err
+	}
+	s.group, err = raftgroup.Open(raftgroup.Config{
+		Dir: walDir, Identity: id, Logger: s.lg,
+		OnStatus: func(raftgroup.Status) {
+			select {
+			case s.status <- struct{}{}:
+			default:
+			}
+		},
+	}, s.machine)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newClusterID returns a name that no other cluster has.
+func newClusterID() string {
+	var b [16]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(err) // documented never to happen
+	}
+	return hex.EncodeToString(b[:])
+}
+
+// Run serves until ctx ends or the log fails. Call it once.
+func (s *Server) Run(ctx context.Context) error {
+	eg, ctx := errgroup.WithContext(ctx)
+	eg.Go(func() error { return s.group.Run(ctx) })
+	eg.Go(func() error { return s.lead(ctx) })
+	eg.Go(func() error { return s.collectCommits(ctx) })
+	eg.Go(func() error { return s.housekeeping(ctx) })
+	if err := eg.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// lead begins a term whenever this node becomes the leader, and ends it when it is none any more.
+func (s *Server) lead(ctx context.Context) error {
+	var term uint64
+	for {
+		if st := s.group.Status(); st.Leading && st.Term != term {
+			if err := s.beginTerm(ctx); err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				s.lg.Warn("could not begin the term; will try again when leadership changes", "term", st.Term, "err", err)
+			} else {
+				term = st.Term
+				s.lg.Info("leading the cluster", "cluster", s.id.Cluster, "term", term)
+			}
+		} else if !st.Leading && term != 0 {
+			term = 0
+			s.clock.stop()
+			s.setReady(false)
+			s.lg.Info("not leading any more", "term", st.Term)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.status:
+		}
+	}
+}
+
+func (s *Server) beginTerm(ctx context.Context) error {
+	if _, err := s.propose(ctx, &pb.ZeroEntry{Bootstrap: &pb.Bootstrap{ClusterId: s.id.Cluster}}); err != nil {
+		return err
+	}
+	// When this answers, every entry of earlier terms is applied.
+	next, _, _ := s.machine.Bounds()
+	bound := uint64(next) + leaseTimestamps
+	if _, err := s.propose(ctx, &pb.ZeroEntry{Term: &pb.Term{TsBound: bound}}); err != nil {
+		return err
+	}
+	s.clock.begin(uint64(next), bound)
+	s.setReady(true)
+	return nil
+}
+
+func (s *Server) setReady(ready bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.ready:
+		if !ready {
+			s.ready = make(chan struct{})
+		}
+	default:
+		if ready {
+			close(s.ready)
+		}
+	}
+}
+
+// Ready returns a channel that is closed while this node leads and serves.
+func (s *Server) Ready() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ready
+}
+
+// Leading reports whether this node leads and serves.
+func (s *Server) Leading() bool {
+	select {
+	case <-s.Ready():
+		return true
+	default:
+		return false
+	}
+}
+
+// housekeepingInterval is how often acknowledgements and forgotten conflicts are replicated.
+const housekeepingInterval = time.Second
+
+// housekeeping replicates acknowledgements and forgets the conflicts of transactions that are too old to be open.
+func (s *Server) housekeeping(ctx context.Context) error {
+	ticker := time.NewTicker(housekeepingInterval)
+	defer ticker.Stop()
+	past := history{keep: s.cfg.ForgetAfter}
+	for {
+		var now time.Time
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case now = <-ticker.C:
+		}
+		if !s.Leading() {
+			continue
+		}
+		_, _, decided := s.machine.Bounds()
+		b := &pb.CommitBatch{Acks: s.takeAcks(), ForgetBelow: past.note(now, uint64(decided))}
+		if len(b.Acks) == 0 && b.ForgetBelow == 0 {
+			continue
+		}
+		if _, err := s.propose(ctx, &pb.ZeroEntry{Commits: b}); err != nil && ctx.Err() == nil {
+			s.lg.Warn("housekeeping was not replicated", "err", err)
+		}
+	}
+}
+
+func (s *Server) takeAcks() []*pb.Ack {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var acks []*pb.Ack
+	for _, g := range slices.Sorted(maps.Keys(s.acks)) {
+		acks = append(acks, &pb.Ack{Group: g, Seq: s.acks[g]})
+	}
+	clear(s.acks)
+	return acks
+}
+
+// history remembers which timestamp was current when, to tell what is older than keep.
+type history struct {
+	keep  time.Duration
+	marks []mark
+	sent  uint64
+}
+
+type mark struct {
+	at time.Time
+	ts uint64
+}
+
+// note records that ts is current now, and returns the timestamp that was current keep ago, 0 when it is the same as before.
+func (h *history) note(now time.Time, ts uint64) uint64 {
+	if n := len(h.marks); n == 0 || now.Sub(h.marks[n-1].at) >= h.keep/16 {
+		h.marks = append(h.marks, mark{now, ts})
+	}
+	below := uint64(0)
+	for len(h.marks) > 0 && now.Sub(h.marks[0].at) >= h.keep {
+		below = h.marks[0].ts
+		h.marks = h.marks[1:]
+	}
+	if below <= h.sent {
+		return 0
+	}
+	h.sent = below
+	return below
+}
+
+// Timestamps implements cluster.Clock.
+func (s *Server) Timestamps(ctx context.Context, n uint32) (first, after graph.Timestamp, err error) {
+	return s.drawTimestamps(ctx, uint64(n), false)
+}
+
+// maxLease bounds one lease of uids.
+const maxLease = 1 << 40
+
+// LeaseUIDs implements cluster.Clock.
+func (s *Server) LeaseUIDs(ctx context.Context, n uint64) (graph.UID, error) {
+	if n == 0 || n > maxLease {
+		return 0, fault.New(fault.Invalid, "cannot lease %d uids at once: ask for 1 to %d", n, uint64(maxLease))
+	}
+	res, err := s.propose(ctx, &pb.ZeroEntry{Lease: &pb.Lease{UidCount: n}})
+	if err != nil {
+		return 0, err
+	}
+	reply := res.(*pb.LeaseReply)
+	if reply.Count != n {
+		return 0, fault.New(fault.Exhausted, "there are not %d uids left", n)
+	}
+	return graph.UID(reply.First), nil
+}
+
+// Outcome implements cluster.Arbiter.
+func (s *Server) Outcome(_ context.Context, start graph.Timestamp) (commit graph.Timestamp, known bool, err error) {
+	if !s.Leading() {
+		return 0, false, errNoLeader
+	}
+	commit, known = s.machine.Outcome(start)
+	return commit, known, nil
+}
+
+// Connect implements cluster.Catalog.
+func (s *Server) Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error) {
+	if !s.Leading() {
+		return nil, errNoLeader
+	}
+	res, err := s.propose(ctx, &pb.ZeroEntry{Join: j})
+	if err != nil {
+		return nil, err
+	}
+	if refused, ok := res.(error); ok {
+		return nil, refused
+	}
+	reply := res.(*pb.JoinReply)
+	s.lg.Info("an alpha connected", "alpha", reply.NodeId, "group", reply.Group, "address", j.Address)
+	return reply, nil
+}
+
+// ChangeSchema implements cluster.Catalog.
+func (s *Server) ChangeSchema(ctx context.Context, a *pb.Alter) (*pb.AlterReply, error) {
+	if !s.Leading() {
+		return nil, errNoLeader
+	}
+	res, err := s.propose(ctx, &pb.ZeroEntry{Alter: a})
+	if err != nil {
+		return nil, err
+	}
+	return res.(*pb.AlterReply), nil
+}
+
+// State implements cluster.Catalog.
+func (s *Server) State(context.Context) (*pb.ZeroState, error) { return s.machine.State(), nil }
+
+// Stream implements cluster.Feed.
+func (s *Server) Stream(ctx context.Context, g graph.GroupID, seq uint64, deliver func(*pb.StreamBatch) error) error {
+	var sent *pb.StreamBatch
+	for {
+		b, changed, err := s.machine.Events(g, seq)
+		if err != nil {
+			return fault.As(fault.Invalid, err)
+		}
+		if len(b.Events) > 0 || sent == nil || b.Watermark != sent.Watermark || b.MaxUid != sent.MaxUid {
+			if err := deliver(b); err != nil {
+				return err
+			}
+			sent = b
+			seq += uint64(len(b.Events))
+			continue
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Acknowledge implements cluster.Feed. It is replicated a little later.
+func (s *Server) Acknowledge(_ context.Context, g graph.GroupID, seq uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acks[uint32(g)] = max(s.acks[uint32(g)], seq)
+	return nil
+}

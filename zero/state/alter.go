@@ -1,0 +1,132 @@
+package state
+
+import (
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"dragg/graph"
+	"dragg/protos/pb"
+)
+
+// applyAlter changes predicates and types, all of it or nothing, and tells the groups.
+func (c *cluster) applyAlter(a *pb.Alter) *pb.AlterReply {
+	if stale := c.firstStale(a); stale != "" {
+		return &pb.AlterReply{Stale: true, StalePredicate: stale}
+	}
+	if a.DropAll {
+		c.dropAll()
+	}
+	if a.DropData {
+		for _, p := range c.sortedPredicates() {
+			c.setTablet(renewed(c.tablets[p], c.nextID))
+			c.nextID++
+		}
+	}
+	reply := &pb.AlterReply{Seqs: map[uint32]uint64{}}
+	for _, ch := range a.Predicates {
+		if t := c.changePredicate(ch); t != nil {
+			reply.Tablets = append(reply.Tablets, t)
+		}
+	}
+	for _, t := range a.Types {
+		c.changeType(t)
+	}
+	for g, s := range c.streams {
+		reply.Seqs[uint32(g)] = s.next - 1
+	}
+	return reply
+}
+
+// firstStale returns the first predicate that is not what the proposer saw, "" if all are.
+func (c *cluster) firstStale(a *pb.Alter) string {
+	for _, ch := range a.Predicates {
+		t := c.tablets[predicateOf(ch)]
+		if !ch.Force && t.GetEpoch() != ch.IfEpoch {
+			return ch.Predicate
+		}
+	}
+	return ""
+}
+
+func (c *cluster) changePredicate(ch *pb.PredicateChange) *pb.Tablet {
+	p := predicateOf(ch)
+	old := c.tablets[p]
+	switch {
+	case len(ch.Schema) == 0 && old == nil:
+		return nil
+	case len(ch.Schema) == 0:
+		delete(c.tablets, p)
+		c.emit(old.Group, &pb.Event{TabletDrop: &pb.TabletDrop{
+			Namespace: old.Namespace, Predicate: old.Predicate, Incarnation: old.Incarnation, Ts: c.decided,
+		}})
+		return nil
+	case old == nil:
+		group := ch.Group
+		if group == 0 {
+			group = 1
+		}
+		t := &pb.Tablet{
+			Namespace: ch.Namespace, Predicate: ch.Predicate, Group: group,
+			Incarnation: c.nextID, Epoch: c.nextID + 1, Schema: ch.Schema,
+		}
+		c.nextID += 2
+		return c.setTablet(t)
+	}
+	t := proto.CloneOf(old)
+	t.Schema = ch.Schema
+	if !ch.KeepEpoch {
+		t.Epoch = c.nextID
+		c.nextID++
+	}
+	return c.setTablet(t)
+}
+
+// setTablet stores t, which nobody changes any more, and tells its group.
+func (c *cluster) setTablet(t *pb.Tablet) *pb.Tablet {
+	c.tablets[nameOf(t)] = t
+	c.emit(t.Group, &pb.Event{TabletSet: &pb.TabletSet{Tablet: t, Ts: c.decided}})
+	return t
+}
+
+// renewed returns t as an empty tablet with a new incarnation and epoch.
+func renewed(t *pb.Tablet, id uint64) *pb.Tablet {
+	t = proto.CloneOf(t)
+	t.Incarnation, t.Epoch = id, id
+	return t
+}
+
+func (c *cluster) changeType(t *pb.TypeChange) {
+	if len(t.Definition) == 0 {
+		if c.types[t.Name] == nil {
+			return
+		}
+		delete(c.types, t.Name)
+	} else {
+		c.types[t.Name] = t
+	}
+	// Every group knows every type. The first group exists from the start, so that a type is never lost.
+	c.stream(1)
+	for _, g := range slices.Sorted(maps.Keys(c.streams)) {
+		c.emit(uint32(g), &pb.Event{TypeChange: t})
+	}
+}
+
+func (c *cluster) dropAll() {
+	for _, p := range c.sortedPredicates() {
+		t := c.tablets[p]
+		c.changePredicate(&pb.PredicateChange{Namespace: t.Namespace, Predicate: t.Predicate})
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.types)) {
+		c.changeType(&pb.TypeChange{Name: name})
+	}
+}
+
+func (c *cluster) sortedPredicates() []graph.Predicate {
+	return slices.SortedFunc(maps.Keys(c.tablets), graph.Predicate.Compare)
+}
+
+func predicateOf(ch *pb.PredicateChange) graph.Predicate {
+	return graph.Predicate{Namespace: graph.Namespace(ch.Namespace), Name: ch.Predicate}
+}

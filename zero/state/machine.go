@@ -1,0 +1,154 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+
+	"dragg/graph"
+	"dragg/protos/pb"
+	"dragg/raftgroup/fsm"
+	"dragg/zero/oracle"
+)
+
+// Machine is Zero's state. It implements fsm.Machine.
+type Machine struct {
+	file   snapshotFile
+	limits oracle.Limits
+
+	mu      sync.Mutex
+	s       *cluster      // guarded by mu
+	changed chan struct{} // guarded by mu: closed and replaced after every batch of entries
+	durable uint64        // guarded by mu
+}
+
+var _ fsm.Machine = (*Machine)(nil)
+
+// Open loads the newest snapshot from dir, or starts empty.
+func Open(dir string, limits oracle.Limits) (*Machine, error) {
+	m := &Machine{file: snapshotFile{dir: dir}, limits: limits, changed: make(chan struct{})}
+	saved, err := m.file.load()
+	if err != nil {
+		return nil, err
+	}
+	m.s = newCluster(saved, limits)
+	m.durable = m.s.applied
+	return m, nil
+}
+
+// Apply carries out log entries. The result of each is *pb.AlterReply, *pb.JoinReply, []*pb.CommitReply, *pb.LeaseReply, or
+// an error value for a refused join.
+func (m *Machine) Apply(cmds []fsm.Command) ([]any, error) {
+	results := make([]any, len(cmds))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, c := range cmds {
+		var e pb.ZeroEntry
+		if err := proto.Unmarshal(c.Data, &e); err != nil {
+			return nil, fmt.Errorf("entry %d of Zero's log cannot be decoded: %w", c.Index, err)
+		}
+		results[i] = m.s.apply(&e)
+		m.s.applied = c.Index
+	}
+	close(m.changed)
+	m.changed = make(chan struct{})
+	return results, nil
+}
+
+// Durable implements fsm.Machine.
+func (m *Machine) Durable() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.durable
+}
+
+// Snapshot implements fsm.Machine: it writes the whole state to the snapshot file.
+func (m *Machine) Snapshot() ([]byte, error) {
+	m.mu.Lock()
+	saved := m.s.save()
+	same := saved.Applied == m.durable
+	m.mu.Unlock()
+	if same {
+		return nil, nil
+	}
+	if err := m.file.store(saved); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	m.durable = saved.Applied
+	m.mu.Unlock()
+	return nil, nil
+}
+
+// errOneZero answers what only a group of several Zeros needs.
+var errOneZero = errors.New("a group of one Zero has nobody to send its state to")
+
+// WriteSnapshot implements fsm.Machine.
+func (m *Machine) WriteSnapshot(context.Context, []byte, io.Writer) error { return errOneZero }
+
+// Restore implements fsm.Machine.
+func (m *Machine) Restore(context.Context, []byte, io.Reader) error { return errOneZero }
+
+// State returns a copy of the state without what the oracle and the streams remember: what /state shows.
+func (m *Machine) State() *pb.ZeroState {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.s.describe()
+}
+
+// Outcome returns how the transaction that started at start ended; see oracle.Outcome.
+func (m *Machine) Outcome(start graph.Timestamp) (graph.Timestamp, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.s.oracle.Outcome(start)
+}
+
+// Bounds returns the leased bounds: timestamps and uids at or above them are not given out yet. decided is the highest
+// commit timestamp below which nothing is open.
+func (m *Machine) Bounds() (ts graph.Timestamp, uid graph.UID, decided graph.Timestamp) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return graph.Timestamp(m.s.tsBound), graph.UID(m.s.uidBound), graph.Timestamp(m.s.decided)
+}
+
+// maxBatchEvents bounds one StreamBatch.
+const maxBatchEvents = 4096
+
+// Events returns what the group's stream holds after seq, and the watermark. changed is closed when there may be more.
+// An error means that events after seq are forgotten already: the group is behind its own acknowledgement.
+func (m *Machine) Events(group graph.GroupID, seq uint64) (b *pb.StreamBatch, changed <-chan struct{}, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	st := m.s.stream(group)
+	first := st.next - uint64(len(st.events))
+	if seq+1 < first {
+		return nil, nil, fmt.Errorf("the stream of group %d starts at %d, but the group has only %d", group, first, seq)
+	}
+	if seq >= st.next {
+		return nil, nil, fmt.Errorf("the stream of group %d ends before %d, but the group claims to have %d: is it of another cluster?",
+			group, st.next, seq)
+	}
+	events := st.events[seq+1-first:]
+	b = &pb.StreamBatch{MaxUid: m.s.uidBound}
+	if len(events) > maxBatchEvents {
+		b.Events = events[:maxBatchEvents:maxBatchEvents]
+		b.Watermark = watermarkBefore(events[maxBatchEvents:], m.s.decided)
+	} else {
+		b.Events, b.Watermark = events[:len(events):len(events)], m.s.decided
+	}
+	return b, m.changed, nil
+}
+
+// watermarkBefore returns a timestamp that is decided once everything before rest is known.
+func watermarkBefore(rest []*pb.Event, decided uint64) uint64 {
+	for _, e := range rest {
+		if c := e.GetVerdict().GetCommitTs(); c > 0 {
+			return c - 1
+		}
+	}
+	return decided
+}
