@@ -58,8 +58,12 @@ func trigramTokens(dst []string, v types.Value, _ string) []string {
 	return distinct(dst, start)
 }
 
-// appendTrigrams appends every run of three characters of text, in order. An invalid byte is a character.
+// appendTrigrams appends every run of three characters of text, in order. An invalid byte counts as U+FFFD, as it does to
+// package regexp.
 func appendTrigrams(dst []string, text string) []string {
+	if !utf8.ValidString(text) {
+		text = string([]rune(text))
+	}
 	first, second, seen := 0, 0, 0
 	for i := 0; i < len(text); {
 		_, size := utf8.DecodeRuneInString(text[i:])
