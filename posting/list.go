@@ -1,0 +1,185 @@
+package posting
+
+import (
+	"iter"
+
+	"dragg/graph"
+	"dragg/graph/types"
+	"dragg/posting/uidset"
+)
+
+// List is one posting list as a View sees it: its elements at the read timestamp, with the transaction's own changes on
+// top. It is an immutable value: it may be copied, kept after the view is closed and read by many goroutines.
+// The zero List is empty.
+//
+// A list holds uids (edges, index entries) or values. Len, IsEmpty and Contains cost at most a few searches and never build
+// the set; UIDs builds it once where there are recent changes.
+type List struct {
+	s   *state
+	ts  graph.Timestamp
+	own *record // of the transaction itself, or nil
+}
+
+// IsEmpty says that the list has no elements.
+func (l List) IsEmpty() bool { return l.Len() == 0 }
+
+// Len returns the number of uids, or of values in all languages.
+func (l List) Len() int {
+	n := 0
+	if l.s != nil && (l.own == nil || !l.own.whole) {
+		n = l.s.len(l.ts)
+	}
+	if l.own == nil {
+		return n
+	}
+	if l.own.whole {
+		return l.own.sets.len()
+	}
+	ops := runOf(l.own, 0).ops
+	for i := range ops {
+		switch _, there := l.below(ops[i].id); {
+		case there && ops[i].deleted():
+			n--
+		case !there && !ops[i].deleted():
+			n++
+		}
+	}
+	return n
+}
+
+// Contains says whether uid is in the list.
+func (l List) Contains(uid graph.UID) bool {
+	_, ok := l.find(uint64(uid))
+	return ok
+}
+
+// UIDs returns the uids of the list. Of a list of values it returns the slots.
+func (l List) UIDs() uidset.Set {
+	var base uidset.Set
+	if l.s != nil && (l.own == nil || !l.own.whole) {
+		base = l.s.set(l.ts)
+	}
+	if l.own == nil {
+		return base
+	}
+	return uidset.Or(uidset.AndNot(base, l.own.dels), l.own.sets.set())
+}
+
+// Value returns the value with the given language tag, "" for the untagged one, and whether there is one.
+func (l List) Value(lang string) (v types.Value, ok bool, err error) {
+	p, ok, err := l.Get(LangSlot(lang))
+	return p.Value, ok, err
+}
+
+// Get returns the value in a slot, with its facets, and whether there is one. An error is ErrCorrupt.
+func (l List) Get(slot uint64) (p Posting, ok bool, err error) {
+	pay, ok := l.find(slot)
+	if !ok {
+		return Posting{}, false, nil
+	}
+	p, err = decodePosting(slot, pay)
+	return p, err == nil, err
+}
+
+// Postings visits the values in the order of their slots. After a non-nil error it stops.
+func (l List) Postings() iter.Seq2[Posting, error] {
+	return func(yield func(Posting, error) bool) {
+		l.each(func(e element) bool {
+			p, err := decodePosting(e.id, e.pay)
+			return yield(p, err) && err == nil
+		})
+	}
+}
+
+// AppendValues appends the values in the order of their slots to dst.
+func (l List) AppendValues(dst []Posting) ([]Posting, error) {
+	for p, err := range l.Postings() {
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, p)
+	}
+	return dst, nil
+}
+
+// FacetsOf returns the facets on the edge to uid, sorted by key; nil where there are none or no such edge.
+func (l List) FacetsOf(uid graph.UID) ([]graph.Facet, error) {
+	pay, ok := l.find(uint64(uid))
+	if !ok || pay == nil {
+		return nil, nil
+	}
+	return decodeFacets(pay)
+}
+
+// HasFacets says that some edge of a list of uids may carry facets. Where it is false, FacetsOf is nil for every uid.
+func (l List) HasFacets() bool {
+	if l.own != nil && l.own.sets.pays() != paysNone {
+		return true
+	}
+	if l.s == nil {
+		return false
+	}
+	if l.s.base.pays() != paysNone {
+		return true
+	}
+	for i := range l.s.runs {
+		if anyPayload(l.s.runs[i].ops) {
+			return true
+		}
+	}
+	return false
+}
+
+// find returns the payload of an element and whether it is there.
+func (l List) find(id uint64) (pay []byte, ok bool) {
+	if l.own != nil {
+		if pay, ok := l.own.sets.get(id); ok {
+			return pay, true
+		}
+		if l.own.whole || l.own.dels.Contains(graph.UID(id)) {
+			return nil, false
+		}
+	}
+	return l.below(id)
+}
+
+// below is find without the transaction's own changes.
+func (l List) below(id uint64) (pay []byte, ok bool) {
+	if l.s == nil {
+		return nil, false
+	}
+	return l.s.find(id, l.ts)
+}
+
+// each visits the elements in order, with their payloads.
+func (l List) each(fn func(element) bool) {
+	if l.own == nil && l.s != nil && len(l.s.runs) == 0 {
+		l.s.base.each(fn)
+		return
+	}
+	for u := range l.UIDs().All() {
+		pay, _ := l.find(uint64(u))
+		if !fn(element{uint64(u), pay}) {
+			return
+		}
+	}
+}
+
+// content returns all elements of the list.
+func (l List) content() content {
+	if l.own == nil {
+		if l.s == nil {
+			return content{}
+		}
+		return l.s.content(l.ts)
+	}
+	if l.own.whole {
+		return l.own.sets
+	}
+	var elems []element
+	l.each(func(e element) bool {
+		elems = append(elems, e)
+		return true
+	})
+	return contentOf(elems)
+}

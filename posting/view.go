@@ -1,0 +1,101 @@
+package posting
+
+import (
+	"fmt"
+
+	"dragg/graph"
+)
+
+// View is a snapshot of the store at a read timestamp, with a transaction's own pending changes on top. It is cheap to
+// make. One goroutine may use it at a time; Close must be called.
+type View struct {
+	s     *Store
+	ts    graph.Timestamp
+	own   *Pending
+	lists int
+}
+
+// View returns the view at readTs. Every commit at or below readTs must have been flushed. own may be nil.
+func (s *Store) View(readTs graph.Timestamp, own *Pending) *View {
+	return &View{s: s, ts: min(readTs, maxStampTs), own: own}
+}
+
+// ReadTs returns the timestamp of the view.
+func (v *View) ReadTs() graph.Timestamp { return v.ts }
+
+// Lists returns how many lists were read.
+func (v *View) Lists() int { return v.lists }
+
+// Close ends the use of the view. Lists that came from it stay valid.
+func (v *View) Close() {}
+
+// List returns the list under key; the empty list where there is none. It keeps no reference to key. An error wraps
+// ErrCorrupt or is the engine's.
+func (v *View) List(key []byte) (List, error) {
+	v.lists++
+	own, err := v.own.record(key)
+	if err != nil {
+		return List{}, err
+	}
+	if own != nil && own.whole {
+		return List{own: own}, nil
+	}
+	st, err := v.s.stateAt(key, v.ts)
+	if err != nil {
+		return List{}, err
+	}
+	return List{s: st, ts: v.ts, own: own}, nil
+}
+
+// stateAt returns the list of key for a reader at ts, from the cache where it can.
+func (s *Store) stateAt(key []byte, ts graph.Timestamp) (*state, error) {
+	if s.cache.limit < 0 {
+		st, _, err := s.readState(key, ts)
+		return st, err
+	}
+	e := s.cache.find(key)
+	if e == nil {
+		s.cache.misses.Add(1)
+		var mine bool
+		if e, mine = s.cache.claim(key); mine {
+			if err := s.load(e); err != nil {
+				return nil, err
+			}
+		}
+	} else {
+		s.cache.hits.Add(1)
+	}
+	st := e.state.Load()
+	if st == nil {
+		<-e.done
+		st = e.state.Load()
+	}
+	if st = st.at(ts); st != nil {
+		return st, nil
+	}
+	st, _, err := s.readState(key, ts)
+	return st, err
+}
+
+// load reads the list of a claimed entry from disk, all versions of it.
+func (s *Store) load(e *entry) error {
+	var (
+		st   *state
+		ch   chain
+		done bool
+	)
+	defer func() {
+		if !done { // also where the engine panics: others wait for this entry
+			s.cache.loaded(e, nil, chain{}, 0)
+		}
+	}()
+	st, ch, err := s.readState([]byte(e.key), graph.MaxTimestamp)
+	if err != nil {
+		return fmt.Errorf("read list: %w", err)
+	}
+	done = true
+	if st, ok := s.cache.loaded(e, st, ch, s.oldest()); ok && ch.long(st.n) {
+		s.queue.add(e.key)
+	}
+	return nil
+}
