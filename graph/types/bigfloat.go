@@ -28,7 +28,10 @@ func parseBigFloat(text string) (*big.Float, error) {
 		return nil, err
 	}
 	if err := checkBigFloat(f); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, text)
+		return nil, fmt.Errorf("%w: %s", err, clip(text))
+	}
+	if f.Sign() == 0 {
+		return new(big.Float).SetPrec(BigFloatBits), nil // there is one zero
 	}
 	return f, nil
 }

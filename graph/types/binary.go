@@ -184,5 +184,8 @@ func decodeVector(b []byte) (Value, error) {
 	for i := range v {
 		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 	}
+	if !finite(v) {
+		return Value{}, errors.New("component is no finite number")
+	}
 	return OfVector(v), nil
 }

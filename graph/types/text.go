@@ -44,8 +44,8 @@ func (v Value) Text() string {
 	return string(AppendText(buf[:0], v))
 }
 
-// AppendJSON appends v as a JSON value. It reports false and appends nothing where the value is not shown: a float that is
-// no finite number, and a password (dql.md facts 10-15).
+// AppendJSON appends v as a JSON value. It reports false and appends nothing where the value is not shown: a number or
+// vector that is not finite, and a password (dql.md facts 10-15).
 func AppendJSON(dst []byte, v Value) (out []byte, shown bool) {
 	switch v.typ {
 	case Float:
@@ -61,7 +61,12 @@ func AppendJSON(dst []byte, v Value) (out []byte, shown bool) {
 			return dst, false
 		}
 		return appendBigFloat(dst, v.BigFloat()), true
-	case Int, Bool, Geo, Vector:
+	case Vector:
+		if !finite(v.Vector()) {
+			return dst, false
+		}
+		return appendVector(dst, v.Vector()), true
+	case Int, Bool, Geo:
 		return AppendText(dst, v), true
 	case UID, DateTime, Binary:
 		dst = append(dst, '"')

@@ -51,3 +51,13 @@ func appendVector(dst []byte, v []float32) []byte {
 	}
 	return append(dst, ']')
 }
+
+// finite reports whether every component is a finite number. Arithmetic may make others; they are neither stored nor shown.
+func finite(v []float32) bool {
+	for _, f := range v {
+		if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+			return false
+		}
+	}
+	return true
+}
