@@ -338,10 +338,23 @@ func (p *parser) attr() (Attr, error) {
 	if len(a.Name) >= 1<<16 {
 		return a, p.failAt(t, "Predicate name length cannot be bigger than 2^16")
 	}
-	if p.accept("@") {
+	if p.peek().is("@") && !isFieldDirective(p.peekAt(1)) {
+		p.i++
 		return a, p.langs(&a)
 	}
 	return a, nil
+}
+
+// isFieldDirective says whether the word after an @ is a directive and not a language.
+func isFieldDirective(t token) bool {
+	if t.kind != tName {
+		return false
+	}
+	switch strings.ToLower(t.text) {
+	case "filter", "facets", "cascade", "normalize", "groupby":
+		return true
+	}
+	return false
 }
 
 // langs reads en:fr:. after the @.

@@ -289,6 +289,9 @@ func (p *parser) checkPwd(f *Field) (err error) {
 	if f.Attr, err = p.attr(); err != nil {
 		return err
 	}
+	if t := p.peek(); t.is(")") {
+		return p.failAt(t, "Function 'checkpwd' requires 2 arguments, but got 1 ([%s])", f.Attr.Key())
+	}
 	if err := p.expect(","); err != nil {
 		return err
 	}
