@@ -34,7 +34,8 @@ func CheckChange(old, new *Predicate, hasData bool) error {
 			return fmt.Errorf("schema change not allowed from %s => %s without deleting pred: %s",
 				old.typeText(), new.typeText(), name)
 		}
-		return fmt.Errorf("type can't be changed from list to scalar for attr: [%s] without dropping it first", name)
+		//lint:ignore ST1005 clients know this text, full stop included
+		return fmt.Errorf("type can't be changed from list to scalar for attr: [%s] without dropping it first.", name)
 	}
 	if old.Upsert && !old.Unique && new.Unique && new.impliedUpsert {
 		return fmt.Errorf("could not drop @upsert from [%s] predicate when @unique directive specified", name)

@@ -139,6 +139,7 @@ func (p *parser) valueType(def *Predicate) error {
 		return nil
 	}
 	if !listable(typ) {
+		//lint:ignore ST1005 clients know this text, full stop included
 		return fmt.Errorf("unsupported type for list: [%s].", typ)
 	}
 	if it, err = p.next(); err != nil {

@@ -127,6 +127,7 @@ func checkOption(o Option) error {
 		}
 		return nil
 	default:
+		//lint:ignore ST1005 clients know this text, exclamation mark included
 		return fmt.Errorf("option %s is not allowed!", strings.TrimSpace(o.Key))
 	}
 }

@@ -228,4 +228,3 @@ func BenchmarkTokens(b *testing.B) {
 		}
 	})
 }
-
