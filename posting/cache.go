@@ -65,11 +65,13 @@ type commit struct {
 // chain is what lies on disk above the last whole version of a key.
 type chain struct {
 	records, ops int
+	// tried is how many of ops the last rollup had to leave, because a reader was open below them.
+	tried int
 }
 
 // long says that a rollup is due: the changes outgrew the list they apply to.
 func (c chain) long(elements int) bool {
-	return c.records > 1 && c.ops > max(foldOps, elements/foldShare)
+	return c.records > 1 && c.ops-c.tried > max(foldOps, elements/foldShare)
 }
 
 func newCache(limit int64) *cache {
@@ -158,7 +160,7 @@ func (c chain) add(r *record) chain {
 	if r.whole {
 		return chain{}
 	}
-	return chain{c.records + 1, c.ops + r.sets.len() + r.dels.Len()}
+	return chain{c.records + 1, c.ops + r.sets.len() + r.dels.Len(), c.tried}
 }
 
 // entrySize is the size of an entry that holds st.
@@ -215,6 +217,8 @@ func (c *cache) rolledUp(key []byte, rolled chain) {
 		e.mu.Lock()
 		e.mu.chain.records = max(0, e.mu.chain.records-rolled.records)
 		e.mu.chain.ops = max(0, e.mu.chain.ops-rolled.ops)
+		e.mu.chain.tried = e.mu.chain.ops
+		e.mu.chain.tried = e.mu.chain.ops
 		e.mu.Unlock()
 	}
 }

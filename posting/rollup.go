@@ -1,0 +1,142 @@
+package posting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"dragg/graph"
+	"dragg/posting/keys"
+	"dragg/storage"
+)
+
+// rollupBatch is how many keys Run rolls up in one write.
+const rollupBatch = 32
+
+// Run rolls up, until ctx ends, the lists that commits and readers found to have long chains of changes. It returns nil when
+// ctx ends, and otherwise the error that ended it: the engine's, or ErrCorrupt. A full disk is waited for.
+func (s *Store) Run(ctx context.Context) error {
+	limit := rate.NewLimiter(rate.Limit(s.cfg.RollupsPerSecond), max(s.cfg.RollupsPerSecond/10, rollupBatch))
+	for {
+		due := s.queue.take(rollupBatch)
+		if len(due) == 0 {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-s.queue.wake:
+			}
+			continue
+		}
+		if err := limit.WaitN(ctx, len(due)); err != nil {
+			return nil // ctx ended
+		}
+		switch err := s.rollup(ctx, due); {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, storage.ErrFull):
+			s.cfg.Logger.Warn("rollups wait for room on the disk")
+			if wait(ctx, time.Second) != nil {
+				return nil
+			}
+		case err != nil:
+			return fmt.Errorf("rollup: %w", err)
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// Rollup rolls up the given keys now, up to the oldest reader: each gets a whole version in place of its newest change.
+// It changes no answer of any reader.
+func (s *Store) Rollup(ctx context.Context, key ...[]byte) error {
+	due := make([]string, len(key))
+	for i := range key {
+		due[i] = string(key[i])
+	}
+	return s.rollup(ctx, due)
+}
+
+// rolled is what a rollup replaces.
+type rolled struct {
+	key   string
+	chain chain
+}
+
+func (s *Store) rollup(ctx context.Context, due []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	limit := s.rollupLimit()
+	if limit == 0 {
+		return nil
+	}
+	var batch storage.Batch
+	var done []rolled
+	for _, key := range due {
+		if s.mu.retired[keys.IncarnationOf([]byte(key))] {
+			continue
+		}
+		ch, err := s.rollupKey(&batch, []byte(key), limit)
+		if err != nil {
+			return err
+		}
+		done = append(done, rolled{key, ch})
+	}
+	if batch.Len() > 0 {
+		if err := s.engine.Write(ctx, &batch); err != nil {
+			return err
+		}
+	}
+	for _, r := range done {
+		s.cache.rolledUp([]byte(r.key), r.chain)
+	}
+	return nil
+}
+
+// rollupLimit returns the newest timestamp that rollups may touch. The caller holds mu.
+func (s *Store) rollupLimit() graph.Timestamp {
+	limit := s.oldest()
+	for ts := range s.mu.builds {
+		limit = min(limit, ts)
+	}
+	return limit
+}
+
+// rollupKey adds to batch what makes the list of key whole as of its newest change at or below limit.
+func (s *Store) rollupKey(batch *storage.Batch, key []byte, limit graph.Timestamp) (chain, error) {
+	r := s.engine.ReaderAt(limit)
+	defer r.Close()
+	versions, err := readVersions(r, key)
+	if err != nil || len(versions) == 0 {
+		return chain{}, err
+	}
+	last := versions[len(versions)-1]
+	ts := versions[0].ts
+	if len(versions) == 1 && last.whole {
+		if last.parts == nil && last.sets.len() == 0 && ts <= graph.Timestamp(s.discard.Load()) {
+			batch.Delete(key, ts) // nobody needs to know any more that there was a list
+		}
+		return chain{}, nil
+	}
+	if last.parts != nil {
+		return s.rollupParts(batch, r, key, versions)
+	}
+	st, ch, err := stateOf(r, key, versions)
+	if err != nil {
+		return chain{}, err
+	}
+	c := st.content(ts)
+	writeList(batch, key, &c, s.cfg.SplitBytes, ts)
+	return ch, nil
+}
