@@ -58,7 +58,7 @@ type Engine interface {
 type Reader interface {
 	// Versions calls fn for each version of key at or below the reader's timestamp, newest first, down to and including
 	// the first one that is Complete or a deletion (deletions are not passed on). fn returns false to stop.
-	// The value is only valid during the call.
+	// The value is only valid during the call. Where there is no version to pass, it returns ErrNotFound.
 	Versions(key []byte, fn func(ts graph.Timestamp, v Version) (more bool)) error
 
 	// Scan returns an iterator over the keys in [from, to) that have a version at or below the reader's timestamp, in

@@ -1,0 +1,178 @@
+package badgerkv
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"dragg/graph"
+	"dragg/storage"
+)
+
+// ReaderAt implements [storage.Engine].
+func (e *Engine) ReaderAt(ts graph.Timestamp) storage.Reader {
+	return &reader{txn: e.db.NewTransactionAt(uint64(ts), false)}
+}
+
+type reader struct{ txn *badger.Txn }
+
+func (r *reader) Close() { r.txn.Discard() }
+
+// Versions first asks for the newest version, which Bloom filters make cheap and which mostly is whole. Only for a chain of
+// changes does it open an iterator, which then sees all of them at one moment.
+func (r *reader) Versions(key []byte, fn func(graph.Timestamp, storage.Version) bool) error {
+	item, err := r.txn.Get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) || errors.Is(err, badger.ErrEmptyKey) {
+		return storage.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("read store: %w", err)
+	}
+	if item.DiscardEarlierVersions() {
+		_, err := pass(item, fn)
+		return err
+	}
+	it := r.txn.NewKeyIterator(key, badger.IteratorOptions{AllVersions: true})
+	defer it.Close()
+	found := false
+	for it.Seek(key); it.Valid(); it.Next() {
+		item := it.Item()
+		if !bytes.Equal(item.Key(), key) || item.IsDeletedOrExpired() {
+			break
+		}
+		found = true
+		more, err := pass(item, fn)
+		if err != nil || !more {
+			return err
+		}
+	}
+	if !found {
+		return storage.ErrNotFound
+	}
+	return nil
+}
+
+// pass calls fn with a version. more says that older ones matter too.
+func pass(item *badger.Item, fn func(graph.Timestamp, storage.Version) bool) (more bool, err error) {
+	complete := item.DiscardEarlierVersions()
+	err = item.Value(func(value []byte) error {
+		more = fn(graph.Timestamp(item.Version()), storage.Version{Value: value, Complete: complete}) && !complete
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("read store: %w", err)
+	}
+	return more, nil
+}
+
+// Scan implements [storage.Reader].
+func (r *reader) Scan(from, to []byte) storage.Iterator {
+	opt := badger.IteratorOptions{AllVersions: true, Prefix: rangePrefix(from, to)}
+	return &iterator{it: r.txn.NewIterator(opt), seek: bytes.Clone(from), seeking: true, to: bytes.Clone(to)}
+}
+
+// rangePrefix returns a prefix of every key in [from, to), so that Badger leaves out the tables without it.
+func rangePrefix(from, to []byte) []byte {
+	n := 0
+	for n < len(from) && n < len(to) && from[n] == to[n] {
+		n++
+	}
+	// [abc…, abd) lies within the prefix abc.
+	if n+1 == len(to) && n < len(from) && from[n]+1 == to[n] {
+		n++
+	}
+	return from[:n:n]
+}
+
+// iterator walks keys. Badger's iterator stands on some version of key, or past it.
+type iterator struct {
+	it      *badger.Iterator
+	seek    []byte // where to go next, if seeking
+	seeking bool
+	to      []byte
+	key     []byte // current
+	valid   bool
+	err     error
+}
+
+// nearVersions is how many versions of a key are stepped over before it pays to seek the next key.
+const nearVersions = 16
+
+func (i *iterator) Next() bool {
+	for i.err == nil {
+		if i.seeking {
+			i.seeking = false
+			i.it.Seek(i.seek)
+		} else {
+			i.leave()
+		}
+		i.valid = false
+		if !i.it.Valid() {
+			return false
+		}
+		item := i.it.Item()
+		if i.to != nil && bytes.Compare(item.Key(), i.to) >= 0 {
+			return false
+		}
+		i.key, i.valid = append(i.key[:0], item.Key()...), true
+		if !item.IsDeletedOrExpired() {
+			return true
+		}
+	}
+	return false
+}
+
+// leave moves past the versions of the current key.
+func (i *iterator) leave() {
+	if !i.valid {
+		return
+	}
+	for range nearVersions {
+		if !i.it.Valid() || !bytes.Equal(i.it.Item().Key(), i.key) {
+			return
+		}
+		i.it.Next()
+	}
+	i.it.Seek(append(i.key, 0))
+}
+
+func (i *iterator) SeekGE(key []byte) {
+	if i.valid && bytes.Compare(key, i.key) <= 0 {
+		return
+	}
+	if i.seeking && bytes.Compare(key, i.seek) <= 0 {
+		return
+	}
+	i.seek, i.seeking = append(i.seek[:0], key...), true
+}
+
+func (i *iterator) Key() []byte { return i.key }
+
+var errNoKey = errors.New("badgerkv: no current key")
+
+func (i *iterator) Versions(fn func(graph.Timestamp, storage.Version) bool) error {
+	if !i.valid {
+		return errNoKey
+	}
+	for ; i.it.Valid(); i.it.Next() {
+		item := i.it.Item()
+		if !bytes.Equal(item.Key(), i.key) || item.IsDeletedOrExpired() {
+			return nil
+		}
+		more, err := pass(item, fn)
+		if err != nil {
+			i.err = err
+		}
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *iterator) Close() error {
+	i.it.Close()
+	return i.err
+}

@@ -1,0 +1,118 @@
+package memkv
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/google/btree"
+
+	"dragg/graph"
+	"dragg/storage"
+)
+
+// ReaderAt implements [storage.Engine].
+func (e *Engine) ReaderAt(ts graph.Timestamp) storage.Reader { return &reader{e: e, ts: ts} }
+
+type reader struct {
+	e  *Engine
+	ts graph.Timestamp
+}
+
+func (r *reader) Versions(key []byte, fn func(graph.Timestamp, storage.Version) bool) error {
+	r.e.mu.RLock()
+	if r.e.mu.closed {
+		r.e.mu.RUnlock()
+		return errClosed
+	}
+	it, _ := r.e.mu.tree.Get(&item{key: key})
+	r.e.mu.RUnlock()
+	if it == nil || !it.visit(r.ts, fn) {
+		return storage.ErrNotFound
+	}
+	return nil
+}
+
+func (r *reader) Scan(from, to []byte) storage.Iterator {
+	r.e.mu.Lock() // a clone marks the tree's nodes as shared
+	defer r.e.mu.Unlock()
+	if r.e.mu.closed {
+		return &iterator{err: errClosed}
+	}
+	return &iterator{tree: r.e.mu.tree.Clone(), ts: r.ts, from: bytes.Clone(from), to: bytes.Clone(to)}
+}
+
+func (r *reader) Close() {}
+
+// visit calls fn as storage.Reader.Versions does, and says whether there was anything to pass.
+func (it *item) visit(ts graph.Timestamp, fn func(graph.Timestamp, storage.Version) bool) (any bool) {
+	for _, v := range it.versions {
+		if v.ts > ts {
+			continue
+		}
+		if v.deleted {
+			return any
+		}
+		any = true
+		if fn != nil && !fn(v.ts, storage.Version{Value: v.value, Complete: v.complete}) || v.complete {
+			return true
+		}
+	}
+	return any
+}
+
+// iterator walks a clone of the tree.
+type iterator struct {
+	tree *btree.BTreeG[*item]
+	ts   graph.Timestamp
+	from []byte // the next key is at or above it
+	to   []byte
+	cur  *item
+	err  error
+}
+
+var errNoKey = errors.New("memkv: no current key")
+
+func (i *iterator) Next() bool {
+	i.cur = nil
+	if i.err != nil {
+		return false
+	}
+	i.tree.AscendGreaterOrEqual(&item{key: i.from}, func(it *item) bool {
+		if i.to != nil && bytes.Compare(it.key, i.to) >= 0 {
+			return false
+		}
+		if !it.visit(i.ts, nil) {
+			return true
+		}
+		i.cur = it
+		return false
+	})
+	if i.cur == nil {
+		return false
+	}
+	i.from = append(append(i.from[:0], i.cur.key...), 0)
+	return true
+}
+
+func (i *iterator) SeekGE(key []byte) {
+	if bytes.Compare(key, i.from) > 0 {
+		i.from = append(i.from[:0], key...)
+	}
+}
+
+func (i *iterator) Key() []byte {
+	if i.cur == nil {
+		return nil
+	}
+	return i.cur.key
+}
+
+func (i *iterator) Versions(fn func(graph.Timestamp, storage.Version) bool) error {
+	if i.cur == nil {
+		return errNoKey
+	}
+	i.cur.visit(i.ts, fn)
+	return nil
+}
+
+func (i *iterator) Close() error { return i.err }

@@ -1,0 +1,128 @@
+package storagetest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sort"
+	"testing"
+
+	"dragg/graph"
+	"dragg/storage"
+)
+
+// model is the naive twin of an engine: every version ever written, by key and timestamp.
+type model map[string]map[graph.Timestamp]storage.Op
+
+func (m model) apply(op storage.Op) {
+	key := string(op.Key)
+	if m[key] == nil {
+		m[key] = make(map[graph.Timestamp]storage.Op)
+	}
+	m[key][op.Ts] = op
+}
+
+func (m model) versions(key string, at graph.Timestamp) []string {
+	var stamps []graph.Timestamp
+	for ts := range m[key] {
+		if ts <= at {
+			stamps = append(stamps, ts)
+		}
+	}
+	slices.Sort(stamps)
+	slices.Reverse(stamps)
+	var out []string
+	for _, ts := range stamps {
+		op := m[key][ts]
+		if op.Delete {
+			return out
+		}
+		out = append(out, line(ts, storage.Version{Value: op.Value, Complete: op.Complete}))
+		if op.Complete {
+			return out
+		}
+	}
+	return out
+}
+
+func (m model) scan(from, to string, at graph.Timestamp) []string {
+	var names []string
+	for key := range m {
+		if key >= from && (to == "" || key < to) {
+			names = append(names, key)
+		}
+	}
+	sort.Strings(names)
+	var out []string
+	for _, key := range names {
+		if vs := m.versions(key, at); len(vs) > 0 {
+			s := key
+			for _, v := range vs {
+				s += " " + v
+			}
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// testRandom runs one random history against the engine and the model, with reopenings and discards on the way.
+func testRandom(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	e := open(t, dir)
+	m := make(model)
+	rng := rand.New(rand.NewPCG(1, 2))
+	var discard, now graph.Timestamp = 0, 100
+	key := func() string { return fmt.Sprintf("%c%d", 'a'+rng.IntN(3), rng.IntN(12)) }
+	for step := range 400 {
+		now++
+		switch n := rng.IntN(100); {
+		case n < 70:
+			var b storage.Batch
+			for range 1 + rng.IntN(6) {
+				k, ts := key(), max(discard+1, now-graph.Timestamp(rng.IntN(4)))
+				op := storage.Op{Key: []byte(k), Ts: ts}
+				switch rng.IntN(6) {
+				case 0:
+					op.Delete, op.Complete = true, true
+				case 1, 2:
+					op.Complete = true
+					op.Value = fmt.Appendf(nil, "w%d", step)
+				default:
+					op.Value = fmt.Appendf(nil, "v%d", step)
+				}
+				if slices.ContainsFunc(b.Ops, func(o storage.Op) bool { return string(o.Key) == k && o.Ts == ts }) {
+					continue
+				}
+				b.Ops = append(b.Ops, op)
+				m.apply(op)
+			}
+			write(t, e, b.Ops...)
+		case n < 75:
+			if err := e.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		case n < 77:
+			discard = max(discard, now-graph.Timestamp(rng.IntN(20)))
+			e.SetDiscardTs(discard)
+		case n < 78:
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
+			e = open(t, dir)
+			e.SetDiscardTs(discard)
+		}
+		at := max(discard, now-graph.Timestamp(rng.IntN(30)))
+		k := key()
+		equal(t, fmt.Sprintf("step %d: %s at %d", step, k, at), versions(t, e, k, at), m.versions(k, at)...)
+		if from, to := key(), key(); step%10 == 0 && from < to {
+			equal(t, fmt.Sprintf("step %d: scan at %d", step, at), scan(t, e, from, to, at), m.scan(from, to, at)...)
+		}
+		if t.Failed() {
+			break
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
