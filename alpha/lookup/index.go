@@ -1,0 +1,219 @@
+package lookup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"dragg/posting"
+	"dragg/posting/keys"
+	"dragg/posting/uidset"
+	"dragg/schema/tok"
+)
+
+// errTooWide says that a condition leaves too many nodes to look at.
+var errTooWide = errors.New("regular expression is too wide-ranging and can't be executed efficiently")
+
+// errNotIndexed says that a function needs an index that the predicate does not have.
+var errNotIndexed = errors.New("is not indexed")
+
+// notIndexed reports that p has no index of the given type, or none at all for "".
+func notIndexed(p tablet, typ string) error {
+	if typ == "" {
+		return fmt.Errorf("predicate %s %w", p.Name, errNotIndexed)
+	}
+	return fmt.Errorf("attribute %s %w with type %s", p.Name, errNotIndexed, typ)
+}
+
+// tokenizer returns the index called name, or says that there is none.
+func (b *builder) tokenizer(name string) (tok.Tokenizer, error) {
+	if k, ok := b.p.Tokenizer(name); ok {
+		return k, nil
+	}
+	return nil, notIndexed(b.p, name)
+}
+
+// pick returns the first usable index that accept takes.
+func (b *builder) pick(accept func(tok.Tokenizer) bool) tok.Tokenizer {
+	for _, k := range b.p.Index {
+		if accept(k) && b.p.Ready(k.Name()) {
+			return k
+		}
+	}
+	return nil
+}
+
+// indexList returns the subjects of one token.
+func (r *runner) indexList(p tablet, k tok.Tokenizer, lang, token string) (posting.List, error) {
+	r.key = keys.AppendIndex(r.key[:0], p.inc, k.ID(), lang, token)
+	l, err := r.view.List(r.key)
+	if err != nil {
+		return posting.List{}, fmt.Errorf("read index %s of %s: %w", k.Name(), p.Name, err)
+	}
+	return l, nil
+}
+
+// all returns the subjects that have every one of the tokens; none for no tokens. It begins with the shortest list.
+func (r *runner) all(p tablet, k tok.Tokenizer, lang string, tokens []string) (uidset.Set, error) {
+	if len(tokens) == 0 {
+		return uidset.Set{}, nil
+	}
+	if len(tokens) == 1 {
+		l, err := r.indexList(p, k, lang, tokens[0])
+		if err != nil {
+			return uidset.Set{}, err
+		}
+		return l.UIDs(), nil
+	}
+	lists := make([]posting.List, 0, len(tokens))
+	least := 0
+	for i, token := range tokens {
+		l, err := r.indexList(p, k, lang, token)
+		if err != nil {
+			return uidset.Set{}, err
+		}
+		if l.IsEmpty() {
+			return uidset.Set{}, nil
+		}
+		if lists = append(lists, l); l.Len() < lists[least].Len() {
+			least = i
+		}
+	}
+	set := lists[least].UIDs()
+	for i, l := range lists {
+		if i == least {
+			continue
+		}
+		if set = uidset.And(set, l.UIDs()); set.IsEmpty() {
+			break
+		}
+	}
+	return set, nil
+}
+
+// any returns the subjects that have one of the tokens.
+func (r *runner) any(p tablet, k tok.Tokenizer, lang string, tokens []string) (uidset.Set, error) {
+	sets := make([]uidset.Set, 0, len(tokens))
+	for _, token := range tokens {
+		l, err := r.indexList(p, k, lang, token)
+		if err != nil {
+			return uidset.Set{}, err
+		}
+		if !l.IsEmpty() {
+			sets = append(sets, l.UIDs())
+		}
+	}
+	return merge(sets), nil
+}
+
+// merge is uidset.Or that leaves a single set alone.
+func merge(sets []uidset.Set) uidset.Set {
+	switch len(sets) {
+	case 0:
+		return uidset.Set{}
+	case 1:
+		return sets[0]
+	}
+	return uidset.Or(sets...)
+}
+
+// languages returns the tags under which an index has to be searched: those of the function, or for any language those that
+// the index holds, which costs one seek each.
+func (b *builder) languages(ctx context.Context, k tok.Tokenizer) (tags []string, err error) {
+	if !b.tags.any {
+		return b.tags.tags, nil
+	}
+	prefix := keys.IndexPrefix(b.p.inc, k.ID())
+	it := b.r.view.Scan(prefix, keys.End(prefix))
+	defer func() {
+		if e := it.Close(); err == nil {
+			err = e
+		}
+	}()
+	for it.Next() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		key, err := keys.Parse(it.Key())
+		if err != nil {
+			return nil, fmt.Errorf("index %s of %s: %w", k.Name(), b.p.Name, err)
+		}
+		tags = append(tags, key.Lang)
+		it.SeekGE(keys.End(keys.IndexLangPrefix(b.p.inc, k.ID(), key.Lang)))
+	}
+	return tags, nil
+}
+
+// byTag runs search once for each language and returns the union.
+func (b *builder) byTag(
+	ctx context.Context, k tok.Tokenizer, search func(lang string) (found, error),
+) (found, error) {
+	tags, err := b.languages(ctx, k)
+	if err != nil {
+		return found{}, err
+	}
+	if len(tags) == 1 {
+		return search(tags[0])
+	}
+	var sure, maybe []uidset.Set
+	for _, tag := range tags {
+		f, err := search(tag)
+		if err != nil {
+			return found{}, err
+		}
+		sure, maybe = append(sure, f.sure), append(maybe, f.maybe)
+	}
+	return found{sure: merge(sure), maybe: merge(maybe)}, nil
+}
+
+// span is a range of tokens. lo is included.
+type span struct {
+	lo, hi string
+	open   bool // no upper end
+	below  bool // hi is not included
+	// edges says that what lies at an end must be tested, because other values share its token.
+	edges bool
+}
+
+// within returns the subjects of the tokens of a span in one language. It gives up beyond budget keys.
+func (b *builder) within(
+	ctx context.Context, k tok.Tokenizer, lang string, s span, budget int,
+) (f found, ok bool, err error) {
+	var tick ticks
+	var sure, maybe uidset.Builder
+	prefix := keys.IndexLangPrefix(b.p.inc, k.ID(), lang)
+	from := append(bytes.Clone(prefix), s.lo...)
+	to := keys.End(prefix)
+	if !s.open {
+		to = append(bytes.Clone(prefix), s.hi...)
+		if !s.below {
+			to = append(to, 0)
+		}
+	}
+	it := b.r.view.Scan(from, to)
+	defer func() {
+		if e := it.Close(); err == nil && e != nil {
+			err = fmt.Errorf("scan index %s of %s: %w", k.Name(), b.p.Name, e)
+		}
+	}()
+	for it.Next() {
+		if err := tick.check(ctx); err != nil {
+			return found{}, false, err
+		}
+		if budget--; budget < 0 {
+			return found{}, false, nil
+		}
+		l, err := it.List()
+		if err != nil {
+			return found{}, false, fmt.Errorf("scan index %s of %s: %w", k.Name(), b.p.Name, err)
+		}
+		token := it.Key()[len(prefix):]
+		if s.edges && (string(token) == s.lo || !s.open && string(token) == s.hi) {
+			maybe.AddSet(l.UIDs())
+		} else {
+			sure.AddSet(l.UIDs())
+		}
+	}
+	return found{sure: sure.Set(), maybe: maybe.Set()}, true, nil
+}

@@ -1,0 +1,77 @@
+package lookup
+
+import (
+	"errors"
+	"slices"
+
+	"dragg/graph"
+	"dragg/posting"
+)
+
+// choice is the language preference of a field (dql.md fact 85).
+type choice struct {
+	all  bool // name@*: every tag
+	tags []string
+}
+
+// preference returns the choice that a task asks for. No languages at all mean the untagged value.
+func preference(langs []string) choice {
+	if len(langs) == 0 {
+		return choice{tags: []string{""}}
+	}
+	return choice{all: slices.Contains(langs, "*"), tags: langs}
+}
+
+// one returns the value of the first tag that is present. "." stands for the untagged value, else any: the one in the
+// first slot.
+func (c choice) one(l posting.List) (posting.Posting, bool, error) {
+	for _, tag := range c.tags {
+		slot := posting.LangSlot(tag)
+		if tag == "." {
+			slot = posting.LangSlot("")
+		}
+		if v, ok, err := l.Get(slot); ok || err != nil {
+			return v, ok, err
+		}
+		if tag == "." {
+			for v, err := range l.Postings() {
+				return v, err == nil, err
+			}
+		}
+	}
+	return posting.Posting{}, false, nil
+}
+
+// tagSet is the languages that a function looks at (dql.md fact 84).
+type tagSet struct {
+	any  bool // name@.: whatever the tag is
+	tags []string
+}
+
+// functionTags returns the languages of a function: the untagged value alone unless told otherwise.
+func functionTags(langs []string) (tagSet, error) {
+	switch {
+	case len(langs) == 0:
+		return tagSet{tags: []string{""}}, nil
+	case slices.Contains(langs, "*"):
+		return tagSet{}, errors.New("the * symbol cannot be used as a valid language inside functions")
+	case slices.Contains(langs, "."):
+		return tagSet{any: true}, nil
+	default:
+		return tagSet{tags: langs}, nil
+	}
+}
+
+// count returns how many of the tags a list has.
+func (s tagSet) count(l posting.List) int {
+	if s.any {
+		return l.Len()
+	}
+	n := 0
+	for _, tag := range s.tags {
+		if l.Contains(graph.UID(posting.LangSlot(tag))) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,145 @@
+package lookup
+
+import (
+	"context"
+	"fmt"
+
+	"dragg/graph"
+	"dragg/graph/types"
+	"dragg/posting"
+	"dragg/posting/keys"
+	"dragg/query/task"
+	"dragg/schema"
+)
+
+// Run answers batch as of view: results[i] answers batch[i]. The first failing task fails the batch. A predicate that s
+// does not define, or that incarnations does not know, has no data (dql.md fact 138). The results may refer to lists in
+// the store's cache and to nothing of the view; the receiver must not change them. Run returns soon after ctx is done.
+func Run(
+	ctx context.Context, view *posting.View, s schema.Snapshot,
+	incarnations func(graph.Predicate) (graph.Incarnation, bool), batch []task.Task,
+) ([]task.Result, error) {
+	r := runner{view: view}
+	results := make([]task.Result, len(batch))
+	for i := range batch {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		t := &batch[i]
+		def, known := s.Predicate(t.Predicate)
+		if !known {
+			results[i] = nothing(t)
+			continue
+		}
+		inc, placed := incarnations(t.Predicate)
+		before := view.Lists()
+		res, err := r.run(ctx, t, tablet{Predicate: def, inc: inc, placed: placed})
+		if err != nil {
+			return nil, err
+		}
+		res.Lists = view.Lists() - before
+		results[i] = res
+	}
+	return results, nil
+}
+
+// tablet is the predicate that a task asks about.
+type tablet struct {
+	*schema.Predicate
+	inc graph.Incarnation
+	// placed says that inc is set. Without it the definition is checked, and there is no data.
+	placed bool
+}
+
+// runner holds what the tasks of one batch share.
+type runner struct {
+	view *posting.View
+	key  []byte            // scratch space for keys; lists keep no reference to it
+	vals []posting.Posting // scratch space for the values of one node
+}
+
+func (r *runner) run(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
+	if t.Reverse {
+		if err := p.checkReverse(); err != nil {
+			return task.Result{}, err
+		}
+	}
+	if len(t.Langs) > 0 && !p.Lang {
+		return task.Result{}, fmt.Errorf("language tags can only be used with predicates of string type having @lang "+
+			"directive in schema. Got: [%s]", p.Name)
+	}
+	switch t.Kind {
+	case task.Edges:
+		if !p.placed || !p.IsUID() {
+			return nothing(t), nil
+		}
+		return r.edges(ctx, t, p)
+	case task.Values:
+		if t.Func.Name == task.CheckPwd {
+			return r.checkPasswords(ctx, t, p)
+		}
+		if !p.placed || p.IsUID() || p.Type == types.Password {
+			return nothing(t), nil
+		}
+		return r.values(ctx, t, p)
+	case task.Counts:
+		if !p.placed {
+			return nothing(t), nil
+		}
+		return r.counts(ctx, t, p)
+	case task.Match:
+		set, err := r.match(ctx, t, p)
+		return task.Result{Set: set}, err
+	default:
+		return task.Result{}, fmt.Errorf("unknown kind of task %d", t.Kind)
+	}
+}
+
+func (p tablet) checkReverse() error {
+	if !p.Reverse {
+		return fmt.Errorf("predicate %s doesn't have reverse edge", p.Name)
+	}
+	if !p.Ready(schema.BuildingReverse) {
+		return fmt.Errorf("predicate %s doesn't have reverse edge yet: it is being built", p.Name)
+	}
+	return nil
+}
+
+// nothing is the answer about a predicate without data.
+func nothing(t *task.Task) task.Result {
+	switch t.Kind {
+	case task.Edges, task.Values:
+		return task.Result{Offsets: make([]uint32, len(t.Src)+1)}
+	case task.Counts:
+		return task.Result{Counts: make([]int64, len(t.Src))}
+	default:
+		return task.Result{}
+	}
+}
+
+// row returns the list of a node: its values, its edges, or with reverse the edges that point at it.
+func (r *runner) row(p tablet, reverse bool, uid graph.UID) (posting.List, error) {
+	if reverse {
+		r.key = keys.AppendReverse(r.key[:0], p.inc, uid)
+	} else {
+		r.key = keys.AppendData(r.key[:0], p.inc, uid)
+	}
+	l, err := r.view.List(r.key)
+	if err != nil {
+		return posting.List{}, fmt.Errorf("read %s of %s: %w", p.Name, uid, err)
+	}
+	return l, nil
+}
+
+// ticks asks ctx now and then, so that long loops notice that nobody waits for them any more.
+type ticks uint32
+
+// everyTick is how many steps lie between two looks at the context.
+const everyTick = 256
+
+func (t *ticks) check(ctx context.Context) error {
+	if *t++; *t%everyTick == 0 {
+		return ctx.Err()
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package lookup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"dragg/graph"
+	"dragg/graph/types"
+	"dragg/posting"
+	"dragg/query/task"
+)
+
+// errTooMany says that an answer does not fit the offsets of a Result.
+var errTooMany = errors.New("a level of the query returns more than 2^32 edges or values")
+
+// offset returns n as a row offset.
+func offset(n int) (uint32, error) {
+	if uint64(n) > math.MaxUint32 {
+		return 0, errTooMany
+	}
+	return uint32(n), nil
+}
+
+// edges answers task.Edges.
+func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
+	var tick ticks
+	res := task.Result{Offsets: make([]uint32, 1, len(t.Src)+1), Targets: make([]graph.UID, 0, len(t.Src))}
+	sel, err := newSelection(t.Facets)
+	if err != nil {
+		return task.Result{}, err
+	}
+	for _, uid := range t.Src {
+		if err := tick.check(ctx); err != nil {
+			return task.Result{}, err
+		}
+		l, err := r.row(p, t.Reverse, uid)
+		if err != nil {
+			return task.Result{}, err
+		}
+		if sel.idle() {
+			res.Targets = appendPage(res.Targets, l.UIDs(), t.Page)
+		} else if err := sel.edges(&res, l, t.Page); err != nil {
+			return task.Result{}, fmt.Errorf("facets of %s of %s: %w", p.Name, uid, err)
+		}
+		end, err := offset(len(res.Targets))
+		if err != nil {
+			return task.Result{}, err
+		}
+		res.Offsets = append(res.Offsets, end)
+	}
+	return res, nil
+}
+
+// values answers task.Values.
+func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
+	var tick ticks
+	res := task.Result{Offsets: make([]uint32, 1, len(t.Src)+1), Values: make([]types.Value, 0, len(t.Src))}
+	sel, err := newSelection(t.Facets)
+	if err != nil {
+		return task.Result{}, err
+	}
+	pick := preference(t.Langs)
+	if pick.all {
+		res.Langs = make([]string, 0, len(t.Src))
+	}
+	for _, uid := range t.Src {
+		if err := tick.check(ctx); err != nil {
+			return task.Result{}, err
+		}
+		l, err := r.row(p, false, uid)
+		if err != nil {
+			return task.Result{}, err
+		}
+		if err := appendValues(&res, l, p, t, pick, sel); err != nil {
+			return task.Result{}, fmt.Errorf("%s of %s: %w", p.Name, uid, err)
+		}
+		end, err := offset(len(res.Values))
+		if err != nil {
+			return task.Result{}, err
+		}
+		res.Offsets = append(res.Offsets, end)
+	}
+	return res, nil
+}
+
+// appendValues adds one row to res.
+func appendValues(res *task.Result, l posting.List, p tablet, t *task.Task, pick choice, sel *selection) error {
+	start := len(res.Values)
+	add := func(v posting.Posting) error {
+		value, err := p.read(v.Value)
+		if err != nil {
+			return err
+		}
+		if !sel.idle() {
+			keep, err := sel.keeps(v.Facets)
+			if err != nil || !keep {
+				return err
+			}
+			if sel.shows() {
+				res.Facets = append(res.Facets, sel.pick(v.Facets))
+			}
+		}
+		res.Values = append(res.Values, value)
+		if pick.all {
+			res.Langs = append(res.Langs, v.Lang)
+		}
+		return nil
+	}
+	switch {
+	case p.List || pick.all:
+		for v, err := range l.Postings() {
+			if err != nil {
+				return err
+			}
+			if err := add(v); err != nil {
+				return err
+			}
+		}
+	default:
+		v, ok, err := pick.one(l)
+		if err != nil {
+			return err
+		}
+		if ok {
+			if err := add(v); err != nil {
+				return err
+			}
+		}
+	}
+	if pg := t.Page; pg.First != 0 || pg.Offset != 0 {
+		end := cut(pg, start, len(res.Values), 0, func(to, from int) {
+			res.Values[to] = res.Values[from]
+			if res.Langs != nil {
+				res.Langs[to] = res.Langs[from]
+			}
+			if res.Facets != nil {
+				res.Facets[to] = res.Facets[from]
+			}
+		})
+		res.Values = res.Values[:end]
+		if res.Langs != nil {
+			res.Langs = res.Langs[:end]
+		}
+		if res.Facets != nil {
+			res.Facets = res.Facets[:end]
+		}
+	}
+	return nil
+}
+
+// read returns a stored value in the type of the schema: what was written before the type changed is converted.
+func (p tablet) read(v types.Value) (types.Value, error) {
+	if v.Type() == p.Type {
+		return v, nil
+	}
+	return types.Convert(v, p.Type)
+}
+
+// counts answers task.Counts. Without languages all values count, in whatever language.
+func (r *runner) counts(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
+	var tick ticks
+	res := task.Result{Counts: make([]int64, len(t.Src))}
+	sel, err := newSelection(t.Facets)
+	if err != nil {
+		return task.Result{}, err
+	}
+	tags, err := functionTags(t.Langs)
+	if err != nil {
+		return task.Result{}, err
+	}
+	for i, uid := range t.Src {
+		if err := tick.check(ctx); err != nil {
+			return task.Result{}, err
+		}
+		l, err := r.row(p, t.Reverse, uid)
+		if err != nil {
+			return task.Result{}, err
+		}
+		switch {
+		case sel.filter != nil:
+			res.Counts[i], err = sel.count(l, p.IsUID())
+		case len(t.Langs) > 0 && !tags.any:
+			res.Counts[i] = int64(tags.count(l))
+		default:
+			res.Counts[i] = int64(l.Len())
+		}
+		if err != nil {
+			return task.Result{}, fmt.Errorf("count %s of %s: %w", p.Name, uid, err)
+		}
+	}
+	return res, nil
+}
+
+// checkPasswords answers task.Values with checkpwd: one Bool a row, false where no password is set.
+func (r *runner) checkPasswords(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
+	if p.Type != types.Password {
+		return task.Result{}, fmt.Errorf("checkpwd fn can only be used on attr: [%s] with schema type password. "+
+			"Got type: %s", p.Name, p.Type)
+	}
+	if len(t.Func.Args) != 1 {
+		return task.Result{}, fmt.Errorf("function 'checkpwd' requires 2 arguments, but got %d", len(t.Func.Args)+1)
+	}
+	if !p.placed {
+		return nothing(t), nil
+	}
+	res := task.Result{Offsets: make([]uint32, 1, len(t.Src)+1)}
+	for i, uid := range t.Src {
+		// Each check is slow by design, so the context is looked at every time.
+		if err := ctx.Err(); err != nil {
+			return task.Result{}, err
+		}
+		l, err := r.row(p, false, uid)
+		if err != nil {
+			return task.Result{}, err
+		}
+		v, ok, err := l.Value("")
+		if err != nil {
+			return task.Result{}, fmt.Errorf("%s of %s: %w", p.Name, uid, err)
+		}
+		res.Values = append(res.Values, types.OfBool(ok && types.CheckPassword(v, t.Func.Args[0])))
+		res.Offsets = append(res.Offsets, uint32(i+1))
+	}
+	return res, nil
+}
