@@ -1,0 +1,76 @@
+package query
+
+import (
+	"fmt"
+	"slices"
+
+	"dragg/dql"
+	"dragg/graph"
+	"dragg/query/task"
+)
+
+// expand finds the fields that an expand stands for, and asks for them (dql.md facts 22 and 92).
+func (r *run) expand(c *level) error {
+	e := c.src.Expand
+	switch {
+	case e.Var != "":
+		v := r.variable(e.Var)
+		var names []string
+		for _, x := range v.Values {
+			names = append(names, x.Text())
+		}
+		slices.Sort(names)
+		return r.expandTo(c, slices.Compact(names))
+	case !e.All:
+		return r.expandTo(c, typeFields(r.plan.schema, e.Types))
+	}
+	pred := graph.Pred(typePredicate)
+	if _, ok := r.plan.schema.Predicate(pred); !ok {
+		return nil
+	}
+	t := task.Task{Kind: task.Values, Predicate: pred, Src: c.parent.rows.uids}
+	return r.ask(c, []task.Task{t}, func(res []task.Result) error {
+		var names []string
+		seen := map[string]bool{}
+		for _, v := range res[0].Values {
+			if name := v.Text(); !seen[name] {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		return r.expandTo(c, typeFields(r.plan.schema, names))
+	})
+}
+
+// expandTo makes levels for the named fields below the expand, whose rows are those of its parent.
+func (r *run) expandTo(c *level, fields []string) error {
+	c.fetched = true
+	c.rows = c.parent.rows // the fields hang below the expand, but belong to the nodes above it
+	b := &builder{schema: r.plan.schema, recurse: c.block.walker != nil}
+	for _, name := range fields {
+		n, ok, err := b.expanded(c.node, name)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		for _, sibling := range c.parent.children {
+			if sibling.kind == dql.PredicateField && sibling.attr.Key() == n.attr.Key() {
+				return fmt.Errorf("Repeated subgraph: [%s] while using expand()", n.attr.Key())
+			}
+		}
+		f := c.addChild(n)
+		f.depth = c.depth
+		if c.block.walker != nil {
+			err = c.block.walker.fetch(r, f)
+		} else {
+			err = r.fetch(f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

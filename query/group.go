@@ -1,0 +1,215 @@
+package query
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"dragg/dql"
+	"dragg/graph"
+	"dragg/graph/types"
+	"dragg/query/answer"
+	"dragg/query/arith"
+	"dragg/query/task"
+)
+
+// groups are the groups of each row of a level with @groupby.
+type groups [][]answer.Group
+
+// grouping is one @groupby at work: what it needs to know of each node of the frontier.
+type grouping struct {
+	level *level
+	// keys holds for each key and node its values; a node without one belongs to no group.
+	keys [][][]types.Value
+	// columns holds for each field of the body its values, for aggregates over a predicate.
+	columns []*task.Result
+}
+
+// bucket is one group: the values of its keys and the nodes in it, as indexes into the frontier.
+type bucket struct {
+	keys  []types.Value
+	nodes []uint32
+}
+
+// group asks for the keys and the aggregated values of a level, and forms the groups (dql.md facts 68 to 71).
+func (r *run) group(l *level) error {
+	for _, k := range l.groupBy {
+		if k.def == nil {
+			return nil // nodes without the key belong to no group
+		}
+	}
+	src := l.rows.uids
+	var tasks []task.Task
+	for _, k := range l.groupBy {
+		t := task.Task{Kind: task.Values, Predicate: k.pred, Reverse: k.attr.Reverse, Langs: k.attr.Langs, Src: src}
+		if k.edges {
+			t.Kind = task.Edges
+		}
+		tasks = append(tasks, t)
+	}
+	var bodies []int // for each child the index of its task, or -1
+	for _, c := range l.node.children {
+		bodies = append(bodies, -1)
+		if c.kind == dql.AggregateField && c.def != nil && !c.def.IsUID() {
+			bodies[len(bodies)-1] = len(tasks)
+			tasks = append(tasks, task.Task{Kind: task.Values, Predicate: c.pred, Langs: c.attr.Langs, Src: src})
+		}
+	}
+	return r.ask(l, tasks, func(res []task.Result) error {
+		g := &grouping{level: l}
+		for i, k := range l.groupBy {
+			g.keys = append(g.keys, keyColumn(&res[i], k.edges))
+		}
+		for _, at := range bodies {
+			if at < 0 {
+				g.columns = append(g.columns, nil)
+				continue
+			}
+			g.columns = append(g.columns, &res[at])
+		}
+		return g.finish()
+	})
+}
+
+// keyColumn returns the values of a key for each node: all targets of an edge, the first of several values.
+func keyColumn(res *task.Result, edges bool) [][]types.Value {
+	out := make([][]types.Value, len(res.Offsets)-1)
+	for i := range out {
+		from, to := res.Offsets[i], res.Offsets[i+1]
+		switch {
+		case edges:
+			for _, u := range res.Targets[from:to] {
+				out[i] = append(out[i], types.OfUID(uint64(u)))
+			}
+		case from < to:
+			out[i] = res.Values[from : from+1]
+		}
+	}
+	return out
+}
+
+// finish forms the groups of every row, and those of all nodes together for the variables.
+func (g *grouping) finish() error {
+	l := g.level
+	l.groups = make(groups, l.rows.len())
+	for i := range l.groups {
+		from, to := l.rows.row(i)
+		for _, b := range g.buckets(l.rows.index[from:to]) {
+			l.groups[i] = append(l.groups[i], g.members(b))
+		}
+	}
+	all := make([]uint32, len(l.rows.uids))
+	for i := range all {
+		all[i] = uint32(i)
+	}
+	for i, c := range l.node.children {
+		if c.varName == "" {
+			continue
+		}
+		if err := l.block.define(c.varName, nil, g.variable(i, g.buckets(all)), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buckets distributes nodes over groups, ordered by size and then by the keys.
+func (g *grouping) buckets(nodes []uint32) []*bucket {
+	byKey := map[string]*bucket{}
+	var list []*bucket
+	var text []byte
+	var place func(node uint32, depth int, keys []types.Value)
+	place = func(node uint32, depth int, keys []types.Value) {
+		if depth < len(g.keys) {
+			for _, v := range g.keys[depth][node] {
+				place(node, depth+1, append(keys, v))
+			}
+			return
+		}
+		text = text[:0]
+		for _, v := range keys {
+			at := len(text)
+			text = types.AppendBinary(append(text, byte(v.Type()), 0, 0, 0, 0), v)
+			binary.BigEndian.PutUint32(text[at+1:], uint32(len(text)-at))
+		}
+		b := byKey[string(text)]
+		if b == nil {
+			b = &bucket{keys: slices.Clone(keys)}
+			byKey[string(text)] = b
+			list = append(list, b)
+		}
+		b.nodes = append(b.nodes, node)
+	}
+	for _, n := range nodes {
+		place(n, 0, make([]types.Value, 0, len(g.keys)))
+	}
+	slices.SortStableFunc(list, func(a, b *bucket) int {
+		if c := cmp.Compare(len(a.nodes), len(b.nodes)); c != 0 {
+			return c
+		}
+		for i := range a.keys {
+			if c := compareKeys(a.keys[i], b.keys[i]); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+	return list
+}
+
+// compareKeys orders the values of one key; those without an order, as bools, by their stored form.
+func compareKeys(a, b types.Value) int {
+	if a.Type() == types.UID && b.Type() == types.UID {
+		return cmp.Compare(a.UID(), b.UID())
+	}
+	if c, err := types.Compare(a, b); err == nil {
+		return c
+	}
+	return slices.Compare(types.AppendBinary(nil, a), types.AppendBinary(nil, b))
+}
+
+// members returns what the answer shows of a group.
+func (g *grouping) members(b *bucket) answer.Group {
+	var out answer.Group
+	for i, k := range g.level.groupBy {
+		out.Members = append(out.Members, answer.Member{Key: k.key, Value: b.keys[i]})
+	}
+	for i, c := range g.level.node.children {
+		if v, ok := g.body(i, b); ok {
+			out.Members = append(out.Members, answer.Member{Key: c.key, Value: v})
+		}
+	}
+	return out
+}
+
+// body returns the value of the i-th field of the body for a group.
+func (g *grouping) body(i int, b *bucket) (types.Value, bool) {
+	c := g.level.node.children[i]
+	if c.kind == dql.CountUIDField {
+		return types.OfInt(int64(len(b.nodes))), true
+	}
+	res := g.columns[i]
+	if res == nil {
+		return types.Value{}, false
+	}
+	agg := arith.Aggregate{Op: c.src.Agg}
+	for _, n := range b.nodes {
+		for _, v := range res.Values[res.Offsets[n]:res.Offsets[n+1]] {
+			agg.Add(v)
+		}
+	}
+	return agg.Value()
+}
+
+// variable returns the i-th field of the body by the uid that the groups have as their only key.
+func (g *grouping) variable(i int, buckets []*bucket) *Var {
+	slices.SortFunc(buckets, func(a, b *bucket) int { return cmp.Compare(a.keys[0].UID(), b.keys[0].UID()) })
+	v := &Var{Values: []types.Value{}}
+	for _, b := range buckets {
+		if x, ok := g.body(i, b); ok {
+			v.UIDs = append(v.UIDs, graph.UID(b.keys[0].UID()))
+			v.Values = append(v.Values, x)
+		}
+	}
+	return v
+}

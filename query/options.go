@@ -1,0 +1,48 @@
+package query
+
+import "fmt"
+
+// Options bounds what a query may cost. The zero value means the defaults.
+type Options struct {
+	// MemoryBytes is how much the uids, values and facets that a query holds may take together. Default 512 MiB.
+	MemoryBytes int
+	// TraversedEdges is how many edges one @recurse or shortest block may follow. Default 1,000,000.
+	TraversedEdges int
+	// RecurseDepth is how many levels a @recurse without a depth may have. Default 10,000.
+	RecurseDepth int
+	// SortedRows is how many nodes a list keeps that is ordered by a predicate and has no first (dql.md fact 43).
+	// Default 1,000.
+	SortedRows int
+	// PathFrontier is how many open paths a shortest block may hold, if it says nothing. Default 1,000,000.
+	PathFrontier int
+	// PathCount is how many paths a shortest block may ask for. Default 1,000.
+	PathCount int
+}
+
+func (o Options) withDefaults() Options {
+	set := func(v *int, def int) {
+		if *v <= 0 {
+			*v = def
+		}
+	}
+	set(&o.MemoryBytes, 512<<20)
+	set(&o.TraversedEdges, 1_000_000)
+	set(&o.RecurseDepth, 10_000)
+	set(&o.SortedRows, 1_000)
+	set(&o.PathFrontier, 1_000_000)
+	set(&o.PathCount, 1_000)
+	return o
+}
+
+// LimitError says that a query needs more than the Options allow.
+type LimitError struct {
+	// What is the thing that is too much, in the plural.
+	What string
+	// Limit is how much is allowed.
+	Limit int
+}
+
+// Error names the limit.
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("the query exceeds the limit of %d %s", e.Limit, e.What)
+}

@@ -1,0 +1,93 @@
+package query
+
+import (
+	"dragg/dql"
+	"dragg/graph"
+)
+
+// recursion is a @recurse at work: the fields of the block are asked for again below every edge (dql.md facts 67, 72).
+type recursion struct {
+	depth int // levels of nodes, 0 for no bound
+	loop  bool
+	// seen are the edges that were followed, where they may not be followed again.
+	seen  map[hop]struct{}
+	edges int
+}
+
+// hop is one edge of the graph.
+type hop struct {
+	by       *node
+	from, to graph.UID
+}
+
+func newRecursion(b *blockRun) *recursion {
+	w := &recursion{depth: b.src.Recurse.Depth, loop: b.src.Recurse.Loop}
+	if !w.loop {
+		w.seen = map[hop]struct{}{}
+	}
+	return w
+}
+
+// descend asks for the fields of the block for the nodes of l.
+func (w *recursion) descend(r *run, l *level) error {
+	if w.depth == 0 && l.depth > r.opts.RecurseDepth {
+		return &LimitError{What: "levels of @recurse", Limit: r.opts.RecurseDepth}
+	}
+	for _, n := range l.block.root.node.children {
+		if err := w.fetch(r, l.addChild(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch asks for one field. Past the last level only variables are filled.
+func (w *recursion) fetch(r *run, c *level) error {
+	if c.kind != dql.PredicateField || !c.edges || c.def == nil {
+		return r.fetch(c)
+	}
+	last := w.depth > 0 && c.edgeAbove().depth >= w.depth
+	if last && c.varName == "" {
+		return nil
+	}
+	c.hidden = last
+	return r.fetchEdges(c, c.parent.rows.uids, false, func() error {
+		w.edges += len(c.rows.targets)
+		if w.edges > r.opts.TraversedEdges {
+			return &LimitError{What: "edges in @recurse", Limit: r.opts.TraversedEdges}
+		}
+		if !w.loop {
+			w.dropSeen(c)
+		}
+		return r.refine(c, false, func() error {
+			if last {
+				c.block.uidVars = append(c.block.uidVars, uidVar{c.varName, c})
+				return nil
+			}
+			if len(c.rows.targets) == 0 {
+				return nil
+			}
+			return r.descend(c)
+		})
+	})
+}
+
+// dropSeen drops the edges that were followed before and notes the others.
+func (w *recursion) dropSeen(c *level) {
+	src := c.parent.rows.uids
+	row := 0
+	c.rows.own()
+	ends := append([]uint32(nil), c.rows.offsets...)
+	c.rows.keep(func(i int) bool {
+		for uint32(i) >= ends[row+1] {
+			row++
+		}
+		h := hop{by: c.node, from: src[row], to: c.rows.targets[i]}
+		if _, ok := w.seen[h]; ok {
+			return false
+		}
+		w.seen[h] = struct{}{}
+		return true
+	})
+	c.rows.compact()
+}

@@ -1,0 +1,48 @@
+package query
+
+import (
+	"slices"
+
+	"dragg/graph"
+	"dragg/graph/types"
+	"dragg/query/answer"
+)
+
+// Result is what an execution gave.
+type Result struct {
+	Answer *answer.Answer
+	// Vars are all variables of the document by name. A mutation takes uid(v) and val(v) from here.
+	Vars map[string]*Var
+	// NumUIDs counts the source uids read for each predicate, those of the root functions under the empty name and
+	// all together under _total (dql.md fact 27).
+	NumUIDs map[string]uint64
+	// Truncated says that an ordered list was cut at Options.SortedRows.
+	Truncated bool
+	// Rounds is how many times the Runner was called, Lists how many posting lists it read.
+	Rounds, Lists int
+}
+
+// Var is the content of a variable. It is not changed after the execution.
+type Var struct {
+	// UIDs ascend: the nodes of a uid variable, or those that have a value.
+	UIDs []graph.UID
+	// Values is parallel to UIDs; nil for a uid variable.
+	Values []types.Value
+	// Constant is the value that every node has, where IsConstant: count(uid), an aggregate of an empty block.
+	Constant   types.Value
+	IsConstant bool
+
+	// path is UIDs in the order of the path, for the variable of a shortest block (dql.md fact 79).
+	path []graph.UID
+}
+
+// Value returns the value that node u has.
+func (v *Var) Value(u graph.UID) (types.Value, bool) {
+	if i, ok := slices.BinarySearch(v.UIDs, u); ok && v.Values != nil {
+		return v.Values[i], true
+	}
+	return v.Constant, v.IsConstant
+}
+
+// Len returns how many nodes the variable has.
+func (v *Var) Len() int { return len(v.UIDs) }

@@ -1,0 +1,283 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"dragg/graph"
+	"dragg/query/answer"
+	"dragg/query/task"
+)
+
+// run is one execution of a plan.
+type run struct {
+	ctx    context.Context //nolint:containedctx // a run lives no longer than the call that made it
+	plan   *Plan
+	runner task.Runner
+	readTs graph.Timestamp
+	opts   Options
+	now    time.Time // what since() counts to
+
+	blocks  []*blockRun
+	vars    map[string]*Var
+	pending []job
+	memory  int // bytes held, roughly
+	result  *Result
+}
+
+// job is a question of one block and what to do with the answers.
+type job struct {
+	block *blockRun
+	tasks []task.Task
+	where string // the field, for errors
+	then  func([]task.Result) error
+}
+
+// blockRun is one block at work.
+type blockRun struct {
+	*block
+	open    int // jobs that are not answered yet
+	started bool
+	done    bool
+	root    *level
+	// locals are the value variables of the block, by name.
+	locals map[string]*local
+	// uidVars are the levels whose frontiers make a uid variable.
+	uidVars []uidVar
+	// internals are the fields to compute when everything is fetched.
+	internals []*level
+	walker    *recursion  // set for @recurse
+	search    *pathSearch // set for shortest
+}
+
+// uidVar says that the targets of a level belong to a uid variable.
+type uidVar struct {
+	name  string
+	level *level
+}
+
+// errRunner says that a runner broke its contract.
+var errRunner = errors.New("query: the answer of a tablet does not fit its question")
+
+// Execute runs a plan on what was committed at or before readTs. The errors are those of the runner with the path of the
+// field in front, a *LimitError, or what the data show to be wrong; all results are lost then.
+func Execute(
+	ctx context.Context, plan *Plan, runner task.Runner, readTs graph.Timestamp, opts Options,
+) (*Result, error) {
+	r := &run{
+		ctx: ctx, plan: plan, runner: runner, readTs: readTs, opts: opts.withDefaults(), now: time.Now(),
+		vars:   map[string]*Var{},
+		result: &Result{Answer: &answer.Answer{}, NumUIDs: map[string]uint64{}},
+	}
+	r.result.Vars = r.vars
+	if plan.schemaQuery != nil {
+		r.result.Answer.Schema = schemaAnswer(plan.schema, plan.schemaQuery)
+		return r.result, nil
+	}
+	for _, b := range plan.blocks {
+		r.blocks = append(r.blocks, &blockRun{block: b, locals: map[string]*local{}})
+	}
+	if err := r.loop(); err != nil {
+		return nil, err
+	}
+	for _, b := range r.blocks {
+		r.show(b)
+	}
+	total := uint64(0)
+	for _, n := range r.result.NumUIDs {
+		total += n
+	}
+	r.result.NumUIDs["_total"] = total
+	return r.result, nil
+}
+
+// loop starts and finishes blocks and makes rounds until every block is done.
+func (r *run) loop() error {
+	for {
+		progress, done, err := r.advance()
+		if err != nil || done {
+			return err
+		}
+		if len(r.pending) > 0 {
+			if err := r.round(); err != nil {
+				return err
+			}
+			continue
+		}
+		if !progress {
+			return errors.New("query: blocks wait for one another") // schedule has ruled it out
+		}
+	}
+}
+
+// advance starts the blocks that are ready and finishes those that wait for nothing more.
+func (r *run) advance() (progress, done bool, err error) {
+	done = true
+	for _, b := range r.blocks {
+		if !b.started && r.ready(b) {
+			b.started, progress = true, true
+			if err := r.start(b); err != nil {
+				return false, false, err
+			}
+		}
+		if b.started && !b.done && b.open == 0 {
+			b.done, progress = true, true
+			if err := r.finish(b); err != nil {
+				return false, false, err
+			}
+		}
+		done = done && b.done
+	}
+	return progress, done, nil
+}
+
+func (r *run) ready(b *blockRun) bool {
+	for _, i := range b.needs {
+		if !r.blocks[i].done {
+			return false
+		}
+	}
+	return true
+}
+
+// ask puts tasks into the next round. Without tasks the continuation runs at once.
+func (r *run) ask(l *level, tasks []task.Task, then func([]task.Result) error) error {
+	if len(tasks) == 0 {
+		return then(nil)
+	}
+	l.block.open++
+	r.pending = append(r.pending, job{block: l.block, tasks: tasks, where: l.path(), then: then})
+	return nil
+}
+
+// round asks everything that is pending in one batch and hands out the answers.
+func (r *run) round() error {
+	jobs := r.pending
+	r.pending = nil
+	var batch []task.Task
+	for _, j := range jobs {
+		for _, t := range j.tasks {
+			if !t.AtRoot {
+				r.result.NumUIDs[t.Predicate.Name] += uint64(len(t.Src))
+			}
+			if t.AtRoot || len(t.Src) > 0 {
+				batch = append(batch, t)
+			}
+		}
+	}
+	results, err := r.call(batch, jobs)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		own := make([]task.Result, len(j.tasks))
+		for i, t := range j.tasks {
+			if !t.AtRoot && len(t.Src) == 0 {
+				own[i].Offsets = []uint32{0}
+				continue
+			}
+			own[i], results = results[0], results[1:]
+			if err := r.check(&t, &own[i]); err != nil {
+				return err
+			}
+		}
+		j.block.open--
+		if err := j.then(own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) call(batch []task.Task, jobs []job) ([]task.Result, error) {
+	if err := r.ctx.Err(); err != nil {
+		return nil, context.Cause(r.ctx)
+	}
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	results, err := r.runner.Run(r.ctx, r.readTs, batch)
+	if err != nil {
+		where := ""
+		if len(jobs) == 1 {
+			where = jobs[0].where
+		}
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	if len(results) != len(batch) {
+		return nil, errRunner
+	}
+	r.result.Rounds++
+	for i := range results {
+		r.result.Lists += results[i].Lists
+	}
+	return results, nil
+}
+
+// Rough sizes for the account of memory, in bytes.
+const (
+	uidBytes   = 16 // a target with its index and its place in the frontier
+	valueBytes = 64
+	facetBytes = 96
+)
+
+// check holds a result against its task, and accounts for what it holds.
+func (r *run) check(t *task.Task, res *task.Result) error {
+	elements := 0
+	switch t.Kind {
+	case task.Edges, task.Values:
+		elements = max(len(res.Targets), len(res.Values))
+		if len(res.Offsets) != len(t.Src)+1 || res.Offsets[0] != 0 || int(res.Offsets[len(t.Src)]) != elements {
+			return errRunner
+		}
+		if res.Facets != nil && len(res.Facets) != elements || res.Langs != nil && len(res.Langs) != elements {
+			return errRunner
+		}
+	case task.Counts:
+		if len(res.Counts) != len(t.Src) {
+			return errRunner
+		}
+		return r.hold(8 * len(res.Counts))
+	case task.Match:
+		return r.hold(uidBytes * res.Set.Len())
+	}
+	bytes := uidBytes*len(res.Targets) + valueBytes*len(res.Values) + 4*len(res.Offsets)
+	for _, f := range res.Facets {
+		bytes += 24 + facetBytes*len(f)
+	}
+	return r.hold(bytes)
+}
+
+// hold accounts for memory.
+func (r *run) hold(bytes int) error {
+	r.memory += bytes
+	if r.memory > r.opts.MemoryBytes {
+		return &LimitError{What: "bytes of memory", Limit: r.opts.MemoryBytes}
+	}
+	return nil
+}
+
+// finish computes the values of a block, prunes it and publishes its variables.
+func (r *run) finish(b *blockRun) error {
+	if err := r.compute(b); err != nil {
+		return err
+	}
+	r.prune(b)
+	b.defines(func(name string) {
+		if l := b.locals[name]; l != nil {
+			r.vars[name] = l.v
+		} else {
+			r.vars[name] = &Var{}
+		}
+	})
+	for _, u := range b.uidVars {
+		v := r.vars[u.name]
+		v.UIDs = merge(v.UIDs, u.level.reachedUIDs())
+	}
+	if b.search != nil && b.src.Var != "" {
+		r.vars[b.src.Var] = b.search.variable()
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package query
+
+import (
+	"fmt"
+	"slices"
+
+	"dragg/dql"
+)
+
+// schedule finds which blocks need which, and refuses variables that need one another. It also refuses a variable that
+// decides what is traversed in the very block that defines it: such a block could not be read level by level.
+func (p *Plan) schedule() error {
+	definedIn := map[string]int{}
+	for i, b := range p.blocks {
+		b.defines(func(name string) { definedIn[name] = i })
+	}
+	for i, b := range p.blocks {
+		var err error
+		b.uses(func(name string, early bool) {
+			at, ok := definedIn[name]
+			switch {
+			case !ok:
+				err = fmt.Errorf("Some variables are used but not defined: %s", name)
+			case at != i:
+				if !slices.Contains(b.needs, at) {
+					b.needs = append(b.needs, at)
+				}
+			case early:
+				err = fmt.Errorf("variable %s is used by a function, filter or order in the block that defines it: "+
+					"use it in another block", name)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return p.checkCycles()
+}
+
+// checkCycles takes away blocks that need nothing that is left until none is left.
+func (p *Plan) checkCycles() error {
+	done := make([]bool, len(p.blocks))
+	for range p.blocks {
+		for i, b := range p.blocks {
+			if !done[i] && !slices.ContainsFunc(b.needs, func(n int) bool { return !done[n] }) {
+				done[i] = true
+			}
+		}
+	}
+	if i := slices.Index(done, false); i >= 0 {
+		return fmt.Errorf("the variables of block %q and another block need one another", p.blocks[i].root.key)
+	}
+	return nil
+}
+
+// defines calls visit for each variable that the block defines.
+func (b *block) defines(visit func(name string)) {
+	if b.src.Var != "" {
+		visit(b.src.Var)
+	}
+	b.root.walk(func(n *node) {
+		if n.varName != "" {
+			visit(n.varName)
+		}
+		for _, f := range n.facetVars {
+			visit(f.Var)
+		}
+		if n.kind == dql.ExpandField {
+			for _, f := range n.src.Fields {
+				definesOfField(f, visit)
+			}
+		}
+	})
+}
+
+// definesOfField visits the variables that a field defines which is planned only when its expand is.
+func definesOfField(f *dql.Field, visit func(name string)) {
+	if f.Var != "" {
+		visit(f.Var)
+	}
+	if f.Facets != nil {
+		for _, k := range f.Facets.Keys {
+			if k.Var != "" {
+				visit(k.Var)
+			}
+		}
+	}
+	for _, c := range f.Fields {
+		definesOfField(c, visit)
+	}
+}
+
+// uses calls visit for each variable that the block reads; early ones decide what is traversed.
+func (b *block) uses(visit func(name string, early bool)) {
+	early := func(name string) { visit(name, true) }
+	b.fn.uses(early)
+	if b.src.Path != nil {
+		for _, end := range []dql.Arg{b.src.Path.From, b.src.Path.To} {
+			if end.Kind == dql.UIDVarArg {
+				early(end.Text)
+			}
+		}
+	}
+	b.root.walk(func(n *node) {
+		n.filter.uses(early)
+		n.expandTypes.uses(early)
+		for _, o := range n.order {
+			if o.varName != "" {
+				early(o.varName)
+			}
+		}
+		if n.src == nil {
+			return
+		}
+		if n.src.ValVar != "" {
+			visit(n.src.ValVar, false)
+		}
+		if n.src.Expand != nil {
+			for _, f := range n.src.Fields {
+				usesOfField(f, visit)
+			}
+			if n.src.Expand.Var != "" {
+				early(n.src.Expand.Var)
+			}
+		}
+		usesOfMath(n.src.Math, func(name string) { visit(name, false) })
+	})
+}
+
+func usesOfMath(m *dql.Math, visit func(name string)) {
+	if m == nil {
+		return
+	}
+	if m.Var != "" {
+		visit(m.Var)
+	}
+	for _, a := range m.Args {
+		usesOfMath(a, visit)
+	}
+}
+
+// usesOfField visits the variables of a field that is planned only when its expand is.
+func usesOfField(f *dql.Field, visit func(name string, early bool)) {
+	if f.ValVar != "" {
+		visit(f.ValVar, false)
+	}
+	usesOfMath(f.Math, func(name string) { visit(name, false) })
+	usesOfFilter(f.Filter, func(name string) { visit(name, true) })
+	for _, o := range f.Order {
+		if o.Var != "" {
+			visit(o.Var, true)
+		}
+	}
+	if f.Expand != nil && f.Expand.Var != "" {
+		visit(f.Expand.Var, true)
+	}
+	for _, c := range f.Fields {
+		usesOfField(c, visit)
+	}
+}
+
+func usesOfFilter(f *dql.Filter, visit func(name string)) {
+	if f == nil {
+		return
+	}
+	if f.Func != nil {
+		if f.Func.Var != "" {
+			visit(f.Func.Var)
+		}
+		for _, a := range f.Func.Args {
+			if a.Kind == dql.UIDVarArg || a.Kind == dql.ValVarArg {
+				visit(a.Text)
+			}
+		}
+	}
+	for _, c := range f.Children {
+		usesOfFilter(c, visit)
+	}
+}
+
+// walk visits the node and all below it.
+func (n *node) walk(visit func(*node)) {
+	visit(n)
+	for _, c := range n.children {
+		c.walk(visit)
+	}
+}
