@@ -218,3 +218,21 @@ func checkPending(key, rec []byte) error {
 	}
 	return err
 }
+
+// Split returns the changes of p in pieces of at most maxBytes, or of one key where that alone is larger. Merged in any
+// order they are p again.
+func (p *Pending) Split(maxBytes int) []*Pending {
+	if p.Bytes() <= maxBytes {
+		return []*Pending{p}
+	}
+	pieces := []*Pending{{}}
+	for key, rec := range p.All() {
+		last := pieces[len(pieces)-1]
+		if last.Len() > 0 && last.Bytes()+len(key)+len(rec) > maxBytes {
+			last = &Pending{}
+			pieces = append(pieces, last)
+		}
+		last.add(key, rec)
+	}
+	return pieces
+}

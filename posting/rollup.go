@@ -87,7 +87,12 @@ func (s *Store) rollup(ctx context.Context, due []string) error {
 		if s.mu.retired[keys.IncarnationOf([]byte(key))] {
 			continue
 		}
+		mark := batch
 		ch, err := s.rollupKey(&batch, []byte(key), limit)
+		if errors.Is(err, errPartMoved) { // an index build replaces this list
+			batch = mark
+			continue
+		}
 		if err != nil {
 			return err
 		}
