@@ -44,7 +44,10 @@ type Builder struct {
 
 // Built is a request ready to be written.
 type Built struct {
-	Edges []graph.Edge
+	// Steps holds the edges of each step, in the order of the steps; some may be empty.
+	Steps [][]graph.Edge
+	// Edges is how many there are in all.
+	Edges int
 	// UIDs are the nodes made for blank nodes (by their name) and unmatched variables (as "uid(v)").
 	UIDs map[string]graph.UID
 	// Unknown are the definitions inferred for predicates on first sight. They must exist before the edges are written; if
@@ -71,15 +74,19 @@ func (b *Builder) Build(ctx context.Context, steps []Step) (*Built, error) {
 	}
 	all := b.Schema.With(schema.Update{Predicates: unknown})
 	e := expansion{b: b, schema: all}
+	built := &Built{UIDs: b.assigned, Unknown: unknown}
 	for _, s := range steps {
+		from := len(e.edges)
 		if err := e.step(ctx, s); err != nil {
 			return nil, err
 		}
+		built.Steps = append(built.Steps, e.edges[from:len(e.edges):len(e.edges)])
 	}
 	if err := b.checkUnique(ctx, all, e.edges); err != nil {
 		return nil, err
 	}
-	return &Built{Edges: e.edges, UIDs: b.assigned, Unknown: unknown}, nil
+	built.Edges = len(e.edges)
+	return built, nil
 }
 
 // checkForms refuses stars where they mean nothing, and names that no predicate can have.

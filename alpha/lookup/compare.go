@@ -14,8 +14,9 @@ import (
 // The sizes of a frontier up to which its nodes are tested rather than searched for. A test reads one list a node; a search
 // reads few lists, but they may be long.
 const (
-	frontierOfValues = 64 // comparing a value is cheap
-	frontierOfText   = 16 // cutting a value into words is not
+	frontierOfValues = 64  // comparing a value is cheap
+	frontierOfText   = 16  // cutting a value into words is not
+	frontierOfRange  = 256 // walking an index costs more than looking up tokens
 )
 
 // values converts the arguments to the type of the predicate.
@@ -164,7 +165,7 @@ func (b *builder) inequality() (condition, error) {
 		return condition{}, fmt.Errorf("%s(%s): values of type %s have no order", b.fn.Name, b.p.Name, b.p.Type)
 	}
 	c := condition{test: each(func(v types.Value) (bool, error) { return inRange(b.fn.Name, v, bounds) })}
-	c.frontier = frontierOfValues
+	c.frontier = frontierOfRange
 	if k == nil {
 		return c, nil
 	}

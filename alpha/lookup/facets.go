@@ -23,15 +23,15 @@ type selection struct {
 type facetTest func([]graph.Facet) (bool, error)
 
 // newSelection checks f and makes it ready. nil f makes an idle selection.
-func newSelection(f *task.Facets) (*selection, error) {
+func newSelection(f *task.Facets) (selection, error) {
 	if f == nil {
-		return &selection{}, nil
+		return selection{}, nil
 	}
-	s := &selection{all: f.All, keys: f.Keys}
+	s := selection{all: f.All, keys: f.Keys}
 	if f.Filter != nil {
 		test, err := newFacetTest(f.Filter, 0)
 		if err != nil {
-			return nil, err
+			return selection{}, err
 		}
 		s.filter = test
 	}
@@ -39,12 +39,12 @@ func newSelection(f *task.Facets) (*selection, error) {
 }
 
 // idle says that facets make no difference.
-func (s *selection) idle() bool { return !s.shows() && s.filter == nil }
+func (s selection) idle() bool { return !s.shows() && s.filter == nil }
 
 // shows says that the answer has facets.
-func (s *selection) shows() bool { return s.all || len(s.keys) > 0 }
+func (s selection) shows() bool { return s.all || len(s.keys) > 0 }
 
-func (s *selection) keeps(facets []graph.Facet) (bool, error) {
+func (s selection) keeps(facets []graph.Facet) (bool, error) {
 	if s.filter == nil {
 		return true, nil
 	}
@@ -52,7 +52,7 @@ func (s *selection) keeps(facets []graph.Facet) (bool, error) {
 }
 
 // pick returns the facets that were asked for, in the order of their keys.
-func (s *selection) pick(facets []graph.Facet) []graph.Facet {
+func (s selection) pick(facets []graph.Facet) []graph.Facet {
 	if s.all || len(facets) == 0 {
 		return facets
 	}
@@ -66,7 +66,7 @@ func (s *selection) pick(facets []graph.Facet) []graph.Facet {
 }
 
 // edges appends one row of edges to res.
-func (s *selection) edges(res *task.Result, l posting.List, pg task.Page) error {
+func (s selection) edges(res *task.Result, l posting.List, pg task.Page) error {
 	start := len(res.Targets)
 	for uid := range l.UIDs().All() {
 		facets, err := l.FacetsOf(uid)
@@ -102,7 +102,7 @@ func (s *selection) edges(res *task.Result, l posting.List, pg task.Page) error 
 }
 
 // count returns how many elements of l the filter keeps.
-func (s *selection) count(l posting.List, edges bool) (n int64, err error) {
+func (s selection) count(l posting.List, edges bool) (n int64, err error) {
 	if !edges {
 		for v, err := range l.Postings() {
 			if err != nil {

@@ -8,36 +8,38 @@ import (
 	"dragg/posting"
 )
 
-// choice is the language preference of a field (dql.md fact 85).
+// choice is the language preference of a field (dql.md fact 85). No tags mean the untagged value.
 type choice struct {
 	all  bool // name@*: every tag
 	tags []string
 }
 
-// preference returns the choice that a task asks for. No languages at all mean the untagged value.
+// preference returns the choice that a task asks for.
 func preference(langs []string) choice {
-	if len(langs) == 0 {
-		return choice{tags: []string{""}}
-	}
 	return choice{all: slices.Contains(langs, "*"), tags: langs}
 }
 
 // one returns the value of the first tag that is present. "." stands for the untagged value, else any: the one in the
 // first slot.
 func (c choice) one(l posting.List) (posting.Posting, bool, error) {
+	if len(c.tags) == 0 {
+		return l.Get(posting.Untagged)
+	}
 	for _, tag := range c.tags {
-		slot := posting.LangSlot(tag)
 		if tag == "." {
-			slot = posting.LangSlot("")
+			// The slot of the untagged value comes before those of all tags.
+			return firstOf(l)
 		}
-		if v, ok, err := l.Get(slot); ok || err != nil {
+		if v, ok, err := l.Get(posting.LangSlot(tag)); ok || err != nil {
 			return v, ok, err
 		}
-		if tag == "." {
-			for v, err := range l.Postings() {
-				return v, err == nil, err
-			}
-		}
+	}
+	return posting.Posting{}, false, nil
+}
+
+func firstOf(l posting.List) (posting.Posting, bool, error) {
+	for v, err := range l.Postings() {
+		return v, err == nil, err
 	}
 	return posting.Posting{}, false, nil
 }

@@ -31,6 +31,10 @@ type found struct{ sure, maybe uidset.Set }
 // maxCandidates bounds how many nodes a function at the root tests one by one.
 const maxCandidates = 1_000_000
 
+// keysPerTest is how many nodes can be tested in the time that walking over one index key takes. A search that ranges over
+// more keys than the frontier is worth is given up, and has cost about as much again.
+const keysPerTest = 16
+
 // unlimited is the budget of a search at the root.
 const unlimited = 1 << 62
 
@@ -133,7 +137,7 @@ func (r *runner) filter(
 	ctx context.Context, src []graph.UID, p tablet, tags tagSet, c condition,
 ) (uidset.Set, error) {
 	if c.search != nil && !c.scan && len(src) > c.frontier {
-		f, ok, err := c.search(ctx, len(src))
+		f, ok, err := c.search(ctx, len(src)/keysPerTest)
 		if err != nil {
 			return uidset.Set{}, err
 		}

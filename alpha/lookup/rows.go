@@ -56,14 +56,14 @@ func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result
 // values answers task.Values.
 func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
 	var tick ticks
-	res := task.Result{Offsets: make([]uint32, 1, len(t.Src)+1), Values: make([]types.Value, 0, len(t.Src))}
 	sel, err := newSelection(t.Facets)
 	if err != nil {
 		return task.Result{}, err
 	}
-	pick := preference(t.Langs)
-	if pick.all {
-		res.Langs = make([]string, 0, len(t.Src))
+	w := valueRows{p: p, page: t.Page, pick: preference(t.Langs), sel: sel, scratch: r.vals}
+	w.res = task.Result{Offsets: make([]uint32, 1, len(t.Src)+1), Values: make([]types.Value, 0, len(t.Src))}
+	if w.pick.all {
+		w.res.Langs = make([]string, 0, len(t.Src))
 	}
 	for _, uid := range t.Src {
 		if err := tick.check(ctx); err != nil {
@@ -73,81 +73,96 @@ func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Resul
 		if err != nil {
 			return task.Result{}, err
 		}
-		if err := appendValues(&res, l, p, t, pick, sel); err != nil {
+		if err := w.row(l); err != nil {
 			return task.Result{}, fmt.Errorf("%s of %s: %w", p.Name, uid, err)
 		}
-		end, err := offset(len(res.Values))
+		end, err := offset(len(w.res.Values))
 		if err != nil {
 			return task.Result{}, err
 		}
-		res.Offsets = append(res.Offsets, end)
+		w.res.Offsets = append(w.res.Offsets, end)
 	}
-	return res, nil
+	r.vals = w.scratch
+	return w.res, nil
 }
 
-// appendValues adds one row to res.
-func appendValues(res *task.Result, l posting.List, p tablet, t *task.Task, pick choice, sel *selection) error {
-	start := len(res.Values)
-	add := func(v posting.Posting) error {
-		value, err := p.read(v.Value)
-		if err != nil {
+// valueRows gathers the rows of task.Values.
+type valueRows struct {
+	res     task.Result
+	p       tablet
+	page    task.Page
+	pick    choice
+	sel     selection
+	scratch []posting.Posting
+}
+
+// row adds the values of one node.
+func (w *valueRows) row(l posting.List) error {
+	if !w.p.List && !w.pick.all {
+		v, ok, err := w.pick.one(l)
+		if err != nil || !ok {
 			return err
 		}
-		if !sel.idle() {
-			keep, err := sel.keeps(v.Facets)
-			if err != nil || !keep {
-				return err
-			}
-			if sel.shows() {
-				res.Facets = append(res.Facets, sel.pick(v.Facets))
-			}
-		}
-		res.Values = append(res.Values, value)
-		if pick.all {
-			res.Langs = append(res.Langs, v.Lang)
-		}
-		return nil
-	}
-	switch {
-	case p.List || pick.all:
-		for v, err := range l.Postings() {
-			if err != nil {
-				return err
-			}
-			if err := add(v); err != nil {
-				return err
-			}
-		}
-	default:
-		v, ok, err := pick.one(l)
-		if err != nil {
+		if err := w.add(v); err != nil {
 			return err
 		}
-		if ok {
-			if err := add(v); err != nil {
+	} else {
+		var err error
+		if w.scratch, err = l.AppendValues(w.scratch[:0]); err != nil {
+			return err
+		}
+		for _, v := range w.scratch {
+			if err := w.add(v); err != nil {
 				return err
 			}
 		}
 	}
-	if pg := t.Page; pg.First != 0 || pg.Offset != 0 {
-		end := cut(pg, start, len(res.Values), 0, func(to, from int) {
-			res.Values[to] = res.Values[from]
-			if res.Langs != nil {
-				res.Langs[to] = res.Langs[from]
-			}
-			if res.Facets != nil {
-				res.Facets[to] = res.Facets[from]
-			}
-		})
-		res.Values = res.Values[:end]
-		if res.Langs != nil {
-			res.Langs = res.Langs[:end]
-		}
-		if res.Facets != nil {
-			res.Facets = res.Facets[:end]
-		}
+	if w.page.First != 0 || w.page.Offset != 0 {
+		w.cut()
 	}
 	return nil
+}
+
+func (w *valueRows) add(v posting.Posting) error {
+	value, err := w.p.read(v.Value)
+	if err != nil {
+		return err
+	}
+	if w.sel.filter != nil {
+		if keep, err := w.sel.filter(v.Facets); err != nil || !keep {
+			return err
+		}
+	}
+	w.res.Values = append(w.res.Values, value)
+	if w.pick.all {
+		w.res.Langs = append(w.res.Langs, v.Lang)
+	}
+	if w.sel.shows() {
+		w.res.Facets = append(w.res.Facets, w.sel.pick(v.Facets))
+	}
+	return nil
+}
+
+// cut leaves of the last row what the page selects.
+func (w *valueRows) cut() {
+	res := &w.res
+	start := int(res.Offsets[len(res.Offsets)-1])
+	end := cut(w.page, start, len(res.Values), 0, func(to, from int) {
+		res.Values[to] = res.Values[from]
+		if res.Langs != nil {
+			res.Langs[to] = res.Langs[from]
+		}
+		if res.Facets != nil {
+			res.Facets[to] = res.Facets[from]
+		}
+	})
+	res.Values = res.Values[:end]
+	if res.Langs != nil {
+		res.Langs = res.Langs[:end]
+	}
+	if res.Facets != nil {
+		res.Facets = res.Facets[:end]
+	}
 }
 
 // read returns a stored value in the type of the schema: what was written before the type changed is converted.

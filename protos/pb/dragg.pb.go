@@ -853,7 +853,7 @@ type AlterReply struct {
 	Stale          bool      `protobuf:"varint,1,opt,name=stale,proto3" json:"stale,omitempty"`
 	StalePredicate string    `protobuf:"bytes,2,opt,name=stale_predicate,json=stalePredicate,proto3" json:"stale_predicate,omitempty"`
 	Tablets        []*Tablet `protobuf:"bytes,3,rep,name=tablets,proto3" json:"tablets,omitempty"`
-	// The position in each group's stream after which the change is known there.
+	// The position in each group's stream after which the change, or what made it stale, is known there.
 	Seqs          map[uint32]uint64 `protobuf:"bytes,4,rep,name=seqs,proto3" json:"seqs,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1133,9 +1133,11 @@ func (x *Verdict) GetCommitTs() uint64 {
 
 // TabletSet makes a tablet known, or changes it. Commits at or below ts were derived before the change, later ones after it.
 type TabletSet struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tablet        *Tablet                `protobuf:"bytes,1,opt,name=tablet,proto3" json:"tablet,omitempty"`
-	Ts            uint64                 `protobuf:"varint,2,opt,name=ts,proto3" json:"ts,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Tablet *Tablet                `protobuf:"bytes,1,opt,name=tablet,proto3" json:"tablet,omitempty"`
+	Ts     uint64                 `protobuf:"varint,2,opt,name=ts,proto3" json:"ts,omitempty"`
+	// Set by the group: readers below it find derived keys incomplete, since they were built from the data at that timestamp.
+	DerivedSince  uint64 `protobuf:"varint,3,opt,name=derived_since,json=derivedSince,proto3" json:"derived_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1180,6 +1182,13 @@ func (x *TabletSet) GetTablet() *Tablet {
 func (x *TabletSet) GetTs() uint64 {
 	if x != nil {
 		return x.Ts
+	}
+	return 0
+}
+
+func (x *TabletSet) GetDerivedSince() uint64 {
+	if x != nil {
+		return x.DerivedSince
 	}
 	return 0
 }
@@ -1840,6 +1849,7 @@ type Prewrite struct {
 	StartTs       uint64                 `protobuf:"varint,1,opt,name=start_ts,json=startTs,proto3" json:"start_ts,omitempty"`
 	Pending       []byte                 `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"` // posting.Pending
 	Tablets       []*TabletRef           `protobuf:"bytes,3,rep,name=tablets,proto3" json:"tablets,omitempty"`
+	Keys          []uint64               `protobuf:"fixed64,4,rep,packed,name=keys,proto3" json:"keys,omitempty"` // conflict keys
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1895,6 +1905,13 @@ func (x *Prewrite) GetTablets() []*TabletRef {
 	return nil
 }
 
+func (x *Prewrite) GetKeys() []uint64 {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
 // ShardMeta is what a replica keeps beside its posting lists: written with every checkpoint.
 type ShardMeta struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1905,7 +1922,9 @@ type ShardMeta struct {
 	Tablets       []*TabletSet           `protobuf:"bytes,5,rep,name=tablets,proto3" json:"tablets,omitempty"`
 	Types         []*TypeChange          `protobuf:"bytes,6,rep,name=types,proto3" json:"types,omitempty"`
 	Pending       []*Prewrite            `protobuf:"bytes,7,rep,name=pending,proto3" json:"pending,omitempty"`
-	Dropped       []*TabletDrop          `protobuf:"bytes,8,rep,name=dropped,proto3" json:"dropped,omitempty"` // incarnations whose bytes are still being deleted
+	Dropped       []*TabletDrop          `protobuf:"bytes,8,rep,name=dropped,proto3" json:"dropped,omitempty"`     // incarnations whose bytes are still being deleted
+	Ended         []uint64               `protobuf:"varint,9,rep,packed,name=ended,proto3" json:"ended,omitempty"` // start timestamps of transactions that ended of late, oldest first
+	MaxUid        uint64                 `protobuf:"varint,10,opt,name=max_uid,json=maxUid,proto3" json:"max_uid,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1994,6 +2013,20 @@ func (x *ShardMeta) GetDropped() []*TabletDrop {
 		return x.Dropped
 	}
 	return nil
+}
+
+func (x *ShardMeta) GetEnded() []uint64 {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+func (x *ShardMeta) GetMaxUid() uint64 {
+	if x != nil {
+		return x.MaxUid
+	}
+	return 0
 }
 
 type TimestampsRequest struct {
@@ -2500,10 +2533,11 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"typeChange\"A\n" +
 	"\aVerdict\x12\x19\n" +
 	"\bstart_ts\x18\x01 \x01(\x04R\astartTs\x12\x1b\n" +
-	"\tcommit_ts\x18\x02 \x01(\x04R\bcommitTs\"B\n" +
+	"\tcommit_ts\x18\x02 \x01(\x04R\bcommitTs\"g\n" +
 	"\tTabletSet\x12%\n" +
 	"\x06tablet\x18\x01 \x01(\v2\r.dragg.TabletR\x06tablet\x12\x0e\n" +
-	"\x02ts\x18\x02 \x01(\x04R\x02ts\"z\n" +
+	"\x02ts\x18\x02 \x01(\x04R\x02ts\x12#\n" +
+	"\rderived_since\x18\x03 \x01(\x04R\fderivedSince\"z\n" +
 	"\n" +
 	"TabletDrop\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\x04R\tnamespace\x12\x1c\n" +
@@ -2558,11 +2592,12 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\n" +
 	"GroupEntry\x12+\n" +
 	"\bprewrite\x18\x01 \x01(\v2\x0f.dragg.PrewriteR\bprewrite\x12*\n" +
-	"\x06stream\x18\x02 \x01(\v2\x12.dragg.StreamBatchR\x06stream\"k\n" +
+	"\x06stream\x18\x02 \x01(\v2\x12.dragg.StreamBatchR\x06stream\"\x7f\n" +
 	"\bPrewrite\x12\x19\n" +
 	"\bstart_ts\x18\x01 \x01(\x04R\astartTs\x12\x18\n" +
 	"\apending\x18\x02 \x01(\fR\apending\x12*\n" +
-	"\atablets\x18\x03 \x03(\v2\x10.dragg.TabletRefR\atablets\"\x9c\x02\n" +
+	"\atablets\x18\x03 \x03(\v2\x10.dragg.TabletRefR\atablets\x12\x12\n" +
+	"\x04keys\x18\x04 \x03(\x06R\x04keys\"\xcb\x02\n" +
 	"\tShardMeta\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x10\n" +
@@ -2571,7 +2606,10 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\atablets\x18\x05 \x03(\v2\x10.dragg.TabletSetR\atablets\x12'\n" +
 	"\x05types\x18\x06 \x03(\v2\x11.dragg.TypeChangeR\x05types\x12)\n" +
 	"\apending\x18\a \x03(\v2\x0f.dragg.PrewriteR\apending\x12+\n" +
-	"\adropped\x18\b \x03(\v2\x11.dragg.TabletDropR\adropped\")\n" +
+	"\adropped\x18\b \x03(\v2\x11.dragg.TabletDropR\adropped\x12\x14\n" +
+	"\x05ended\x18\t \x03(\x04R\x05ended\x12\x17\n" +
+	"\amax_uid\x18\n" +
+	" \x01(\x04R\x06maxUid\")\n" +
 	"\x11TimestampsRequest\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\"=\n" +
 	"\x0fTimestampsReply\x12\x14\n" +

@@ -13,7 +13,7 @@ import (
 // applyAlter changes predicates and types, all of it or nothing, and tells the groups.
 func (c *cluster) applyAlter(a *pb.Alter) *pb.AlterReply {
 	if stale := c.firstStale(a); stale != "" {
-		return &pb.AlterReply{Stale: true, StalePredicate: stale}
+		return &pb.AlterReply{Stale: true, StalePredicate: stale, Seqs: c.seqs()}
 	}
 	if a.DropAll {
 		c.dropAll()
@@ -24,7 +24,7 @@ func (c *cluster) applyAlter(a *pb.Alter) *pb.AlterReply {
 			c.nextID++
 		}
 	}
-	reply := &pb.AlterReply{Seqs: map[uint32]uint64{}}
+	reply := &pb.AlterReply{}
 	for _, ch := range a.Predicates {
 		if t := c.changePredicate(ch); t != nil {
 			reply.Tablets = append(reply.Tablets, t)
@@ -33,10 +33,17 @@ func (c *cluster) applyAlter(a *pb.Alter) *pb.AlterReply {
 	for _, t := range a.Types {
 		c.changeType(t)
 	}
-	for g, s := range c.streams {
-		reply.Seqs[uint32(g)] = s.next - 1
-	}
+	reply.Seqs = c.seqs()
 	return reply
+}
+
+// seqs returns the last event of each group's stream.
+func (c *cluster) seqs() map[uint32]uint64 {
+	m := make(map[uint32]uint64, len(c.streams))
+	for g, s := range c.streams {
+		m[uint32(g)] = s.next - 1
+	}
+	return m
 }
 
 // firstStale returns the first predicate that is not what the proposer saw, "" if all are.

@@ -98,6 +98,8 @@ func (c *cluster) decide(r *pb.CommitRequest) *pb.CommitReply {
 	if known, ok := c.oracle.Outcome(start); ok {
 		c.decided = max(c.decided, r.CommitTs)
 		if known == 0 {
+			// A write may have reached a group after its verdict: the group is told again, to forget it.
+			c.tell(r, 0)
 			return &pb.CommitReply{Reason: pb.AbortReason_DISCARDED}
 		}
 		return &pb.CommitReply{CommitTs: uint64(known)}
@@ -121,14 +123,19 @@ func (c *cluster) decide(r *pb.CommitRequest) *pb.CommitReply {
 		}
 	}
 	c.decided = max(c.decided, r.CommitTs)
+	c.tell(r, reply.CommitTs)
+	return reply
+}
+
+// tell puts the verdict into the stream of every group that the transaction wrote to.
+func (c *cluster) tell(r *pb.CommitRequest, commitTs uint64) {
 	var told []uint32
 	for _, t := range r.Tablets {
 		if !slices.Contains(told, t.Group) {
 			told = append(told, t.Group)
-			c.emit(t.Group, &pb.Event{Verdict: &pb.Verdict{StartTs: r.StartTs, CommitTs: reply.CommitTs}})
+			c.emit(t.Group, &pb.Event{Verdict: &pb.Verdict{StartTs: r.StartTs, CommitTs: commitTs}})
 		}
 	}
-	return reply
 }
 
 // tabletsHold reports whether every tablet is still what the writer took it for.

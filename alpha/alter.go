@@ -1,0 +1,244 @@
+package alpha
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dgraph-io/dgo/v250/protos/api"
+
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+	"dragg/schema"
+)
+
+// Alter changes the schema or drops data. Unless it is told to run in the background it returns once every index is built.
+func (n *Node) Alter(ctx context.Context, op *api.Operation) error {
+	leave, err := n.admit()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return fault.As(fault.Invalid, n.alter(ctx, op))
+}
+
+func (n *Node) alter(ctx context.Context, op *api.Operation) error {
+	switch {
+	case op.DropAll || op.DropOp == api.Operation_ALL:
+		return n.dropAll(ctx)
+	case op.DropOp == api.Operation_DATA:
+		if op.DropValue != "" {
+			return errors.New("If DropOp is set to DATA, DropValue must be empty") //nolint:staticcheck // clients look for it
+		}
+		return n.change(ctx, &pb.Alter{DropData: true})
+	case op.DropOp == api.Operation_ATTR || op.DropAttr != "":
+		name := op.DropAttr
+		if op.DropOp == api.Operation_ATTR {
+			name = op.DropValue
+		}
+		return n.dropPredicate(ctx, name)
+	case op.DropOp == api.Operation_TYPE:
+		return n.dropType(ctx, op.DropValue)
+	case strings.TrimSpace(op.Schema) == "":
+		return errors.New("Operation must have at least one field set") //nolint:staticcheck // clients look for it
+	}
+	return n.alterSchema(ctx, op.Schema, op.RunInBackground)
+}
+
+func (n *Node) dropAll(ctx context.Context) error {
+	return n.change(ctx, reserved(&pb.Alter{DropAll: true}))
+}
+
+// reserved adds the built-in predicates and types to a change.
+func reserved(a *pb.Alter) *pb.Alter {
+	r := schema.Reserved()
+	for _, p := range r.Predicates {
+		a.Predicates = append(a.Predicates, &pb.PredicateChange{
+			Namespace: uint64(p.Name.Namespace), Predicate: p.Name.Name, Schema: p.AppendBinary(nil), Force: true,
+		})
+	}
+	for _, t := range r.Types {
+		a.Types = append(a.Types, &pb.TypeChange{Name: t.Name, Definition: t.AppendBinary(nil)})
+	}
+	return a
+}
+
+// ensureReserved makes the built-in predicates and types that are not there yet.
+func (n *Node) ensureReserved(ctx context.Context) error {
+	now := n.shard.Schema()
+	missing := false
+	for _, p := range schema.Reserved().Predicates {
+		if _, ok := now.Predicate(p.Name); !ok {
+			missing = true
+		}
+	}
+	if !missing {
+		return nil
+	}
+	return n.change(ctx, reserved(&pb.Alter{}))
+}
+
+func (n *Node) dropPredicate(ctx context.Context, name string) error {
+	switch {
+	case name == "":
+		return errors.New("If DropOp is set to ATTR, DropValue must not be empty") //nolint:staticcheck // clients look for it
+	case schema.IsReserved(name):
+		return fmt.Errorf("predicate %s is pre-defined and is not allowed to be dropped", name)
+	}
+	return n.change(ctx, &pb.Alter{Predicates: []*pb.PredicateChange{{Predicate: name, Force: true}}})
+}
+
+func (n *Node) dropType(ctx context.Context, name string) error {
+	switch {
+	case name == "":
+		return errors.New("If DropOp is set to TYPE, DropValue must not be empty") //nolint:staticcheck // clients look for it
+	case schema.IsReserved(name):
+		return fmt.Errorf("type %s is pre-defined and is not allowed to be dropped", name)
+	}
+	return n.change(ctx, &pb.Alter{Types: []*pb.TypeChange{{Name: name}}})
+}
+
+// errStale says that a predicate changed while a change to it was prepared.
+var errStale = fault.New(fault.Unavailable, "the schema changed meanwhile; please retry")
+
+// change has Zero make a change, and returns once this group knows it; or, with errStale, what stands in its way.
+func (n *Node) change(ctx context.Context, a *pb.Alter) error {
+	reply, err := n.zero.ChangeSchema(ctx, a)
+	if err != nil {
+		return fmt.Errorf("changing the schema: %w", err)
+	}
+	if err := n.shard.WaitSeq(ctx, reply.Seqs[uint32(n.group)]); err != nil {
+		return err
+	}
+	if reply.Stale {
+		return fmt.Errorf("predicate %s: %w", reply.StalePredicate, errStale)
+	}
+	return nil
+}
+
+// alterSchema sets definitions from schema text.
+func (n *Node) alterSchema(ctx context.Context, text string, background bool) error {
+	update, err := schema.Parse(text)
+	if err != nil {
+		return err
+	}
+	var building []*schema.Predicate
+	for range maxSchemaRaces {
+		building, err = n.tryAlter(ctx, update)
+		if !errors.Is(err, errStale) {
+			break
+		}
+	}
+	if err != nil || background {
+		return err
+	}
+	return n.waitBuilt(ctx, building)
+}
+
+// errIndexing is said to whoever alters a predicate while its index is being built (dql.md fact 122).
+var errIndexing = fault.New(fault.Unavailable, "errIndexingInProgress: an index of the predicate is being built. Please retry")
+
+// tryAlter checks an update against what is defined now and has Zero make it. It returns the predicates that need a build.
+func (n *Node) tryAlter(ctx context.Context, update schema.Update) ([]*schema.Predicate, error) {
+	now := n.shard.Schema()
+	if err := now.Check(update, n.shard.HasData); err != nil {
+		return nil, err
+	}
+	a := &pb.Alter{}
+	var building []*schema.Predicate
+	for _, def := range update.Predicates {
+		old, _ := now.Predicate(def.Name)
+		if old != nil && old.SameDefinition(def) {
+			if len(old.Building) > 0 {
+				building = append(building, old)
+			}
+			continue
+		}
+		if old != nil && len(old.Building) > 0 {
+			return nil, fmt.Errorf("predicate %s: %w", def.Name, errIndexing)
+		}
+		rebuild := schema.Diff(old, def)
+		if rebuild.Retype {
+			if err := n.shard.CheckConvertible(ctx, def); err != nil {
+				return nil, err
+			}
+		}
+		next := *def
+		next.Building = n.toBuild(old, rebuild)
+		if len(next.Building) > 0 {
+			building = append(building, &next)
+		}
+		a.Predicates = append(a.Predicates, n.definition(&next))
+	}
+	for _, t := range update.Types {
+		a.Types = append(a.Types, &pb.TypeChange{Name: t.Name, Definition: t.AppendBinary(nil)})
+	}
+	if len(a.Predicates)+len(a.Types) == 0 {
+		return building, nil
+	}
+	return building, n.change(ctx, a)
+}
+
+// toBuild names what must be built from data that is there; nothing for a predicate that is new.
+func (n *Node) toBuild(old *schema.Predicate, r schema.Rebuild) []string {
+	if old == nil {
+		return nil
+	}
+	var names []string
+	for _, t := range r.AddIndex {
+		names = append(names, t.Name())
+	}
+	if r.AddReverse {
+		names = append(names, schema.BuildingReverse)
+	}
+	if r.AddCount {
+		names = append(names, schema.BuildingCount)
+	}
+	return names
+}
+
+// definition returns the change that gives a predicate a definition, if it is still what this node knows it as.
+func (n *Node) definition(def *schema.Predicate) *pb.PredicateChange {
+	ch := &pb.PredicateChange{
+		Namespace: uint64(def.Name.Namespace), Predicate: def.Name.Name, Schema: def.AppendBinary(nil), Group: uint32(n.group),
+	}
+	if t, ok := n.shard.Tablet(def.Name); ok {
+		ch.IfEpoch = t.Epoch
+	}
+	return ch
+}
+
+// createPredicates makes predicates on first sight. Somebody else may have made them meanwhile: then theirs stay.
+func (n *Node) createPredicates(ctx context.Context, defs []*schema.Predicate) error {
+	a := &pb.Alter{}
+	for _, def := range defs {
+		a.Predicates = append(a.Predicates, n.definition(def))
+	}
+	if err := n.change(ctx, a); !errors.Is(err, errStale) {
+		return err
+	}
+	return nil
+}
+
+// publishBuilt is told by the shard that a build is complete: queries may use it from now on.
+func (n *Node) publishBuilt(ctx context.Context, t *pb.Tablet, def *schema.Predicate) error {
+	return n.change(ctx, &pb.Alter{Predicates: []*pb.PredicateChange{{
+		Namespace: t.Namespace, Predicate: t.Predicate, Schema: def.AppendBinary(nil), IfEpoch: t.Epoch, KeepEpoch: true,
+	}}})
+}
+
+// waitBuilt returns once nothing of the predicates is being built any more.
+func (n *Node) waitBuilt(ctx context.Context, building []*schema.Predicate) error {
+	began := time.Now()
+	for _, def := range building {
+		if err := n.shard.WaitBuilt(ctx, def.Name); err != nil {
+			return err
+		}
+	}
+	if len(building) > 0 {
+		n.lg.Info("the schema change is complete", "predicates", len(building), "took", time.Since(began).Round(time.Millisecond))
+	}
+	return nil
+}

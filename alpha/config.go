@@ -1,0 +1,62 @@
+package alpha
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config says how an Alpha is run. Zero values take the defaults.
+type Config struct {
+	// Dir holds the posting lists and the Raft log.
+	Dir string
+	// My is the address under which other nodes reach this one.
+	My string
+	// ZeroName names Zero in log lines: "zero at localhost:5080".
+	ZeroName string
+	// Version is what CheckVersion and /health say.
+	Version string
+	// MemoryBytes is the budget that caches and pending transactions share. Default 1 GiB.
+	MemoryBytes int64
+	// DiskReserveBytes is how much room on the disk is left alone: below it, writes are refused. Default 256 MiB.
+	DiskReserveBytes int64
+	// TxnAbortAfter is how long a transaction may be idle before it is aborted, and how long a snapshot stays readable.
+	// Default 5 min.
+	TxnAbortAfter time.Duration
+	Limits        Limits
+	Logger        *slog.Logger
+}
+
+// Limits bounds single requests.
+type Limits struct {
+	// QueryEdges is how many edges one query may traverse. Default 10 million.
+	QueryEdges int
+	// QueryTimeout ends a request; 0 for none but the client's own.
+	QueryTimeout time.Duration
+	// MutationEdges is how many N-Quads one request may hold. Default 1 million.
+	MutationEdges int
+	// RequestBytes is the largest request. Default 256 MiB.
+	RequestBytes int
+	// InFlight is how many requests may be worked on at once. Default 10,000.
+	InFlight int
+}
+
+func (c *Config) setDefaults() {
+	orDefault(&c.MemoryBytes, 1<<30)
+	orDefault(&c.DiskReserveBytes, 256<<20)
+	orDefault(&c.TxnAbortAfter, 5*time.Minute)
+	orDefault(&c.Limits.QueryEdges, 10_000_000)
+	orDefault(&c.Limits.MutationEdges, 1_000_000)
+	orDefault(&c.Limits.RequestBytes, 256<<20)
+	orDefault(&c.Limits.InFlight, 10_000)
+	orDefault(&c.ZeroName, "zero")
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func orDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}

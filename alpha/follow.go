@@ -1,0 +1,79 @@
+package alpha
+
+import (
+	"context"
+	"time"
+
+	"dragg/cluster"
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+)
+
+// follow replicates Zero's stream to the group, for as long as ctx lasts, whatever happens to Zero.
+func (n *Node) follow(ctx context.Context) error {
+	p := cluster.Patience{Peer: n.cfg.ZeroName, Logger: n.lg}
+	for ctx.Err() == nil {
+		err := p.Do(ctx, func(ctx context.Context) error {
+			err := n.zero.Stream(ctx, n.group, n.shard.Seq(), func(b *pb.StreamBatch) error { return n.shard.Deliver(ctx, b) })
+			if ctx.Err() == nil && fault.ClassOf(err) == fault.Internal {
+				return fault.New(fault.Unavailable, "Zero's stream broke off: %w", err)
+			}
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// ackInterval is how often Zero is told what it may forget.
+const ackInterval = 500 * time.Millisecond
+
+// acknowledge tells Zero how far the group has come. What is applied is in the group's log.
+func (n *Node) acknowledge(ctx context.Context) error {
+	ticker := time.NewTicker(ackInterval)
+	defer ticker.Stop()
+	var told uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		seq := n.shard.Seq()
+		if seq == told {
+			continue
+		}
+		if err := n.zero.Acknowledge(ctx, n.group, seq); err != nil {
+			continue // the next round tells more
+		}
+		told = seq
+	}
+}
+
+// reap aborts transactions that nobody uses any more.
+func (n *Node) reap(ctx context.Context) error {
+	ticker := time.NewTicker(min(n.cfg.TxnAbortAfter/4, 10*time.Second))
+	defer ticker.Stop()
+	for {
+		var now time.Time
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case now = <-ticker.C:
+		}
+		for _, start := range n.shard.Idle(now, n.cfg.TxnAbortAfter) {
+			w, ok := n.shard.Written(start)
+			if !ok {
+				continue
+			}
+			_, err := n.zero.Commit(ctx, &pb.CommitRequest{StartTs: uint64(start), Tablets: w.Tablets, Abort: true})
+			if err != nil {
+				n.lg.Warn("an idle transaction could not be aborted; will try again", "start", start, "err", err)
+				break
+			}
+			n.lg.Info("aborted an idle transaction", "start", start, "idle", n.cfg.TxnAbortAfter)
+		}
+	}
+}

@@ -1,0 +1,278 @@
+package alpha
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"dragg/cluster/admin"
+	"dragg/internal/fault"
+)
+
+// The codes of the HTTP error envelope (dql.md fact 134).
+const (
+	codeInvalidRequest = "ErrorInvalidRequest"
+	codeError          = "Error"
+	codeInvalidMethod  = "ErrorInvalidMethod"
+)
+
+// Handler returns the HTTP surface for clients: /query /mutate /commit /alter /health /state and the probes.
+func (n *Node) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for path, h := range map[string]http.HandlerFunc{
+		"/query": n.httpQuery, "/mutate": n.httpMutate, "/commit": n.httpCommit, "/alter": n.httpAlter,
+	} {
+		mux.Handle(path, writing(h))
+		mux.Handle(path+"/", http.HandlerFunc(invalidMethod))
+	}
+	mux.HandleFunc("/health", n.httpHealth)
+	mux.HandleFunc("/state", n.httpState)
+	mux.HandleFunc("/admin/schema", invalidMethod)
+	mux.HandleFunc("/probe/graphql", func(w http.ResponseWriter, _ *http.Request) {
+		n.send(w, []byte(`{"status":"up","schemaUpdateCounter":0}`))
+	})
+	mux.HandleFunc("POST /graphql", n.httpGraphQL)
+	return cors(http.MaxBytesHandler(mux, int64(n.cfg.Limits.RequestBytes)))
+}
+
+// writing lets POST and PUT through, answers OPTIONS, and refuses the rest.
+func writing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodPost, http.MethodPut:
+			next.ServeHTTP(w, r)
+		case http.MethodOptions:
+			return
+		default:
+			invalidMethod(w, r)
+		}
+	})
+}
+
+func invalidMethod(w http.ResponseWriter, _ *http.Request) {
+	sendError(w, codeInvalidMethod, "Invalid method", false)
+}
+
+// cors lets pages of any origin use the API, as clients in browsers expect.
+func cors(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Allow-Methods", "POST, PUT, GET, OPTIONS")
+		h.Set("Access-Control-Allow-Headers",
+			"Accept, Content-Type, Content-Length, Accept-Encoding, Cache-Control, X-CSRF-Token, X-Auth-Token, X-Dgraph-AccessToken")
+		h.Set("Access-Control-Expose-Headers", "Dgraph-TouchedUids")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// httpError is one entry of the error envelope.
+type httpError struct {
+	Message    string            `json:"message"`
+	Extensions map[string]string `json:"extensions,omitempty"`
+}
+
+// sendError writes the error envelope. withData adds "data":null, as requests that reached the engine do.
+func sendError(w http.ResponseWriter, code, message string, withData bool) {
+	e := map[string]any{"errors": []httpError{{message, map[string]string{"code": code}}}}
+	if withData {
+		e["data"] = nil
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		http.Error(w, message, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if _, err := w.Write(b); err != nil {
+		return // the client went away
+	}
+}
+
+func (n *Node) send(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	if _, err := w.Write(body); err != nil {
+		n.lg.Debug("the client went away before the answer", "err", err)
+	}
+}
+
+// body reads a request's body, unpacking gzip. What comes out is bounded, whatever went in.
+func (n *Node) body(r *http.Request) ([]byte, error) {
+	in := io.Reader(r.Body)
+	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
+		z, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return nil, fmt.Errorf("unpacking the body: %w", err)
+		}
+		in = z
+	}
+	limit := int64(n.cfg.Limits.RequestBytes)
+	b, err := io.ReadAll(io.LimitReader(in, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the body: %w", err)
+	}
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("the body is larger than %d bytes", limit)
+	}
+	return b, nil
+}
+
+// mediaType returns the content type without its parameters, "" for none.
+func mediaType(r *http.Request) string {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return t
+}
+
+// params reads the parameters of a URL; the first one that is malformed fails all.
+type params struct {
+	r   *http.Request
+	err error
+}
+
+func (p *params) text(name string) string { return p.r.URL.Query().Get(name) }
+
+func (p *params) flag(name string) bool {
+	v := p.text(name)
+	if v == "" {
+		return false
+	}
+	b, err := strconv.ParseBool(v)
+	if err != nil && p.err == nil {
+		p.err = fmt.Errorf("parameter %s=%q must be true or false", name, v)
+	}
+	return b
+}
+
+func (p *params) number(name string) uint64 {
+	v := p.text(name)
+	if v == "" {
+		return 0
+	}
+	i, err := strconv.ParseUint(v, 0, 64)
+	if err != nil && p.err == nil {
+		p.err = fmt.Errorf("parameter %s=%q must be a number: %w", name, v, err)
+	}
+	return i
+}
+
+func (p *params) duration(name string) time.Duration {
+	v := p.text(name)
+	if v == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil && p.err == nil {
+		p.err = fmt.Errorf("parameter %s: %w", name, err)
+	}
+	return d
+}
+
+// timed bounds a request by its timeout parameter.
+func timed(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, d)
+}
+
+// health is one node in the answer of /health.
+type health struct {
+	Instance string   `json:"instance"`
+	Address  string   `json:"address"`
+	Status   string   `json:"status"`
+	Group    string   `json:"group"`
+	Version  string   `json:"version"`
+	Uptime   int64    `json:"uptime"`
+	LastEcho int64    `json:"lastEcho"`
+	Ongoing  []string `json:"ongoing,omitempty"`
+	MaxTs    uint64   `json:"max_assigned"`
+}
+
+func (n *Node) httpHealth(w http.ResponseWriter, _ *http.Request) {
+	now := time.Now()
+	h := health{
+		Instance: "alpha", Address: n.cfg.My, Status: "healthy", Group: strconv.Itoa(int(n.group)), Version: n.cfg.Version,
+		Uptime: int64(now.Sub(n.started).Seconds()), LastEcho: now.Unix(), MaxTs: uint64(n.shard.Watermark()),
+	}
+	status := http.StatusOK
+	if !n.Ready() {
+		h.Status, status = "not ready", http.StatusServiceUnavailable
+	}
+	for _, def := range n.shard.Schema().Predicates() {
+		if len(def.Building) > 0 {
+			h.Ongoing = append(h.Ongoing, "indexing "+def.Name.String())
+		}
+	}
+	b, err := json.Marshal([]health{h})
+	if err != nil {
+		sendError(w, codeError, err.Error(), false)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if _, err := w.Write(b); err != nil {
+		return // the client went away
+	}
+}
+
+func (n *Node) httpState(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		invalidMethod(w, r)
+		return
+	}
+	st, err := n.zero.State(r.Context())
+	if err != nil {
+		sendError(w, codeError, err.Error(), false)
+		return
+	}
+	b, err := admin.MembershipJSON(st, n.cfg.ZeroName)
+	if err != nil {
+		sendError(w, codeError, err.Error(), false)
+		return
+	}
+	n.send(w, b)
+}
+
+// httpGraphQL says that there is no GraphQL schema, in the way that layer does.
+func (n *Node) httpGraphQL(w http.ResponseWriter, r *http.Request) {
+	field := "the request"
+	if b, err := n.body(r); err == nil {
+		var q struct{ Query string }
+		if json.Unmarshal(b, &q) == nil {
+			if f := strings.Fields(strings.Trim(q.Query, " \t\r\n{}")); len(f) > 0 {
+				field = f[0]
+			}
+		}
+	}
+	b, err := json.Marshal(map[string]any{"errors": []httpError{{
+		Message: "Not resolving " + field + ". There's no GraphQL schema in Dgraph. Use the /admin API to add a GraphQL schema",
+	}}})
+	if err != nil {
+		sendError(w, codeError, err.Error(), false)
+		return
+	}
+	n.send(w, b)
+}
+
+// codeOf returns the HTTP code of an error from the engine.
+func codeOf(err error) string {
+	if c := fault.ClassOf(err); c == fault.Invalid || c == fault.Aborted || c == fault.Conflict {
+		return codeInvalidRequest
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return codeInvalidRequest
+	}
+	return codeError
+}

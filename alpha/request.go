@@ -1,0 +1,183 @@
+package alpha
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dgraph-io/dgo/v250/protos/api"
+
+	"dragg/alpha/shard"
+	"dragg/cluster"
+	"dragg/dql"
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/query"
+	"dragg/query/answer"
+	"dragg/query/task"
+)
+
+// Options are what a transport adds to a request.
+type Options struct {
+	// Debug adds the uid to every object.
+	Debug bool
+}
+
+// Do carries out one request of the client API: a query, mutations, or an upsert (both).
+func (n *Node) Do(ctx context.Context, req *api.Request, opts Options) (*api.Response, error) {
+	leave, err := n.admit()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if n.cfg.Limits.QueryTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, n.cfg.Limits.QueryTimeout)
+		defer cancel()
+	}
+	r := &request{n: n, req: req, opts: opts, began: time.Now(), resp: &api.Response{Latency: &api.Latency{}}}
+	if err := r.run(ctx); err != nil {
+		if ctx.Err() != nil && fault.ClassOf(err) == fault.Internal {
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+		return nil, fault.As(fault.Invalid, err)
+	}
+	r.resp.Latency.TotalNs = uint64(time.Since(r.began))
+	return r.resp, nil
+}
+
+// request is one request on its way.
+type request struct {
+	n     *Node
+	req   *api.Request
+	opts  Options
+	began time.Time
+	resp  *api.Response
+
+	doc    *dql.Document // nil without a query
+	conds  []*dql.Cond   // of the mutations
+	quads  []quads       // of the mutations
+	start  cluster.Start
+	reader *shard.Reader
+	found  *query.Result // nil without a query
+}
+
+func (r *request) run(ctx context.Context) error {
+	if err := r.parse(); err != nil {
+		return err
+	}
+	r.resp.Latency.ParsingNs = uint64(time.Since(r.began))
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	if r.doc != nil {
+		if err := r.query(ctx); err != nil {
+			return err
+		}
+	}
+	if len(r.req.Mutations) == 0 {
+		return nil
+	}
+	return r.mutate(ctx)
+}
+
+var errEmpty = errors.New("empty request")
+
+// parse reads everything that can be wrong without looking at data.
+func (r *request) parse() error {
+	if strings.TrimSpace(r.req.Query) == "" && len(r.req.Mutations) == 0 {
+		return errEmpty
+	}
+	if r.req.BestEffort && !r.req.ReadOnly {
+		return errors.New("a best effort query must be read-only")
+	}
+	if r.req.ReadOnly && len(r.req.Mutations) > 0 {
+		return errors.New("a read-only request cannot hold mutations")
+	}
+	var uses []string
+	for _, m := range r.req.Mutations {
+		cond, err := dql.ParseCond(m.Cond)
+		if err != nil {
+			return err
+		}
+		q, err := r.readMutation(m)
+		if err != nil {
+			return err
+		}
+		if q.empty() && len(r.req.Mutations) == 1 && r.req.Query == "" && isBlank(m) {
+			return errEmpty
+		}
+		r.conds, r.quads = append(r.conds, cond), append(r.quads, q)
+		uses = append(append(uses, cond.Uses...), q.variables()...)
+	}
+	if strings.TrimSpace(r.req.Query) == "" {
+		if len(uses) > 0 {
+			return fmt.Errorf("variables %v not defined", uniqueSorted(uses))
+		}
+		return nil
+	}
+	doc, err := dql.ParseWithUses(r.req.Query, r.req.Vars, uniqueSorted(uses))
+	r.doc = doc
+	return err
+}
+
+// begin takes the transaction's timestamp, or draws one.
+func (r *request) begin(ctx context.Context) error {
+	began := time.Now()
+	defer func() { r.resp.Latency.AssignTimestampNs = uint64(time.Since(began)) }()
+	switch ts := graph.Timestamp(r.req.StartTs); {
+	case r.req.BestEffort:
+		r.start.Ts = r.n.shard.Watermark()
+	case ts == 0:
+		start, err := r.n.starter.Start(ctx)
+		if err != nil {
+			return fmt.Errorf("drawing a timestamp: %w", err)
+		}
+		r.start = start
+	default:
+		// Whoever drew it knew which commits it needs; now it is enough to wait for everything drawn up to now.
+		start, err := r.n.starter.Start(ctx)
+		if err != nil {
+			return fmt.Errorf("drawing a timestamp: %w", err)
+		}
+		if ts > start.Ts {
+			return fmt.Errorf("start timestamp %d was never drawn: the newest is %d", ts, start.Ts)
+		}
+		r.start = cluster.Start{Ts: ts, After: min(start.After, ts)}
+	}
+	r.reader = r.n.shard.Reader(r.start.After)
+	r.resp.Txn = &api.TxnContext{StartTs: uint64(r.start.Ts)}
+	return nil
+}
+
+// read answers tasks within the transaction's snapshot.
+func (r *request) read(ctx context.Context, batch []task.Task) ([]task.Result, error) {
+	return r.reader.Run(ctx, r.start.Ts, batch)
+}
+
+func (r *request) query(ctx context.Context) error {
+	if err := r.n.shard.WaitTimestamp(ctx, r.start.After); err != nil {
+		return err
+	}
+	began := time.Now()
+	plan, err := query.Build(r.doc, r.n.shard.Schema())
+	if err != nil {
+		return err
+	}
+	r.found, err = query.Execute(ctx, plan, r.reader, r.start.Ts, query.Options{MemoryBytes: int(r.n.cfg.MemoryBytes / 2)})
+	if err != nil {
+		return err
+	}
+	encoding := time.Now()
+	r.resp.Latency.ProcessingNs = uint64(encoding.Sub(began))
+	r.resp.Metrics = &api.Metrics{NumUids: r.found.NumUIDs}
+	if r.req.RespFormat == api.Request_RDF {
+		r.resp.Rdf, err = r.found.Answer.AppendRDF(nil, answer.Options{})
+	} else {
+		r.resp.Json, err = r.found.Answer.AppendJSON(nil, answer.Options{Debug: r.opts.Debug})
+	}
+	r.resp.Latency.EncodingNs = uint64(time.Since(encoding))
+	return err
+}

@@ -1,0 +1,154 @@
+package alpha
+
+import (
+	"context"
+
+	"github.com/dgraph-io/dgo/v250/protos/api"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"dragg/dql"
+	"dragg/internal/fault"
+)
+
+// service is the client API over gRPC.
+type service struct {
+	api.UnimplementedDgraphServer
+	n *Node
+}
+
+// Register adds the client API to a gRPC server.
+func (n *Node) Register(r grpc.ServiceRegistrar) { api.RegisterDgraphServer(r, &service{n: n}) }
+
+// Query implements api.DgraphServer.
+func (s *service) Query(ctx context.Context, req *api.Request) (*api.Response, error) {
+	resp, err := s.n.Do(ctx, req, optionsOf(ctx))
+	return resp, fault.ToGRPC(err)
+}
+
+// optionsOf reads what clients say in metadata.
+func optionsOf(ctx context.Context) Options {
+	md, ok := metadata.FromIncomingContext(ctx)
+	if !ok {
+		return Options{}
+	}
+	v := md.Get("debug")
+	return Options{Debug: len(v) > 0 && v[0] == "true"}
+}
+
+// Alter implements api.DgraphServer.
+func (s *service) Alter(ctx context.Context, op *api.Operation) (*api.Payload, error) {
+	if err := s.n.Alter(ctx, op); err != nil {
+		return nil, fault.ToGRPC(err)
+	}
+	return &api.Payload{Data: []byte("Done")}, nil
+}
+
+// CommitOrAbort implements api.DgraphServer.
+func (s *service) CommitOrAbort(ctx context.Context, t *api.TxnContext) (*api.TxnContext, error) {
+	out, err := s.n.CommitOrAbort(ctx, t)
+	return out, fault.ToGRPC(err)
+}
+
+// CheckVersion implements api.DgraphServer.
+func (s *service) CheckVersion(context.Context, *api.Check) (*api.Version, error) {
+	return &api.Version{Tag: s.n.cfg.Version}, nil
+}
+
+// RunDQL implements api.DgraphServer: a query, or a document that changes data and is committed at once.
+func (s *service) RunDQL(ctx context.Context, r *api.RunDQLRequest) (*api.Response, error) {
+	req, err := requestOf(r)
+	if err != nil {
+		return nil, fault.ToGRPC(fault.As(fault.Invalid, err))
+	}
+	resp, err := s.n.Do(ctx, req, optionsOf(ctx))
+	return resp, fault.ToGRPC(err)
+}
+
+func requestOf(r *api.RunDQLRequest) (*api.Request, error) {
+	req := &api.Request{
+		Query: r.DqlQuery, Vars: r.Vars, ReadOnly: r.ReadOnly, BestEffort: r.BestEffort, RespFormat: r.RespFormat,
+	}
+	if !dql.IsMutation(r.DqlQuery) {
+		return req, nil
+	}
+	doc, err := dql.ParseMutationDoc(r.DqlQuery)
+	if err != nil {
+		return nil, err
+	}
+	req.Query, req.Mutations, req.CommitNow = doc.Query, mutationsOf(doc), true
+	return req, nil
+}
+
+func mutationsOf(doc *dql.Request) []*api.Mutation {
+	out := make([]*api.Mutation, len(doc.Mutations))
+	for i, m := range doc.Mutations {
+		out[i] = &api.Mutation{Cond: m.Cond, SetNquads: m.Set, DelNquads: m.Del}
+	}
+	return out
+}
+
+// maxAllocate bounds one request for ids.
+const maxAllocate = 1 << 32
+
+// AllocateIDs implements api.DgraphServer.
+func (s *service) AllocateIDs(ctx context.Context, r *api.AllocateIDsRequest) (*api.AllocateIDsResponse, error) {
+	if r.HowMany == 0 || r.HowMany > maxAllocate {
+		return nil, fault.ToGRPC(fault.New(fault.Invalid, "cannot allocate %d ids at once: ask for 1 to %d", r.HowMany, uint64(maxAllocate)))
+	}
+	var first uint64
+	switch r.LeaseType {
+	case api.LeaseType_UID:
+		uid, err := s.n.zero.LeaseUIDs(ctx, r.HowMany)
+		if err != nil {
+			return nil, fault.ToGRPC(err)
+		}
+		first = uint64(uid)
+	case api.LeaseType_TS:
+		ts, _, err := s.n.zero.Timestamps(ctx, uint32(min(r.HowMany, 1<<16)))
+		if err != nil {
+			return nil, fault.ToGRPC(err)
+		}
+		first, r.HowMany = uint64(ts), min(r.HowMany, 1<<16)
+	default:
+		return nil, disabled("namespaces")
+	}
+	return &api.AllocateIDsResponse{Start: first, End: first + r.HowMany - 1}, nil
+}
+
+// disabled names a feature that this server does not offer.
+func disabled(what string) error {
+	return fault.ToGRPC(fault.New(fault.Disabled, "%s: not enabled on this server", what))
+}
+
+// Login implements api.DgraphServer.
+func (s *service) Login(context.Context, *api.LoginRequest) (*api.Response, error) {
+	return nil, disabled("access control")
+}
+
+// CreateNamespace implements api.DgraphServer.
+func (s *service) CreateNamespace(context.Context, *api.CreateNamespaceRequest) (*api.CreateNamespaceResponse, error) {
+	return nil, disabled("namespaces")
+}
+
+// DropNamespace implements api.DgraphServer.
+func (s *service) DropNamespace(context.Context, *api.DropNamespaceRequest) (*api.DropNamespaceResponse, error) {
+	return nil, disabled("namespaces")
+}
+
+// ListNamespaces implements api.DgraphServer.
+func (s *service) ListNamespaces(context.Context, *api.ListNamespacesRequest) (*api.ListNamespacesResponse, error) {
+	return nil, disabled("namespaces")
+}
+
+// UpdateExtSnapshotStreamingState implements api.DgraphServer.
+func (s *service) UpdateExtSnapshotStreamingState(
+	context.Context, *api.UpdateExtSnapshotStreamingStateRequest,
+) (*api.UpdateExtSnapshotStreamingStateResponse, error) {
+	return nil, disabled("bulk import over the network")
+}
+
+// StreamExtSnapshot implements api.DgraphServer.
+func (s *service) StreamExtSnapshot(api.Dgraph_StreamExtSnapshotServer) error {
+	return disabled("bulk import over the network")
+}

@@ -1,0 +1,303 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/posting"
+	"dragg/protos/pb"
+	"dragg/raftgroup/fsm"
+	"dragg/schema"
+	"dragg/storage"
+)
+
+var _ fsm.Machine = (*Shard)(nil)
+
+// Refusals that Apply answers with; they are the same on every replica.
+var (
+	errStaleEpoch = fault.New(fault.Aborted, "the schema or the place of a predicate has changed since the transaction wrote to it; "+
+		"please retry")
+	errEnded = fault.New(fault.Aborted, "the transaction has ended already; please retry with a new one")
+)
+
+// Apply implements fsm.Machine.
+func (s *Shard) Apply(cmds []fsm.Command) ([]any, error) {
+	s.batch.Lock()
+	defer s.batch.Unlock()
+	b := &applying{s: s, commits: s.store.Begin(), next: *s.view.Load()}
+	results := make([]any, len(cmds))
+	for i, c := range cmds {
+		var e pb.GroupEntry
+		if err := proto.Unmarshal(c.Data, &e); err != nil {
+			return nil, fmt.Errorf("entry %d of the group's log cannot be decoded: %w", c.Index, err)
+		}
+		var err error
+		switch {
+		case e.Prewrite != nil:
+			results[i], err = b.prewrite(e.Prewrite)
+		case e.Stream != nil:
+			results[i], err = b.stream(e.Stream)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := b.flush(); err != nil {
+		return nil, err
+	}
+	s.applied = cmds[len(cmds)-1].Index
+	s.publish(&b.next)
+	return results, nil
+}
+
+// publish shows readers a new state and wakes those who wait for one.
+func (s *Shard) publish(next *published) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.view.Store(next)
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+// applying is one batch of entries on its way into the state. It runs under Shard.batch.
+type applying struct {
+	s          *Shard
+	commits    *posting.Committer
+	next       published
+	ownTablets bool // next.tablets is a copy already
+}
+
+// prewrite keeps a transaction's changes until its verdict.
+func (b *applying) prewrite(p *pb.Prewrite) (any, error) {
+	s, start := b.s, graph.Timestamp(p.StartTs)
+	if s.ended.set[start] {
+		return errEnded, nil
+	}
+	for _, r := range p.Tablets {
+		t := b.next.tablets[nameOf(r.Namespace, r.Predicate)]
+		if t == nil || t.epoch() != graph.Epoch(r.Epoch) {
+			return errStaleEpoch, nil
+		}
+	}
+	changes, err := posting.DecodePending(p.Pending)
+	if err != nil {
+		return nil, fmt.Errorf("the prewrite of transaction %d: %w", start, err)
+	}
+	old := s.txn(start)
+	if old == nil {
+		old = &txn{}
+	}
+	merged, err := old.pending.Merge(changes)
+	if err != nil {
+		return nil, fmt.Errorf("the prewrite of transaction %d: %w", start, err)
+	}
+	s.keep(start, old, &txn{
+		pending: merged,
+		tablets: mergeRefs(old.tablets, p.Tablets),
+		keys:    append(old.keys[:len(old.keys):len(old.keys)], p.Keys...),
+	})
+	return nil, nil
+}
+
+// txn returns what is pending of a transaction, nil if nothing is.
+func (s *Shard) txn(start graph.Timestamp) *txn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pending[start]
+}
+
+// keep replaces what is pending of a transaction; a nil next ends it.
+func (s *Shard) keep(start graph.Timestamp, old, next *txn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old != nil {
+		s.pendingB -= old.pending.Bytes()
+	}
+	if next == nil {
+		delete(s.pending, start)
+		delete(s.touched, start)
+		return
+	}
+	s.pendingB += next.pending.Bytes()
+	s.pending[start] = next
+}
+
+// mergeRefs returns the tablets of both, each once. Where epochs differ both stay: Zero will refuse one of them.
+func mergeRefs(a, b []*pb.TabletRef) []*pb.TabletRef {
+	out := a[:len(a):len(a)]
+	for _, r := range b {
+		if !slices.ContainsFunc(out, func(o *pb.TabletRef) bool { return proto.Equal(o, r) }) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// stream carries out a piece of Zero's stream. What is known already is passed over, a gap is refused.
+func (b *applying) stream(batch *pb.StreamBatch) (any, error) {
+	for _, e := range batch.Events {
+		switch {
+		case e.Seq <= b.next.seq:
+			continue
+		case e.Seq != b.next.seq+1:
+			return fault.New(fault.Internal, "event %d of Zero's stream follows %d: events are missing", e.Seq, b.next.seq), nil
+		}
+		if err := b.event(e); err != nil {
+			return nil, fmt.Errorf("event %d of Zero's stream: %w", e.Seq, err)
+		}
+		b.next.seq = e.Seq
+	}
+	b.next.watermark = max(b.next.watermark, graph.Timestamp(batch.Watermark))
+	b.next.maxUID = max(b.next.maxUID, graph.UID(batch.MaxUid))
+	return nil, nil
+}
+
+func (b *applying) event(e *pb.Event) error {
+	switch {
+	case e.Verdict != nil:
+		return b.verdict(graph.Timestamp(e.Verdict.StartTs), graph.Timestamp(e.Verdict.CommitTs))
+	case e.TabletSet != nil:
+		return b.setTablet(e.TabletSet)
+	case e.TabletDrop != nil:
+		b.dropTablet(e.TabletDrop)
+	case e.TypeChange != nil:
+		return b.changeType(e.TypeChange)
+	}
+	return nil
+}
+
+// verdict ends a transaction. One that is not pending has ended before, or never wrote here.
+func (b *applying) verdict(start, commit graph.Timestamp) error {
+	s := b.s
+	t := s.txn(start)
+	s.keep(start, t, nil)
+	s.ended.add(start)
+	if t == nil || commit == 0 {
+		return nil
+	}
+	return b.commits.Commit(commit, t.pending, b.definition)
+}
+
+// definition returns the definition of the predicate whose copy is inc, nil if that copy is gone.
+func (b *applying) definition(inc graph.Incarnation) *schema.Predicate {
+	for _, t := range b.next.tablets {
+		if t.incarnation() == inc {
+			return t.def
+		}
+	}
+	return nil
+}
+
+func (b *applying) setTablet(set *pb.TabletSet) error {
+	t, err := newTablet(set)
+	if err != nil {
+		return err
+	}
+	b.copyTablets()
+	old := b.next.tablets[t.def.Name]
+	if since := t.derivedSince(old); since != set.DerivedSince {
+		set = proto.CloneOf(set)
+		set.DerivedSince = since
+		t.set = set
+		b.next.derivedSince = max(b.next.derivedSince, graph.Timestamp(since))
+	}
+	if old != nil && old.incarnation() != t.incarnation() {
+		b.retire(&pb.TabletDrop{
+			Namespace: set.Tablet.Namespace, Predicate: set.Tablet.Predicate, Incarnation: uint64(old.incarnation()), Ts: set.Ts,
+		})
+	}
+	b.next.tablets[t.def.Name] = t
+	b.next.schema = b.next.schema.With(schema.Update{Predicates: []*schema.Predicate{t.def}})
+	if len(t.def.Building) > 0 {
+		b.s.wake()
+	}
+	return nil
+}
+
+func newTablet(set *pb.TabletSet) (*tablet, error) {
+	def, err := schema.DecodePredicate(set.Tablet.Schema)
+	if err != nil {
+		return nil, fmt.Errorf("the schema of predicate %s: %w", set.Tablet.Predicate, err)
+	}
+	return &tablet{set: set, def: def}, nil
+}
+
+// derivedSince returns the timestamp below which readers find the tablet's derived keys incomplete, now that it follows old.
+func (t *tablet) derivedSince(old *tablet) uint64 {
+	switch {
+	case old == nil || old.incarnation() != t.incarnation():
+		return 0
+	case len(old.def.Building) > 0 && len(t.def.Building) == 0:
+		return max(old.set.Ts, old.set.DerivedSince)
+	}
+	return old.set.DerivedSince
+}
+
+func (b *applying) dropTablet(d *pb.TabletDrop) {
+	name := nameOf(d.Namespace, d.Predicate)
+	t := b.next.tablets[name]
+	if t == nil || t.incarnation() != graph.Incarnation(d.Incarnation) {
+		return
+	}
+	b.copyTablets()
+	delete(b.next.tablets, name)
+	b.next.schema = b.next.schema.With(schema.Update{DropPredicates: []graph.Predicate{name}})
+	b.retire(d)
+}
+
+// retire hands a copy that nobody reads any more to the janitor.
+func (b *applying) retire(d *pb.TabletDrop) {
+	b.s.mu.Lock()
+	b.s.dropped = append(b.s.dropped, d)
+	b.s.mu.Unlock()
+	b.s.store.Retire(graph.Incarnation(d.Incarnation))
+	b.s.wake()
+}
+
+func (b *applying) changeType(c *pb.TypeChange) error {
+	if len(c.Definition) == 0 {
+		delete(b.s.types, c.Name)
+		b.next.schema = b.next.schema.With(schema.Update{DropTypes: []string{c.Name}})
+		return nil
+	}
+	t, err := schema.DecodeType(c.Definition)
+	if err != nil {
+		return fmt.Errorf("type %s: %w", c.Name, err)
+	}
+	b.s.types[c.Name] = c
+	b.next.schema = b.next.schema.With(schema.Update{Types: []*schema.Type{t}})
+	return nil
+}
+
+// copyTablets makes next.tablets this batch's own before it is changed.
+func (b *applying) copyTablets() {
+	if !b.ownTablets {
+		b.next.tablets = maps.Clone(b.next.tablets)
+		b.ownTablets = true
+	}
+}
+
+// fullRetry is how long Apply waits on a full disk before it looks again.
+const fullRetry = time.Second
+
+// flush stores what was committed. A full disk holds the group up until there is room: nothing is lost, reads go on.
+func (b *applying) flush() error {
+	for told := false; ; told = true {
+		err := b.commits.Flush(context.Background())
+		if !errors.Is(err, storage.ErrFull) {
+			return err
+		}
+		if !told {
+			b.s.lg.Error("the disk is full: commits wait until there is room", "err", err)
+		}
+		time.Sleep(fullRetry)
+	}
+}

@@ -1,0 +1,195 @@
+package shard
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/posting"
+	"dragg/protos/pb"
+)
+
+// maxPrewriteBytes bounds one log entry of a prewrite; larger ones become several.
+const maxPrewriteBytes = 4 << 20
+
+// Written is what a transaction has written to this group so far: what Zero must know to judge it.
+type Written struct {
+	Tablets []*pb.TabletRef
+	Keys    []uint64
+}
+
+// Prewrite derives the changes that the edges make, step after step, on top of what the transaction wrote before, and
+// replicates them. They stay pending until the verdict. The caller has waited for the verdicts below start
+// (WaitTimestamp). Every predicate of the edges must be known here.
+//
+// Errors of class fault.Aborted: the schema changed meanwhile, or the transaction ended. After any error the transaction must
+// be aborted, since a part of it may be pending.
+func (s *Shard) Prewrite(ctx context.Context, start graph.Timestamp, steps [][]graph.Edge) (Written, error) {
+	unlock := s.deriving.lock(start)
+	defer unlock()
+	if err := s.admit(); err != nil {
+		return Written{}, err
+	}
+	changes, written, err := s.derive(start, steps)
+	if err != nil {
+		return Written{}, err
+	}
+	for _, part := range changes.Split(maxPrewriteBytes) {
+		if err := s.proposePrewrite(ctx, start, part, written); err != nil {
+			return Written{}, err
+		}
+	}
+	s.touch(start)
+	return written, nil
+}
+
+// admit refuses prewrites while too much is pending.
+func (s *Shard) admit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pendingB > s.cfg.PendingBytes {
+		return fault.New(fault.Exhausted, "open transactions hold %d MiB of changes, the most is %d MiB: commit or discard some",
+			s.pendingB>>20, s.cfg.PendingBytes>>20)
+	}
+	return nil
+}
+
+// derive computes the changes of all steps without replicating them.
+func (s *Shard) derive(start graph.Timestamp, steps [][]graph.Edge) (*posting.Pending, Written, error) {
+	before := s.txn(start)
+	if before == nil {
+		before = &txn{}
+	}
+	state := s.view.Load()
+	own, changes, written := before.pending, (*posting.Pending)(nil), Written{}
+	for _, edges := range steps {
+		view := s.store.View(start, own)
+		step, err := s.deriveStep(state, view, edges, &written)
+		view.Close()
+		if err != nil {
+			return nil, Written{}, err
+		}
+		if own, err = own.Merge(step); err != nil {
+			return nil, Written{}, err
+		}
+		if changes, err = changes.Merge(step); err != nil {
+			return nil, Written{}, err
+		}
+	}
+	slices.Sort(written.Keys)
+	written.Keys = slices.Compact(written.Keys)
+	return changes, written, nil
+}
+
+// deriveStep derives one step, predicate by predicate: no two share a key.
+func (s *Shard) deriveStep(
+	state *published, view *posting.View, edges []graph.Edge, written *Written,
+) (*posting.Pending, error) {
+	var all *posting.Pending
+	for name, part := range byPredicate(edges) {
+		t, ok := state.tablets[name]
+		if !ok {
+			return nil, fault.New(fault.Aborted, "predicate %s is not here any more; please retry", name)
+		}
+		d, err := posting.Derive(view, t.def, t.incarnation(), part)
+		if err != nil {
+			return nil, fault.As(fault.Invalid, err)
+		}
+		if all, err = all.Merge(d.Pending); err != nil {
+			return nil, err
+		}
+		for _, k := range d.Conflicts {
+			written.Keys = append(written.Keys, uint64(k))
+		}
+		written.Tablets = mergeRefs(written.Tablets, []*pb.TabletRef{refsOf(t)})
+	}
+	return all, nil
+}
+
+// byPredicate groups edges, keeping their order within a predicate.
+func byPredicate(edges []graph.Edge) map[graph.Predicate][]graph.Edge {
+	groups := map[graph.Predicate][]graph.Edge{}
+	for _, e := range edges {
+		groups[e.Predicate] = append(groups[e.Predicate], e)
+	}
+	return groups
+}
+
+func (s *Shard) proposePrewrite(ctx context.Context, start graph.Timestamp, part *posting.Pending, w Written) error {
+	cmd, err := proto.Marshal(&pb.GroupEntry{Prewrite: &pb.Prewrite{
+		StartTs: uint64(start), Pending: part.AppendBinary(nil), Tablets: w.Tablets, Keys: w.Keys,
+	}})
+	if err != nil {
+		return err
+	}
+	res, err := s.group.Propose(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	if refused, ok := res.(error); ok {
+		return refused
+	}
+	return nil
+}
+
+// touch notes that the transaction is in use.
+func (s *Shard) touch(start graph.Timestamp) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.touched[start] = time.Now()
+}
+
+// Written returns what the transaction has pending here; false if nothing is.
+func (s *Shard) Written(start graph.Timestamp) (Written, bool) {
+	t := s.txn(start)
+	if t == nil {
+		return Written{}, false
+	}
+	return Written{Tablets: t.tablets, Keys: t.keys}, true
+}
+
+// Idle returns the transactions with pending changes that nobody has used for longer than idle. One that this process has
+// not seen in use, as after a restart, counts from the first time it is asked about.
+func (s *Shard) Idle(now time.Time, idle time.Duration) []graph.Timestamp {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []graph.Timestamp
+	for start := range s.pending {
+		used, ok := s.touched[start]
+		switch {
+		case !ok:
+			s.touched[start] = now
+		case now.Sub(used) > idle:
+			out = append(out, start)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Pending returns how many transactions wait for a verdict, and the bytes of their changes.
+func (s *Shard) Pending() (transactions, bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending), s.pendingB
+}
+
+// Deliver replicates a piece of Zero's stream to the group.
+func (s *Shard) Deliver(ctx context.Context, b *pb.StreamBatch) error {
+	cmd, err := proto.Marshal(&pb.GroupEntry{Stream: b})
+	if err != nil {
+		return err
+	}
+	res, err := s.group.Propose(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	if refused, ok := res.(error); ok {
+		return refused
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package shard
+
+import (
+	"context"
+
+	"dragg/alpha/lookup"
+	"dragg/graph"
+	"dragg/query/task"
+	"dragg/schema"
+)
+
+// Reader answers tasks about the group's tablets once the verdicts that the reader needs are applied.
+type Reader struct {
+	s     *Shard
+	after graph.Timestamp
+}
+
+var _ task.Runner = (*Reader)(nil)
+
+// Reader returns a runner for a snapshot that needs every verdict up to after.
+func (s *Shard) Reader(after graph.Timestamp) *Reader { return &Reader{s: s, after: after} }
+
+// Run implements task.Runner.
+func (r *Reader) Run(ctx context.Context, readTs graph.Timestamp, batch []task.Task) ([]task.Result, error) {
+	s := r.s
+	if err := s.WaitTimestamp(ctx, r.after); err != nil {
+		return nil, err
+	}
+	leave, err := s.horizon.enter(readTs)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	t := s.txn(readTs)
+	if t == nil {
+		t = &txn{}
+	}
+	state := s.view.Load()
+	view := s.store.View(readTs, t.pending)
+	defer view.Close()
+	return lookup.Run(ctx, view, state.schemaAt(readTs), state.incarnation, batch)
+}
+
+// schemaAt returns the schema as a reader at ts may use it: keys that were derived from data later than ts hold nothing for it.
+func (p *published) schemaAt(ts graph.Timestamp) schema.Snapshot {
+	if ts >= p.derivedSince {
+		return p.schema
+	}
+	var late []*schema.Predicate
+	for _, t := range p.tablets {
+		if ts < graph.Timestamp(t.set.DerivedSince) {
+			late = append(late, underConstruction(t.def))
+		}
+	}
+	return p.schema.With(schema.Update{Predicates: late})
+}
+
+// underConstruction returns def with everything that is derived marked as not complete.
+func underConstruction(def *schema.Predicate) *schema.Predicate {
+	d := *def
+	d.Building = append(d.TokenizerNames(), schema.BuildingReverse, schema.BuildingCount)
+	return &d
+}

@@ -1,0 +1,194 @@
+package shard
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/posting"
+	"dragg/protos/pb"
+	"dragg/schema"
+	"dragg/storage"
+)
+
+// Proposer replicates a command to the group and returns what Apply answered. raftgroup.Group is one.
+type Proposer interface {
+	Propose(ctx context.Context, cmd []byte) (any, error)
+}
+
+// Config says how a shard is run. Zero values take the defaults.
+type Config struct {
+	Group graph.GroupID
+	// CacheBytes is how much memory decoded lists may take. Default 64 MiB.
+	CacheBytes int64
+	// PendingBytes bounds the pending changes of all open transactions. Default 256 MiB.
+	PendingBytes int
+	// Horizon is how long a snapshot stays readable after it was taken. Default 5 min.
+	Horizon time.Duration
+	Logger  *slog.Logger
+}
+
+// Shard is the replicated state of a group on this replica.
+type Shard struct {
+	cfg    Config
+	lg     *slog.Logger
+	engine storage.Engine
+	store  *posting.Store
+	group  Proposer // set by Attach, before any write
+
+	view atomic.Pointer[published]
+
+	// batch is held by Apply for a whole batch of entries, and by whoever needs the state between two batches. It comes
+	// before mu.
+	batch   sync.Mutex
+	applied uint64                    // guarded by batch: Raft index
+	types   map[string]*pb.TypeChange // guarded by batch
+	ended   ended                     // guarded by batch
+
+	mu       sync.Mutex
+	moved    chan struct{}                 // guarded by mu: closed and replaced whenever view changes
+	durable  uint64                        // guarded by mu
+	pending  map[graph.Timestamp]*txn      // guarded by mu
+	pendingB int                           // guarded by mu: bytes of all pending changes
+	touched  map[graph.Timestamp]time.Time // guarded by mu: when a pending transaction was last used here
+	dropped  []*pb.TabletDrop              // guarded by mu: copies whose bytes are still there
+
+	deriving keyedLocks
+	horizon  horizon
+	clean    chan struct{} // capacity 1: the janitor has something to do
+	build    chan struct{} // capacity 1: the builder has something to do
+}
+
+// Open reads the replica's record from the engine. The engine stays the caller's to close.
+func Open(cfg Config, engine storage.Engine) (*Shard, error) {
+	if cfg.CacheBytes == 0 {
+		cfg.CacheBytes = 64 << 20
+	}
+	if cfg.PendingBytes == 0 {
+		cfg.PendingBytes = 256 << 20
+	}
+	if cfg.Horizon == 0 {
+		cfg.Horizon = 5 * time.Minute
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Shard{
+		cfg: cfg, lg: cfg.Logger, engine: engine, moved: make(chan struct{}),
+		types: map[string]*pb.TypeChange{}, pending: map[graph.Timestamp]*txn{}, touched: map[graph.Timestamp]time.Time{},
+		clean: make(chan struct{}, 1), build: make(chan struct{}, 1),
+	}
+	s.store = posting.NewStore(engine, posting.Config{
+		CacheBytes: cfg.CacheBytes, OldestReader: s.oldestReader, Logger: cfg.Logger,
+	})
+	if err := s.loadMeta(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Attach gives the shard the group that replicates its writes. Call it once, before the first write.
+func (s *Shard) Attach(g Proposer) { s.group = g }
+
+// Store returns the posting lists, for tools that check them.
+func (s *Shard) Store() *posting.Store { return s.store }
+
+// Schema returns what is defined now.
+func (s *Shard) Schema() schema.Snapshot { return s.view.Load().schema }
+
+// Watermark returns the timestamp up to which every verdict is applied.
+func (s *Shard) Watermark() graph.Timestamp { return s.view.Load().watermark }
+
+// MaxUID returns the first uid that, as far as is known here, nobody has leased.
+func (s *Shard) MaxUID() graph.UID { return s.view.Load().maxUID }
+
+// Tablet returns the tablet of p as Zero last sent it.
+func (s *Shard) Tablet(p graph.Predicate) (*pb.Tablet, bool) {
+	t, ok := s.view.Load().tablets[p]
+	if !ok {
+		return nil, false
+	}
+	return t.set.Tablet, true
+}
+
+// Tablets returns every tablet of the group, in no order.
+func (s *Shard) Tablets() []*pb.Tablet {
+	v := s.view.Load()
+	out := make([]*pb.Tablet, 0, len(v.tablets))
+	for _, t := range v.tablets {
+		out = append(out, t.set.Tablet)
+	}
+	return out
+}
+
+// Seq returns the number of the last event of Zero's stream that was applied. It is in this replica's log: Zero may forget it.
+func (s *Shard) Seq() uint64 { return s.view.Load().seq }
+
+// WaitTimestamp returns once every verdict up to ts is applied.
+func (s *Shard) WaitTimestamp(ctx context.Context, ts graph.Timestamp) error {
+	if s.Watermark() >= ts {
+		return nil
+	}
+	return s.waitUntil(ctx, func() bool { return s.Watermark() >= ts })
+}
+
+// WaitSeq returns once event seq of Zero's stream is applied.
+func (s *Shard) WaitSeq(ctx context.Context, seq uint64) error {
+	return s.waitUntil(ctx, func() bool { return s.Seq() >= seq })
+}
+
+// waitUntil returns once holds does; it is asked again after every batch that was applied.
+func (s *Shard) waitUntil(ctx context.Context, holds func() bool) error {
+	for {
+		s.mu.Lock()
+		moved := s.moved
+		s.mu.Unlock()
+		if holds() {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return fault.New(fault.Unavailable, "this replica did not catch up in time: %w", ctx.Err())
+		}
+	}
+}
+
+// keyedLocks serialises the derivations of one transaction.
+type keyedLocks struct {
+	mu    sync.Mutex
+	locks map[graph.Timestamp]*keyedLock // guarded by mu
+}
+
+type keyedLock struct {
+	sync.Mutex
+	users int // guarded by keyedLocks.mu
+}
+
+// lock locks ts and returns what unlocks it.
+func (k *keyedLocks) lock(ts graph.Timestamp) (unlock func()) {
+	k.mu.Lock()
+	l := k.locks[ts]
+	if l == nil {
+		if k.locks == nil {
+			k.locks = map[graph.Timestamp]*keyedLock{}
+		}
+		l = &keyedLock{}
+		k.locks[ts] = l
+	}
+	l.users++
+	k.mu.Unlock()
+	l.Lock()
+	return func() {
+		l.Unlock()
+		k.mu.Lock()
+		if l.users--; l.users == 0 {
+			delete(k.locks, ts)
+		}
+		k.mu.Unlock()
+	}
+}

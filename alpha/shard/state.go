@@ -1,0 +1,83 @@
+package shard
+
+import (
+	"slices"
+
+	"dragg/graph"
+	"dragg/posting"
+	"dragg/protos/pb"
+	"dragg/schema"
+)
+
+// tablet is one predicate that the group serves.
+type tablet struct {
+	set *pb.TabletSet // as Zero sent it; never changed
+	def *schema.Predicate
+}
+
+func (t *tablet) incarnation() graph.Incarnation { return graph.Incarnation(t.set.Tablet.Incarnation) }
+func (t *tablet) epoch() graph.Epoch             { return graph.Epoch(t.set.Tablet.Epoch) }
+
+// txn is a transaction that waits for its verdict. It is immutable: a further prewrite makes a new one.
+type txn struct {
+	pending *posting.Pending
+	tablets []*pb.TabletRef
+	keys    []uint64
+}
+
+// published is what readers see: immutable, replaced as a whole.
+type published struct {
+	schema    schema.Snapshot
+	tablets   map[graph.Predicate]*tablet
+	watermark graph.Timestamp
+	maxUID    graph.UID
+	seq       uint64 // the last event of Zero's stream
+	// derivedSince is the highest of any tablet: readers at or above it may use every index.
+	derivedSince graph.Timestamp
+}
+
+// incarnation returns the copy that serves p.
+func (p *published) incarnation(name graph.Predicate) (graph.Incarnation, bool) {
+	t, ok := p.tablets[name]
+	if !ok {
+		return 0, false
+	}
+	return t.incarnation(), true
+}
+
+// endedLimit is how many ended transactions a shard remembers, to refuse prewrites that come late.
+const endedLimit = 4096
+
+// ended remembers the latest transactions that ended.
+type ended struct {
+	order []graph.Timestamp
+	set   map[graph.Timestamp]bool
+}
+
+func (e *ended) add(ts graph.Timestamp) {
+	if e.set[ts] {
+		return
+	}
+	if e.set == nil {
+		e.set = map[graph.Timestamp]bool{}
+	}
+	e.set[ts] = true
+	e.order = append(e.order, ts)
+	if len(e.order) > 2*endedLimit {
+		for _, old := range e.order[:endedLimit] {
+			delete(e.set, old)
+		}
+		e.order = slices.Clone(e.order[endedLimit:])
+	}
+}
+
+func refsOf(t *tablet) *pb.TabletRef {
+	return &pb.TabletRef{
+		Namespace: t.set.Tablet.Namespace, Predicate: t.set.Tablet.Predicate,
+		Epoch: t.set.Tablet.Epoch, Group: t.set.Tablet.Group,
+	}
+}
+
+func nameOf(namespace uint64, predicate string) graph.Predicate {
+	return graph.Predicate{Namespace: graph.Namespace(namespace), Name: predicate}
+}

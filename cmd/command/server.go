@@ -1,0 +1,258 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"dragg/alpha"
+	"dragg/cluster"
+	"dragg/zero"
+)
+
+// The ports of a process; --port-offset shifts them all.
+const (
+	alphaGRPCPort = 9080
+	alphaHTTPPort = 8080
+	alphaNodePort = 7080
+	zeroHTTPPort  = 6080
+	zeroNodePort  = 5080
+)
+
+// serverFlags are the flags that zero, alpha and up share.
+type serverFlags struct {
+	log     logFlags
+	data    string
+	my      string
+	bind    string
+	offset  int
+	memory  size
+	reserve size
+}
+
+func (f *serverFlags) add(flags *pflag.FlagSet, data string) {
+	f.log.add(flags)
+	flags.StringVarP(&f.data, "data", "d", data, "folder for the data; made when it is not there")
+	flags.StringVar(&f.bind, "bind", "", "address to listen on; empty for all interfaces")
+	flags.IntVarP(&f.offset, "port-offset", "o", 0, "added to every port")
+	flags.Var(&f.memory, "memory-limit", "memory of the process, as 2GiB; 0 for 70 % of what the container has")
+	f.reserve = 256 << 20
+	flags.Var(&f.reserve, "disk-reserve", "room on the disk that is left alone: below it writes are refused")
+}
+
+func (f *serverFlags) port(p int) string { return net.JoinHostPort(f.bind, strconv.Itoa(p+f.offset)) }
+
+// address is where other nodes reach port p of this one.
+func (f *serverFlags) address(p int) string {
+	if f.my != "" {
+		return f.my
+	}
+	return net.JoinHostPort("localhost", strconv.Itoa(p+f.offset))
+}
+
+// alphaFlags are those of an Alpha.
+type alphaFlags struct {
+	txnAbortAfter time.Duration
+	limits        alpha.Limits
+	requestBytes  size
+}
+
+func (f *alphaFlags) add(flags *pflag.FlagSet) {
+	flags.DurationVar(&f.txnAbortAfter, "txn-abort-after", 5*time.Minute,
+		"a transaction that is idle for so long is aborted; snapshots stay readable for so long")
+	flags.IntVar(&f.limits.MutationEdges, "limit-mutation", 1_000_000, "N-Quads of one request")
+	flags.DurationVar(&f.limits.QueryTimeout, "limit-query-timeout", 0, "time of one request; 0 for none but the client's")
+	flags.IntVar(&f.limits.InFlight, "limit-in-flight", 10_000, "requests worked on at once")
+	f.requestBytes = 256 << 20
+	flags.Var(&f.requestBytes, "limit-request", "bytes of one request")
+}
+
+func (f *alphaFlags) config(s *serverFlags, dir string, memory int64, lg *slog.Logger) alpha.Config {
+	f.limits.RequestBytes = int(f.requestBytes)
+	return alpha.Config{
+		Dir: dir, My: s.address(alphaNodePort), Version: Version(), MemoryBytes: memory, DiskReserveBytes: int64(s.reserve),
+		TxnAbortAfter: f.txnAbortAfter, Limits: f.limits, Logger: lg,
+	}
+}
+
+// Zero returns the command that runs a Zero.
+func Zero() *cobra.Command {
+	f := &serverFlags{}
+	cmd := &cobra.Command{
+		Use: "zero", Short: "Run a Zero: it coordinates membership, timestamps, commits and placement", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runZero(cmd.Context(), f, cmd.ErrOrStderr()) },
+	}
+	f.add(cmd.Flags(), "zero-data")
+	cmd.Flags().StringVar(&f.my, "my", "", "host:port under which other nodes reach this one")
+	return configurable(cmd)
+}
+
+func runZero(ctx context.Context, f *serverFlags, stderr io.Writer) error {
+	lg, err := f.log.logger(stderr)
+	if err != nil {
+		return err
+	}
+	limitMemory(f.memory)
+	z, err := zero.Open(zero.Config{Dir: f.data, My: f.address(zeroNodePort), Logger: lg})
+	if err != nil {
+		return err
+	}
+	l := &listeners{lg: lg}
+	if err := listenZero(l, f, z, lg); err != nil {
+		return errors.Join(err, l.close())
+	}
+	eg, ctx := errgroup.WithContext(ctx)
+	eg.Go(func() error { return z.Run(ctx) })
+	eg.Go(func() error { return l.run(ctx) })
+	return eg.Wait()
+}
+
+// zeroRequestBytes bounds requests between nodes.
+const zeroRequestBytes = 64 << 20
+
+func listenZero(l *listeners, f *serverFlags, z *zero.Server, lg *slog.Logger) error {
+	s := grpc.NewServer(grpcOptions(lg, zeroRequestBytes)...)
+	z.Register(s)
+	if err := l.listen("zero gRPC", f.port(zeroNodePort), grpcOn(s, z.Leading)); err != nil {
+		return err
+	}
+	return l.listen("zero HTTP", f.port(zeroHTTPPort), httpOn(z.Handler()))
+}
+
+// Alpha returns the command that runs an Alpha.
+func Alpha() *cobra.Command {
+	f, a := &serverFlags{}, &alphaFlags{}
+	var zeroAddr string
+	cmd := &cobra.Command{
+		Use: "alpha", Short: "Run an Alpha: it holds the data and answers clients", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runAlpha(cmd.Context(), f, a, zeroAddr, cmd.ErrOrStderr())
+		},
+	}
+	f.add(cmd.Flags(), "alpha-data")
+	a.add(cmd.Flags())
+	cmd.Flags().StringVar(&f.my, "my", "", "host:port under which other nodes reach this one")
+	cmd.Flags().StringVarP(&zeroAddr, "zero", "z", "localhost:5080", "host:port of Zero's gRPC service")
+	return configurable(cmd)
+}
+
+func runAlpha(ctx context.Context, f *serverFlags, a *alphaFlags, zeroAddr string, stderr io.Writer) error {
+	lg, err := f.log.logger(stderr)
+	if err != nil {
+		return err
+	}
+	memory := limitMemory(f.memory)
+	conn, err := grpc.NewClient(zeroAddr, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(zeroRequestBytes), grpc.MaxCallSendMsgSize(zeroRequestBytes)))
+	if err != nil {
+		return fmt.Errorf("--zero: %w", err)
+	}
+	cfg := a.config(f, f.data, memory, lg)
+	cfg.ZeroName = "zero at " + zeroAddr
+	err = serveAlpha(ctx, f, cfg, cluster.NewClient(conn), lg, nil)
+	return errors.Join(err, conn.Close())
+}
+
+// serveAlpha opens an Alpha, waiting for Zero, and serves it. started, if given, is called once it runs.
+func serveAlpha(
+	ctx context.Context, f *serverFlags, cfg alpha.Config, z cluster.Zero, lg *slog.Logger,
+	started func(ctx context.Context, n *alpha.Node) error,
+) error {
+	n, err := alpha.Open(ctx, cfg, z)
+	if err != nil {
+		return err
+	}
+	l := &listeners{lg: lg}
+	eg, ctx := errgroup.WithContext(ctx)
+	eg.Go(func() error { return n.Run(ctx) })
+	eg.Go(func() error {
+		if err := listenAlpha(l, f, n, cfg, lg); err != nil {
+			return errors.Join(err, l.close())
+		}
+		return l.run(ctx)
+	})
+	if started != nil {
+		eg.Go(func() error { return started(ctx, n) })
+	}
+	return eg.Wait()
+}
+
+func listenAlpha(l *listeners, f *serverFlags, n *alpha.Node, cfg alpha.Config, lg *slog.Logger) error {
+	s := grpc.NewServer(grpcOptions(lg, cfg.Limits.RequestBytes)...)
+	n.Register(s)
+	if err := l.listen("alpha gRPC", f.port(alphaGRPCPort), grpcOn(s, n.Ready)); err != nil {
+		return err
+	}
+	if err := l.listen("alpha HTTP", f.port(alphaHTTPPort), httpOn(n.Handler())); err != nil {
+		return err
+	}
+	nodes := grpc.NewServer(grpcOptions(lg, zeroRequestBytes)...)
+	return l.listen("alpha gRPC for nodes", f.port(alphaNodePort), grpcOn(nodes, n.Ready))
+}
+
+// Up returns the command that runs a Zero and an Alpha in one process.
+func Up() *cobra.Command {
+	f, a := &serverFlags{}, &alphaFlags{}
+	var example string
+	cmd := &cobra.Command{
+		Use: "up", Short: "Run a whole database in one process: one Zero and one Alpha", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runUp(cmd.Context(), f, a, example, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f.add(cmd.Flags(), "data")
+	a.add(cmd.Flags())
+	cmd.Flags().StringVar(&example, "example", "",
+		"folder with a schema, data and queries: loaded when --data is new, then queried")
+	return configurable(cmd)
+}
+
+func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, stdout io.Writer, stderr io.Writer) error {
+	lg, err := f.log.logger(stderr)
+	if err != nil {
+		return err
+	}
+	memory := limitMemory(f.memory)
+	z, err := zero.Open(zero.Config{
+		Dir: filepath.Join(f.data, "zero"), My: f.address(zeroNodePort), ForgetAfter: a.txnAbortAfter + time.Minute, Logger: lg,
+	})
+	if err != nil {
+		return err
+	}
+	l := &listeners{lg: lg}
+	if err := listenZero(l, f, z, lg); err != nil {
+		return errors.Join(err, l.close())
+	}
+	// Zero outlives Alpha: what Alpha still has to say at its end must find an ear.
+	zeroCtx, stopZero := context.WithCancel(context.WithoutCancel(ctx))
+	zeroDone := make(chan error, 1)
+	alphaCtx, stopAlpha := context.WithCancel(ctx)
+	go func() { // waited for below
+		eg, ctx := errgroup.WithContext(zeroCtx)
+		eg.Go(func() error { return z.Run(ctx) })
+		eg.Go(func() error { return l.run(ctx) })
+		zeroDone <- eg.Wait()
+		stopAlpha()
+	}()
+	cfg := a.config(f, filepath.Join(f.data, "alpha"), memory, lg)
+	cfg.ZeroName = "zero in this process"
+	tour := &tour{flags: f, example: example, out: stdout, lg: lg}
+	err = serveAlpha(alphaCtx, f, cfg, z, lg, tour.run)
+	stopZero()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, <-zeroDone)
+}
