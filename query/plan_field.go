@@ -48,6 +48,9 @@ func (b *builder) predicate(n *node, f *dql.Field) error {
 	if def == nil {
 		return nil
 	}
+	if n.everyLanguage() && !n.aliased {
+		n.key = f.Attr.Key() // each language adds its own tag
+	}
 	n.edges = def.IsUID()
 	n.list = def.List || f.Attr.Reverse
 	if f.Kind == dql.CheckPwdField {
@@ -75,6 +78,9 @@ func (b *builder) predicate(n *node, f *dql.Field) error {
 	}
 	return n.checkGroupVars()
 }
+
+// everyLanguage says whether the field shows every tag under a key of its own: name@*.
+func (n *node) everyLanguage() bool { return len(n.attr.Langs) == 1 && n.attr.Langs[0] == "*" }
 
 // facets plans the facet selection, filter, order and variables of a field.
 func (b *builder) facets(n *node, f *dql.Field) error {

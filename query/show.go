@@ -87,7 +87,7 @@ func (l *level) answerField() *answer.Node {
 	}
 	n.Kind, n.List, n.Checks = answer.Scalar, l.list, l.kind == dql.CheckPwdField
 	n.Offsets, n.Values = l.values.offsets, l.values.values
-	if len(l.attr.Langs) == 1 && l.attr.Langs[0] == "*" {
+	if l.everyLanguage() {
 		n.Langs = l.values.langs
 	}
 	if l.facetKeys != nil && l.values.facets != nil {
