@@ -355,7 +355,11 @@ func (r *recorder) Write(ctx context.Context, b *storage.Batch) error {
 // TestReplay commits a history, rolls it up, and commits its second half again: the same bytes must be written, although the
 // store holds newer versions of everything.
 func TestReplay(t *testing.T) {
-	for _, cache := range []int64{1 << 20, -1} {
+	for _, c := range []struct {
+		cache int64
+		rolls int // up to which transaction everything is rolled up before the replay
+	}{{1 << 20, 199}, {-1, 199}, {1 << 20, 150}, {1 << 20, 0}, {-1, 0}} {
+		cache := c.cache
 		h := makeHistory(t, 11, 200)
 		rec := &recorder{Engine: memkv.New(memkv.Config{})}
 		commit := func(s *posting.Store, x *txn, p *posting.Pending) {
@@ -394,7 +398,7 @@ func TestReplay(t *testing.T) {
 			commit(s, x, all)
 		}
 		want := slices.Clone(rec.ops[half:])
-		oldest = h.txns[len(h.txns)-1].commit
+		oldest = h.txns[c.rolls].commit
 		r := &runner{t: t, h: h, engine: rec, store: s}
 		r.rollup()
 		rec.ops = nil
