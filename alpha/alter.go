@@ -124,6 +124,14 @@ func (n *Node) alterSchema(ctx context.Context, text string, background bool) er
 	if err != nil {
 		return err
 	}
+	// What is allowed depends on the data: look at all that was committed before.
+	start, err := n.starter.Start(ctx)
+	if err != nil {
+		return fmt.Errorf("drawing a timestamp: %w", err)
+	}
+	if err := n.shard.WaitTimestamp(ctx, start.After); err != nil {
+		return err
+	}
 	var building []*schema.Predicate
 	for range maxSchemaRaces {
 		building, err = n.tryAlter(ctx, update)

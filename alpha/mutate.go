@@ -22,8 +22,6 @@ import (
 // quads is one mutation as it was read.
 type quads mutation.Step
 
-func (q quads) empty() bool { return len(q.Set) == 0 && len(q.Delete) == 0 }
-
 // variables returns the variables that the mutation uses.
 func (q quads) variables() []string {
 	var out []string
@@ -40,10 +38,6 @@ func (q quads) variables() []string {
 		}
 	}
 	return out
-}
-
-func isBlank(m *api.Mutation) bool {
-	return len(m.SetJson)+len(m.DeleteJson)+len(m.Set)+len(m.Del) == 0 && m.SetNquads == nil && m.DelNquads == nil
 }
 
 // readMutation reads the statements of a mutation from all the forms it may have.

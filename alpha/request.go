@@ -106,9 +106,6 @@ func (r *request) parse() error {
 		if err != nil {
 			return err
 		}
-		if q.empty() && len(r.req.Mutations) == 1 && r.req.Query == "" && isBlank(m) {
-			return errEmpty
-		}
 		r.conds, r.quads = append(r.conds, cond), append(r.quads, q)
 		uses = append(append(uses, cond.Uses...), q.variables()...)
 	}

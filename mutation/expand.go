@@ -152,11 +152,11 @@ const maxTokenBytes = 64900
 
 // convert gives a value the type of the schema.
 func convert(v types.Value, def *schema.Predicate, deletes bool) (types.Value, error) {
-	if def.Type == types.Password {
+	if def.Type == types.Password && v.Type().Textual() {
 		if deletes {
 			return v, nil
 		}
-		return types.Encrypt(v.Text())
+		return types.Encrypt(v.Str())
 	}
 	out, err := types.Convert(v, def.Type)
 	if err != nil {

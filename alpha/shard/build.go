@@ -136,8 +136,10 @@ func (s *Shard) buildTablet(ctx context.Context, t *tablet, done Built) error {
 		case schema.BuildingCount:
 			what.Count = true
 		default:
-			if tokenizer, ok := t.def.Tokenizer(name); ok {
-				what.Tokenizers = append(what.Tokenizers, tokenizer)
+			for _, tokenizer := range t.def.Index {
+				if tokenizer.Name() == name {
+					what.Tokenizers = append(what.Tokenizers, tokenizer)
+				}
 			}
 		}
 	}
