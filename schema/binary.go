@@ -61,7 +61,8 @@ func (p *Predicate) AppendBinary(dst []byte) []byte {
 	return dst
 }
 
-// DecodePredicate reads what AppendBinary wrote; all of b belongs to it. It returns ErrCorrupt for anything else.
+// DecodePredicate reads what AppendBinary wrote; all of b belongs to it. It returns ErrCorrupt for anything
+// else.
 func DecodePredicate(b []byte) (*Predicate, error) {
 	r := reader{rest: b}
 	r.version()
@@ -168,8 +169,8 @@ func (r *reader) number() uint64 {
 	return n
 }
 
-// length reads the length of a list or text. Every element takes at least a byte, so a length beyond the rest is refused
-// before anything is allocated.
+// length reads the length of a list or text. Every element takes at least a byte, so a length beyond the rest
+// is refused before anything is allocated.
 func (r *reader) length() int {
 	n := r.number()
 	if n > uint64(len(r.rest)) {

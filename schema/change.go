@@ -9,9 +9,9 @@ import (
 	"dragg/schema/tok"
 )
 
-// CheckChange reports whether old may become new; old is nil for a new predicate. hasData says whether any node has a
-// value or edge of it. Whether stored text converts to the new type is for the caller to find out, by types.Convert over
-// the data (Rebuild.Retype).
+// CheckChange reports whether old may become new; old is nil for a new predicate. hasData says whether any
+// node has a value or edge of it. Whether stored text converts to the new type is for the caller to find out,
+// by types.Convert over the data (Rebuild.Retype).
 func CheckChange(old, new *Predicate, hasData bool) error {
 	if IsReserved(new.Name.Name) {
 		return checkReserved(old, new)
@@ -64,8 +64,8 @@ type Rebuild struct {
 	AddCount, DropCount     bool
 	// ToList says that a single value or edge becomes the first of a list.
 	ToList bool
-	// Retype says that stored values have another type than the new definition. They are converted when they are read;
-	// one that does not convert should make the change fail.
+	// Retype says that stored values have another type than the new definition. They are converted when they
+	// are read; one that does not convert should make the change fail.
 	Retype bool
 }
 
@@ -75,8 +75,8 @@ func (r Rebuild) Any() bool {
 		r.ToList || r.Retype
 }
 
-// Diff returns what must be rebuilt when old becomes new; old is nil for a new predicate. A tokenizer that old was still
-// building is added again.
+// Diff returns what must be rebuilt when old becomes new; old is nil for a new predicate. A tokenizer that
+// old was still building is added again.
 func Diff(old, new *Predicate) Rebuild {
 	if old == nil {
 		old = &Predicate{Name: new.Name, Type: new.Type, List: new.List}
@@ -94,7 +94,8 @@ func Diff(old, new *Predicate) Rebuild {
 	}
 }
 
-// without returns the tokenizers of index that p lacks; with ready, those that p has but is still building as well.
+// without returns the tokenizers of index that p lacks; with ready, those that p has but is still building as
+// well.
 func without(index []tok.Tokenizer, p *Predicate, ready bool) []tok.Tokenizer {
 	var left []tok.Tokenizer
 	for _, t := range index {

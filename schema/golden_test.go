@@ -10,9 +10,9 @@ import (
 	"dragg/graph"
 )
 
-// The files of testdata are requests of clients with the answers they expect. This test replays the schema changes among
-// them: each must be accepted or refused with the fragment that the file names. Other requests are not for this package,
-// but the predicates that they write to count as having data.
+// The files of testdata are requests of clients with the answers they expect. This test replays the schema
+// changes among them: each must be accepted or refused with the fragment that the file names. Other requests
+// are not for this package, but the predicates that they write to count as having data.
 func TestGoldenSchemaChanges(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {

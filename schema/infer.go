@@ -11,15 +11,15 @@ import (
 type FirstSight struct {
 	// Type is the type of the value, types.UID for an edge.
 	Type types.ID
-	// Many says that one request gave one node several values or edges, or that JSON gave an array. An N-Quad edge counts
-	// as many as well; a JSON object as one.
+	// Many says that one request gave one node several values or edges, or that JSON gave an array. An N-Quad
+	// edge counts as many as well; a JSON object as one.
 	Many bool
 	// Tagged says that a value has a language tag.
 	Tagged bool
 }
 
-// Infer returns the definition of a predicate on first sight (dql.md fact 107). It refuses reserved names, language tags,
-// and lists of a type that has none.
+// Infer returns the definition of a predicate on first sight (dql.md fact 107). It refuses reserved names,
+// language tags, and lists of a type that has none.
 func Infer(name graph.Predicate, f FirstSight) (*Predicate, error) {
 	switch {
 	case IsReserved(name.Name):

@@ -129,8 +129,8 @@ func (l *lexer) name(text string) (item, error) {
 	return item{kind: itemName, text: text, line: l.line}, nil
 }
 
-// CheckName reports whether a predicate or type may be called name: any valid text of less than 64 KiB without ~, @, angle
-// brackets, quotes, blanks and control characters (dql.md fact 114).
+// CheckName reports whether a predicate or type may be called name: any valid text of less than 64 KiB
+// without ~, @, angle brackets, quotes, blanks and control characters (dql.md fact 114).
 func CheckName(name string) error {
 	switch {
 	case name == "":

@@ -11,8 +11,8 @@ import (
 )
 
 // Parse reads schema text: one predicate a line, type definitions with one field a line, comments from # on
-// (dql.md 1.7). It checks every rule that needs no other definitions; Snapshot.Check checks the rest. The Update returned
-// has Predicates and Types in the order of the text; the caller owns it.
+// (dql.md 1.7). It checks every rule that needs no other definitions; Snapshot.Check checks the rest. The
+// Update returned has Predicates and Types in the order of the text; the caller owns it.
 func Parse(text string) (Update, error) {
 	p := parser{lexer: newLexer(text), predicates: map[graph.Predicate]bool{}, types: map[string]bool{}}
 	for {
@@ -32,7 +32,8 @@ func Parse(text string) (Update, error) {
 	}
 }
 
-// parser reads definitions off a lexer. Lines end with a newline item, so every rule sees where its line ends.
+// parser reads definitions off a lexer. Lines end with a newline item, so every rule sees where its line
+// ends.
 type parser struct {
 	*lexer
 	out        Update
@@ -327,8 +328,8 @@ func (p *parser) fields(def *Type) error {
 	}
 }
 
-// fieldEnd reads up to the end of a field's line. The old form with the field's type is read and forgotten: the type of a
-// field is its predicate's.
+// fieldEnd reads up to the end of a field's line. The old form with the field's type is read and forgotten:
+// the type of a field is its predicate's.
 func (p *parser) fieldEnd() error {
 	it, err := p.peek()
 	if err != nil {

@@ -19,8 +19,8 @@ type Predicate struct {
 	Index []tok.Tokenizer
 	// Vector is the vector index of a float32vector predicate, nil when there is none.
 	Vector *VectorIndex
-	// Building names tokenizers of Index (and "reverse", "count") whose keys are written but not yet complete for
-	// older data: writes maintain them, queries may not use them.
+	// Building names tokenizers of Index (and "reverse", "count") whose keys are written but not yet complete
+	// for older data: writes maintain them, queries may not use them.
 	Building   []string
 	Reverse    bool
 	Count      bool
@@ -73,11 +73,12 @@ func (p *Predicate) Tokenizer(name string) (tok.Tokenizer, bool) {
 	return nil, false
 }
 
-// Ready reports whether the keys of a tokenizer ("reverse", "count") are complete, so that queries may use them.
+// Ready reports whether the keys of a tokenizer ("reverse", "count") are complete, so that queries may use
+// them.
 func (p *Predicate) Ready(name string) bool { return !slices.Contains(p.Building, name) }
 
-// TokenizerNames returns the index as the schema query shows it: the names of the tokenizers in the order of the text,
-// then the vector index with its options by name: hnsw("exponent":"5","metric":"euclidean").
+// TokenizerNames returns the index as the schema query shows it: the names of the tokenizers in the order of
+// the text, then the vector index with its options by name: hnsw("exponent":"5","metric":"euclidean").
 func (p *Predicate) TokenizerNames() []string {
 	var names []string
 	for _, t := range p.Index {
@@ -114,7 +115,8 @@ func (p *Predicate) Equal(q *Predicate) bool {
 	return p.Name == q.Name && p.SameDefinition(q) && slices.Equal(p.Building, q.Building)
 }
 
-// SameDefinition reports whether p and q say the same, whatever their names are and whatever is still being built.
+// SameDefinition reports whether p and q say the same, whatever their names are and whatever is still being
+// built.
 func (p *Predicate) SameDefinition(q *Predicate) bool {
 	return p.Type == q.Type && p.List == q.List && p.Reverse == q.Reverse && p.Count == q.Count && p.Lang == q.Lang &&
 		p.Upsert == q.Upsert && p.Unique == q.Unique && p.NoConflict == q.NoConflict &&

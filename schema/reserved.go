@@ -16,8 +16,8 @@ func IsReserved(name string) bool {
 	return len(name) >= len(graph.Reserved) && strings.EqualFold(name[:len(graph.Reserved)], graph.Reserved)
 }
 
-// Reserved returns the built-in predicates and types, as an Update to start from and to restore after drop all. The caller
-// owns it.
+// Reserved returns the built-in predicates and types, as an Update to start from and to restore after drop
+// all. The caller owns it.
 func Reserved() Update {
 	text := func(name string, tokenizers ...string) *Predicate {
 		return &Predicate{Name: graph.Pred(graph.Reserved + name), Type: types.String, Index: tokenizersOf(tokenizers)}

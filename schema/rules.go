@@ -135,9 +135,9 @@ func checkOption(o Option) error {
 // ErrNoField says that a type lists a field that no predicate has.
 var ErrNoField = errors.New("schema does not contain a matching predicate for field")
 
-// Check reports whether the definitions of u may be added to s: the names are not reserved, every change of a predicate
-// that exists is allowed (see CheckChange), and types list predicates that exist afterwards. hasData is asked only about
-// predicates whose change depends on it.
+// Check reports whether the definitions of u may be added to s: the names are not reserved, every change of a
+// predicate that exists is allowed (see CheckChange), and types list predicates that exist afterwards.
+// hasData is asked only about predicates whose change depends on it.
 func (s Snapshot) Check(u Update, hasData func(graph.Predicate) (bool, error)) error {
 	for _, p := range u.Predicates {
 		old, _ := s.Predicate(p.Name)

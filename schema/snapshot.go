@@ -8,7 +8,8 @@ import (
 	"dragg/graph"
 )
 
-// Snapshot is everything defined at one moment. It is immutable and may be shared; the zero Snapshot is empty.
+// Snapshot is everything defined at one moment. It is immutable and may be shared; the zero Snapshot is
+// empty.
 type Snapshot struct {
 	predicates map[graph.Predicate]*Predicate
 	types      map[string]*Type
@@ -47,8 +48,8 @@ func (s Snapshot) Types() []*Type {
 // Len returns how many predicates are defined.
 func (s Snapshot) Len() int { return len(s.predicates) }
 
-// With returns s with the changes of u. s stays as it is. It costs time in proportion to the whole schema: put all changes
-// of one moment into one Update.
+// With returns s with the changes of u. s stays as it is. It costs time in proportion to the whole schema:
+// put all changes of one moment into one Update.
 func (s Snapshot) With(u Update) Snapshot {
 	if len(u.Predicates)+len(u.DropPredicates) > 0 {
 		s.predicates = cloneMap(s.predicates, len(u.Predicates))

@@ -2,7 +2,8 @@ package schema
 
 import "strconv"
 
-// AppendText appends p as a line of schema text, without a line break. Parsing it gives p again, but for Building.
+// AppendText appends p as a line of schema text, without a line break. Parsing it gives p again, but for
+// Building.
 func (p *Predicate) AppendText(dst []byte) []byte {
 	if p.Name.Namespace != 0 {
 		dst = append(dst, "[0x"...)
@@ -71,7 +72,8 @@ func (p *Predicate) typeText() string {
 	return p.Type.String()
 }
 
-// AppendText appends t as schema text of several lines, without a line break after the last. Parsing it gives t again.
+// AppendText appends t as schema text of several lines, without a line break after the last. Parsing it gives
+// t again.
 func (t *Type) AppendText(dst []byte) []byte {
 	dst = append(dst, "type "...)
 	dst = appendName(dst, t.Name)

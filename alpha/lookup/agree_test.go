@@ -11,8 +11,8 @@ import (
 	"dragg/posting/uidset"
 )
 
-// Searching an index and testing every node by its values give the same answer, over random data in several languages,
-// with updates and deletions, in the store and in a transaction of its own.
+// Searching an index and testing every node by its values give the same answer, over random data in several
+// languages, with updates and deletions, in the store and in a transaction of its own.
 func TestSearchAgreesWithTest(t *testing.T) {
 	const nodes = 60
 	rng := rand.New(rand.NewPCG(3, 4))

@@ -11,8 +11,8 @@ import (
 	"dragg/schema/tok"
 )
 
-// The sizes of a frontier up to which its nodes are tested rather than searched for. A test reads one list a node; a search
-// reads few lists, but they may be long.
+// The sizes of a frontier up to which its nodes are tested rather than searched for. A test reads one list a
+// node; a search reads few lists, but they may be long.
 const (
 	frontierOfValues = 64  // comparing a value is cheap
 	frontierOfText   = 16  // cutting a value into words is not
@@ -35,7 +35,8 @@ func (b *builder) values() ([]types.Value, error) {
 	return vals, nil
 }
 
-// eq compiles eq(pred, v...): a node matches when one of its values is one of the arguments (dql.md facts 66, 86).
+// eq compiles eq(pred, v...): a node matches when one of its values is one of the arguments (dql.md facts 66,
+// 86).
 func (b *builder) eq() (condition, error) {
 	if len(b.fn.Args) == 0 {
 		return condition{}, errors.New("eq expects atleast 1 argument")
@@ -231,8 +232,8 @@ func newSpan(k tok.Tokenizer, fn task.FuncName, bounds []types.Value) (s span, e
 	return s, false, nil
 }
 
-// boundToken returns the token of a bound. One that is too long for the index is cut: nothing stored lies between the two,
-// and cut says that what has the very token must be tested.
+// boundToken returns the token of a bound. One that is too long for the index is cut: nothing stored lies
+// between the two, and cut says that what has the very token must be tested.
 func boundToken(k tok.Tokenizer, v types.Value) (token string, cut bool, err error) {
 	tokens, err := k.AppendTokens(nil, v, "")
 	if errors.Is(err, tok.ErrTooLarge) && k.Name() == tok.Exact {

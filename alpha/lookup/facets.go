@@ -177,7 +177,8 @@ func newFacetTest(f *task.FacetFilter, depth int) (facetTest, error) {
 	}
 }
 
-// newFacetLeaf compiles one function. A facet that is missing, or whose type the argument does not fit, does not match.
+// newFacetLeaf compiles one function. A facet that is missing, or whose type the argument does not fit, does
+// not match.
 func newFacetLeaf(f *task.FacetFilter) (facetTest, error) {
 	var holds func(types.Value) (bool, error)
 	switch f.Func {
@@ -210,7 +211,8 @@ func newFacetLeaf(f *task.FacetFilter) (facetTest, error) {
 	}, nil
 }
 
-// compareFacet compares a facet with an argument in the facet's type. A whole number may be compared with a fraction.
+// compareFacet compares a facet with an argument in the facet's type. A whole number may be compared with a
+// fraction.
 func compareFacet(v types.Value, fn task.FuncName, arg string) bool {
 	want, err := types.Parse(arg, v.Type())
 	if err != nil && v.Type() == types.Int {

@@ -54,7 +54,8 @@ func (r *runner) indexList(p tablet, k tok.Tokenizer, lang, token string) (posti
 	return l, nil
 }
 
-// all returns the subjects that have every one of the tokens; none for no tokens. It begins with the shortest list.
+// all returns the subjects that have every one of the tokens; none for no tokens. It begins with the shortest
+// list.
 func (r *runner) all(p tablet, k tok.Tokenizer, lang string, tokens []string) (uidset.Set, error) {
 	if len(tokens) == 0 {
 		return uidset.Set{}, nil
@@ -118,8 +119,8 @@ func merge(sets []uidset.Set) uidset.Set {
 	return uidset.Or(sets...)
 }
 
-// languages returns the tags under which an index has to be searched: those of the function, or for any language those that
-// the index holds, which costs one seek each.
+// languages returns the tags under which an index has to be searched: those of the function, or for any
+// language those that the index holds, which costs one seek each.
 func (b *builder) languages(ctx context.Context, k tok.Tokenizer) (tags []string, err error) {
 	if !b.tags.any {
 		return b.tags.tags, nil

@@ -19,8 +19,8 @@ func preference(langs []string) choice {
 	return choice{all: slices.Contains(langs, "*"), tags: langs}
 }
 
-// one returns the value of the first tag that is present. "." stands for the untagged value, else any: the one in the
-// first slot.
+// one returns the value of the first tag that is present. "." stands for the untagged value, else any: the
+// one in the first slot.
 func (c choice) one(l posting.List) (posting.Posting, bool, error) {
 	if len(c.tags) == 0 {
 		return l.Get(posting.Untagged)

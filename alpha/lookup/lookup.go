@@ -12,9 +12,10 @@ import (
 	"dragg/schema"
 )
 
-// Run answers batch as of view: results[i] answers batch[i]. The first failing task fails the batch. A predicate that s
-// does not define, or that incarnations does not know, has no data (dql.md fact 138). The results may refer to lists in
-// the store's cache and to nothing of the view; the receiver must not change them. Run returns soon after ctx is done.
+// Run answers batch as of view: results[i] answers batch[i]. The first failing task fails the batch. A
+// predicate that s does not define, or that incarnations does not know, has no data (dql.md fact 138). The
+// results may refer to lists in the store's cache and to nothing of the view; the receiver must not change
+// them. Run returns soon after ctx is done.
 func Run(
 	ctx context.Context, view *posting.View, s schema.Snapshot,
 	incarnations func(graph.Predicate) (graph.Incarnation, bool), batch []task.Task,

@@ -14,10 +14,11 @@ import (
 
 // condition is a function over one predicate made ready.
 type condition struct {
-	// test says whether a node with these values meets the condition. Nodes without a value are not asked about.
+	// test says whether a node with these values meets the condition. Nodes without a value are not asked
+	// about.
 	test func(vals []posting.Posting) (bool, error)
-	// search finds the nodes by an index; nil where there is none. It may be given up where it would read more than budget
-	// lists: then ok is false.
+	// search finds the nodes by an index; nil where there is none. It may be given up where it would read
+	// more than budget lists: then ok is false.
 	search func(ctx context.Context, budget int) (f found, ok bool, err error)
 	// frontier is up to which size of a frontier testing its nodes is cheaper than to search.
 	frontier int
@@ -31,8 +32,8 @@ type found struct{ sure, maybe uidset.Set }
 // maxCandidates bounds how many nodes a function at the root tests one by one.
 const maxCandidates = 1_000_000
 
-// keysPerTest is how many nodes can be tested in the time that walking over one index key takes. A search that ranges over
-// more keys than the frontier is worth is given up, and has cost about as much again.
+// keysPerTest is how many nodes can be tested in the time that walking over one index key takes. A search
+// that ranges over more keys than the frontier is worth is given up, and has cost about as much again.
 const keysPerTest = 16
 
 // unlimited is the budget of a search at the root.

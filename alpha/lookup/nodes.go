@@ -16,8 +16,8 @@ import (
 	"dragg/schema"
 )
 
-// matchHas answers has(pred): nodes with an edge or a value. Untagged it means the untagged value of an @lang predicate
-// (dql.md section 5, correction of fact 84).
+// matchHas answers has(pred): nodes with an edge or a value. Untagged it means the untagged value of an @lang
+// predicate (dql.md section 5, correction of fact 84).
 func (r *runner) matchHas(ctx context.Context, t *task.Task, p tablet) (uidset.Set, error) {
 	tags, err := functionTags(t.Langs)
 	if err != nil || !p.placed {
@@ -56,8 +56,8 @@ func (r *runner) pick(
 	return uidset.Of(passed), nil
 }
 
-// scanHas walks the keys of the predicate, and only as far as the page goes. Lists are looked into only where look is set:
-// the scan leaves out keys whose list is empty.
+// scanHas walks the keys of the predicate, and only as far as the page goes. Lists are looked into only where
+// look is set: the scan leaves out keys whose list is empty.
 func (r *runner) scanHas(
 	ctx context.Context, t *task.Task, p tablet, look bool, has func(posting.List) bool,
 ) (set uidset.Set, err error) {
@@ -99,8 +99,8 @@ func (r *runner) scanHas(
 	return page(uidset.Of(passed), t.Page), nil
 }
 
-// matchUIDIn answers uid_in(pred, targets) as a filter. Where there are fewer targets than nodes to test, the edges are
-// followed from the targets, if they are kept in that direction.
+// matchUIDIn answers uid_in(pred, targets) as a filter. Where there are fewer targets than nodes to test, the
+// edges are followed from the targets, if they are kept in that direction.
 func (r *runner) matchUIDIn(ctx context.Context, t *task.Task, p tablet) (uidset.Set, error) {
 	if t.AtRoot {
 		return uidset.Set{}, errors.New("uid_in function not allowed at root")
@@ -228,8 +228,8 @@ func (r *runner) matchCount(ctx context.Context, t *task.Task, p tablet) (uidset
 	})
 }
 
-// rootCount searches the count keys. Nodes with none are not tracked, so a question for them is refused (dql.md fact 82);
-// an upper bound is taken to mean at least one.
+// rootCount searches the count keys. Nodes with none are not tracked, so a question for them is refused
+// (dql.md fact 82); an upper bound is taken to mean at least one.
 func (r *runner) rootCount(ctx context.Context, t *task.Task, p tablet, ranges []countRange) (uidset.Set, error) {
 	if !p.Count || !p.Ready(schema.BuildingCount) {
 		return uidset.Set{}, fmt.Errorf("need @count directive in schema for attr: %s for fn: %s at root",

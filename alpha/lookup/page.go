@@ -8,8 +8,8 @@ import (
 	"dragg/query/task"
 )
 
-// bounds returns the part [lo, hi) of a row that the page selects, among n elements of which the first passed are at or
-// below page.After (dql.md fact 41).
+// bounds returns the part [lo, hi) of a row that the page selects, among n elements of which the first passed
+// are at or below page.After (dql.md fact 41).
 func bounds(pg task.Page, n, passed int) (lo, hi int) {
 	lo, hi = passed, n
 	switch {
@@ -63,8 +63,8 @@ func page(set uidset.Set, pg task.Page) uidset.Set {
 	return uidset.Of(appendPage(nil, set, pg))
 }
 
-// cut drops the elements of the row that begins at start and that the page does not select, and returns the row's new end.
-// move(to, from) copies one element.
+// cut drops the elements of the row that begins at start and that the page does not select, and returns the
+// row's new end. move(to, from) copies one element.
 func cut(pg task.Page, start, end, passed int, move func(to, from int)) int {
 	lo, hi := bounds(pg, end-start, passed)
 	for i := lo; i < hi; i++ {

@@ -13,7 +13,8 @@ import (
 	"dragg/schema/tok"
 )
 
-// regexp compiles regexp(pred, /re/flags). At the root the expression must ask for trigrams, by which candidates are found.
+// regexp compiles regexp(pred, /re/flags). At the root the expression must ask for trigrams, by which
+// candidates are found.
 func (b *builder) regexp() (condition, error) {
 	if b.p.Type != types.String && b.p.Type != types.Default {
 		return condition{}, fmt.Errorf("attribute %s has type %s: regex match is allowed only on string type",
@@ -115,8 +116,8 @@ func (r *runner) trigrams(
 // maxFuzzyRunes bounds the text of match, whose cost per value grows with it.
 const maxFuzzyRunes = 10_000
 
-// fuzzy compiles match(pred, "text", distance): values within the Levenshtein distance that share a trigram with the text
-// (dql.md fact 88).
+// fuzzy compiles match(pred, "text", distance): values within the Levenshtein distance that share a trigram
+// with the text (dql.md fact 88).
 func (b *builder) fuzzy() (condition, error) {
 	if len(b.fn.Args) != 2 {
 		return condition{}, fmt.Errorf("function 'match' requires 2 arguments, but got %d", len(b.fn.Args))
@@ -174,8 +175,8 @@ type distance struct {
 	row  []int  // scratch
 }
 
-// within reports whether the Levenshtein distance of text is at most limit. It fills only a band of 2×limit+1 cells a row
-// of the table (Ukkonen 1985), and stops at the first row that is above the limit all over.
+// within reports whether the Levenshtein distance of text is at most limit. It fills only a band of 2×limit+1
+// cells a row of the table (Ukkonen 1985), and stops at the first row that is above the limit all over.
 func (d *distance) within(text string, limit int) bool {
 	d.text = append(d.text[:0], []rune(text)...)
 	a, b := d.want, d.text

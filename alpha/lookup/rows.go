@@ -165,7 +165,8 @@ func (w *valueRows) cut() {
 	}
 }
 
-// read returns a stored value in the type of the schema: what was written before the type changed is converted.
+// read returns a stored value in the type of the schema: what was written before the type changed is
+// converted.
 func (p tablet) read(v types.Value) (types.Value, error) {
 	if v.Type() == p.Type {
 		return v, nil

@@ -12,8 +12,8 @@ import (
 	"dragg/schema/tok"
 )
 
-// words compiles anyofterms, allofterms, anyoftext and alloftext. Their meaning is that of the index, so they need it in a
-// filter too (dql.md fact 81): the words of all values of a node in one language count together.
+// words compiles anyofterms, allofterms, anyoftext and alloftext. Their meaning is that of the index, so they
+// need it in a filter too (dql.md fact 81): the words of all values of a node in one language count together.
 func (b *builder) words() (condition, error) {
 	name, all := tok.Term, b.fn.Name == task.AllOfTerms
 	if b.fn.Name == task.AnyOfText || b.fn.Name == task.AllOfText {
@@ -83,7 +83,8 @@ func (q *question) tokens(lang string) ([]string, error) {
 	return tokens, nil
 }
 
-// eachLang calls holds for the values of each language until it is true. The values of a list have no language.
+// eachLang calls holds for the values of each language until it is true. The values of a list have no
+// language.
 func eachLang(
 	vals []posting.Posting, holds func(lang string, vals []posting.Posting) (bool, error),
 ) (bool, error) {
@@ -102,8 +103,8 @@ func eachLang(
 	return false, nil
 }
 
-// phrase compiles ngram: the stems of the phrase in a row. The index knows pairs of neighbours; longer phrases are looked
-// for in the value.
+// phrase compiles ngram: the stems of the phrase in a row. The index knows pairs of neighbours; longer
+// phrases are looked for in the value.
 func (b *builder) phrase() (condition, error) {
 	k, err := b.tokenizer(tok.Ngram)
 	if err != nil {

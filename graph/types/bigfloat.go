@@ -10,8 +10,9 @@ import (
 // BigFloatBits is the size of a bigfloat's mantissa.
 const BigFloatBits = 200
 
-// A bigfloat's text may have maxBigFloatText bytes, and its binary exponent at most maxBigFloatExp bits either way: the
-// decimal text of a number costs time in proportion to its exponent, and a few bytes may spell an exponent of 2^31.
+// A bigfloat's text may have maxBigFloatText bytes, and its binary exponent at most maxBigFloatExp bits
+// either way: the decimal text of a number costs time in proportion to its exponent, and a few bytes may
+// spell an exponent of 2^31.
 const (
 	maxBigFloatText = 4096
 	maxBigFloatExp  = 1 << 16
@@ -59,7 +60,8 @@ func appendBigFloat(dst []byte, f *big.Float) []byte {
 		return append(dst, '0')
 	}
 	if checkBigFloat(f) != nil {
-		// Not reachable for stored values; results of arithmetic may be larger and are shown as hexadecimal mantissa.
+		// Not reachable for stored values; results of arithmetic may be larger and are shown as hexadecimal
+		// mantissa.
 		return f.Append(dst, 'p', 0)
 	}
 	return f.Append(dst, 'g', -1)

@@ -12,8 +12,8 @@ import (
 // ErrCorrupt says that stored bytes are not a value of the type they were decoded as.
 var ErrCorrupt = errors.New("corrupt stored value")
 
-// AppendBinary appends the stored form of v to dst. The type is not part of it: it is kept beside the bytes and given to
-// Decode. The form has no order. See docs/format/value.md for the layout.
+// AppendBinary appends the stored form of v to dst. The type is not part of it: it is kept beside the bytes
+// and given to Decode. The form has no order. See docs/format/value.md for the layout.
 func AppendBinary(dst []byte, v Value) []byte {
 	switch v.typ {
 	case Int:
@@ -92,8 +92,8 @@ func decode(id ID, b []byte) (Value, error) {
 	}
 }
 
-// A stored datetime is zig-zag seconds since the epoch, nanoseconds, and the zone's offset in zig-zag seconds. Trailing
-// zero fields are left out, so that a date costs five bytes.
+// A stored datetime is zig-zag seconds since the epoch, nanoseconds, and the zone's offset in zig-zag
+// seconds. Trailing zero fields are left out, so that a date costs five bytes.
 func appendStoredTime(dst []byte, t time.Time) []byte {
 	_, offset := t.Zone()
 	dst = binary.AppendVarint(dst, t.Unix())
@@ -131,8 +131,8 @@ func decodeTime(b []byte) (Value, error) {
 	return OfTime(time.Unix(seconds, int64(nanos)).In(zoneOf(int(offset)))), nil
 }
 
-// A stored bigfloat is empty for zero, else a sign byte (0 or 1), the zig-zag binary exponent and the mantissa as a
-// big-endian integer without trailing zero bits, read as 0.mantissa × 2^exponent.
+// A stored bigfloat is empty for zero, else a sign byte (0 or 1), the zig-zag binary exponent and the
+// mantissa as a big-endian integer without trailing zero bits, read as 0.mantissa × 2^exponent.
 func appendStoredBigFloat(dst []byte, f *big.Float) []byte {
 	if f == nil || f.Sign() == 0 || f.IsInf() {
 		return dst

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Comparable reports whether values of type id have an order: numbers, texts and datetimes do.
-// Bools have only equality (dql.md fact 96); geo, password, vector, uid and binary have neither in the language.
+// Comparable reports whether values of type id have an order: numbers, texts and datetimes do. Bools have
+// only equality (dql.md fact 96); geo, password, vector, uid and binary have neither in the language.
 func Comparable(id ID) bool {
 	switch id {
 	case Default, String, Int, Float, DateTime, BigFloat:
@@ -19,9 +19,9 @@ func Comparable(id ID) bool {
 	}
 }
 
-// Compare orders two values of one type: negative, zero or positive as a is before, equal to or after b. Default and
-// String count as one type and compare bytewise; datetimes compare as instants. A NaN is before every other float.
-// Values of different types, or of a type without an order, are an error.
+// Compare orders two values of one type: negative, zero or positive as a is before, equal to or after b.
+// Default and String count as one type and compare bytewise; datetimes compare as instants. A NaN is before
+// every other float. Values of different types, or of a type without an order, are an error.
 func Compare(a, b Value) (int, error) {
 	if !sameOrder(a.typ, b.typ) {
 		return 0, fmt.Errorf("cannot compare %s with %s", a.typ, b.typ)
@@ -48,9 +48,9 @@ func Less(a, b Value) bool {
 	return err == nil && c < 0
 }
 
-// Equal reports whether a and b are the same value of the same type, where Default and String count as one. Datetimes are
-// equal as instants, whatever their offsets; passwords are equal as hashes, not as secrets. Equal values have equal
-// Fingerprints.
+// Equal reports whether a and b are the same value of the same type, where Default and String count as one.
+// Datetimes are equal as instants, whatever their offsets; passwords are equal as hashes, not as secrets.
+// Equal values have equal Fingerprints.
 func Equal(a, b Value) bool {
 	if sameOrder(a.typ, b.typ) && Comparable(a.typ) {
 		c, err := Compare(a, b)

@@ -15,8 +15,8 @@ var (
 	errIntRange = errors.New("float out of int64 range")
 )
 
-// Parse reads client text as a value of type id, as an RDF literal or a function's argument has it (dql.md facts 94, 95).
-// A password is encrypted; see Encrypt. Binary is base64.
+// Parse reads client text as a value of type id, as an RDF literal or a function's argument has it (dql.md
+// facts 94, 95). A password is encrypted; see Encrypt. Binary is base64.
 func Parse(text string, id ID) (Value, error) {
 	v, err := parse(text, id)
 	if err != nil {
@@ -78,9 +78,10 @@ func parseUID(text string) (uint64, error) {
 	return strconv.ParseUint(text, 10, 64)
 }
 
-// Convert returns v as a value of type to. Text is parsed, everything but a password becomes text, numbers, bools and
-// datetimes become one another where that makes sense (an int as a datetime is unix seconds); every other pair is an
-// error. Converting to the type a value already has returns it unchanged, so a password is not encrypted again.
+// Convert returns v as a value of type to. Text is parsed, everything but a password becomes text, numbers,
+// bools and datetimes become one another where that makes sense (an int as a datetime is unix seconds); every
+// other pair is an error. Converting to the type a value already has returns it unchanged, so a password is
+// not encrypted again.
 func Convert(v Value, to ID) (Value, error) {
 	if v.typ == to {
 		return v, nil

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Text into each type and back to JSON, or the distinctive part of the error (dql.md facts 11-14, 94, 95, 98).
+// Text into each type and back to JSON, or the distinctive part of the error (dql.md facts 11-14, 94, 95,
+// 98).
 func TestParse(t *testing.T) {
 	for _, tt := range []struct {
 		typ  ID

@@ -14,8 +14,8 @@ const (
 
 var errYear = errors.New("year outside of range [0,9999]")
 
-// parseTime reads the datetime forms of dql.md fact 94: a year, a year and month, a date, RFC 3339, a date and time
-// without zone (taken as UTC), and a date and time with a numeric zone and a zone name.
+// parseTime reads the datetime forms of dql.md fact 94: a year, a year and month, a date, RFC 3339, a date
+// and time without zone (taken as UTC), and a date and time with a numeric zone and a zone name.
 func parseTime(text string) (time.Time, error) {
 	layout := time.RFC3339
 	switch {
@@ -37,7 +37,8 @@ func parseTime(text string) (time.Time, error) {
 	return fixedOffset(t), nil
 }
 
-// fixedOffset drops the name of the zone and keeps its offset, so that a value does not depend on the machine's zone.
+// fixedOffset drops the name of the zone and keeps its offset, so that a value does not depend on the
+// machine's zone.
 func fixedOffset(t time.Time) time.Time {
 	_, offset := t.Zone()
 	return t.In(zoneOf(offset))
@@ -61,5 +62,6 @@ func unixTime(seconds, nanos int64) (time.Time, error) {
 	return t, nil
 }
 
-// appendTime appends RFC 3339 with as many fractional digits as needed and the value's own offset (dql.md fact 13).
+// appendTime appends RFC 3339 with as many fractional digits as needed and the value's own offset (dql.md
+// fact 13).
 func appendTime(dst []byte, t time.Time) []byte { return t.AppendFormat(dst, time.RFC3339Nano) }

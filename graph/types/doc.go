@@ -1,5 +1,5 @@
-// Package types holds scalar values: what kinds exist, how they convert into one another, compare, print, and how they are
-// stored. It is pure: no schema, no storage, no clock.
+// Package types holds scalar values: what kinds exist, how they convert into one another, compare, print, and
+// how they are stored. It is pure: no schema, no storage, no clock.
 //
 // It is not the place for rules of one predicate (schema) or for index tokens (schema/tok).
 //
@@ -10,6 +10,6 @@
 //   - stored bytes (AppendBinary, Decode), compact, stable and without order. Order-preserving bytes are index tokens and
 //     live in schema/tok. The type is stored beside the bytes, never within them.
 //
-// Everything that reads foreign bytes is bounded and returns an error: a bigfloat's exponent, the depth of a GeoJSON
-// document, the length of a vector.
+// Everything that reads foreign bytes is bounded and returns an error: a bigfloat's exponent, the depth of a
+// GeoJSON document, the length of a vector.
 package types

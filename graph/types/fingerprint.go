@@ -7,9 +7,10 @@ import (
 	"github.com/dgryski/go-farm"
 )
 
-// Fingerprint returns the 64-bit number under which a value list keeps v: the lists of one node are in this order
-// (dql.md fact 23). It is FarmHash over the text of textual values and over a normal form of the others, so that equal
-// values have equal fingerprints: -0 counts as 0, and a datetime counts as its instant. It is on disk and never changes.
+// Fingerprint returns the 64-bit number under which a value list keeps v: the lists of one node are in this
+// order (dql.md fact 23). It is FarmHash over the text of textual values and over a normal form of the
+// others, so that equal values have equal fingerprints: -0 counts as 0, and a datetime counts as its instant.
+// It is on disk and never changes.
 func Fingerprint(v Value) uint64 {
 	var buf [64]byte
 	switch v.typ {

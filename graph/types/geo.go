@@ -85,7 +85,8 @@ func bracketDepth(text string) (deepest int) {
 	return deepest
 }
 
-// appendGeoJSON appends g as a GeoJSON object; null for a shape that has no GeoJSON form, which parseGeo never returns.
+// appendGeoJSON appends g as a GeoJSON object; null for a shape that has no GeoJSON form, which parseGeo
+// never returns.
 func appendGeoJSON(dst []byte, g geom.T) []byte {
 	b, err := geojson.Marshal(g)
 	if err != nil {
@@ -94,7 +95,8 @@ func appendGeoJSON(dst []byte, g geom.T) []byte {
 	return append(dst, b...)
 }
 
-// appendWKB appends the well-known binary of g; nothing for a shape that has none, which parseGeo never returns.
+// appendWKB appends the well-known binary of g; nothing for a shape that has none, which parseGeo never
+// returns.
 func appendWKB(dst []byte, g geom.T) []byte {
 	if g == nil {
 		return dst
@@ -121,8 +123,8 @@ func decodeWKB(b []byte) (geom.T, error) {
 	return g, nil
 }
 
-// skipWKB walks over one geometry and returns what follows it. It runs before the library's decoder, which trusts the
-// counts it finds and allocates by them.
+// skipWKB walks over one geometry and returns what follows it. It runs before the library's decoder, which
+// trusts the counts it finds and allocates by them.
 func skipWKB(b []byte, depth int) (rest []byte, err error) {
 	const header = 5
 	if len(b) < header || b[0] != 1 || depth > maxGeoDepth {

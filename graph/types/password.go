@@ -12,9 +12,9 @@ const minPasswordBytes = 6
 
 var errShortPassword = fmt.Errorf("password too short, i.e. should have at least %d chars", minPasswordBytes)
 
-// Encrypt returns the password value to store for text: its bcrypt hash. A text that already is a bcrypt hash is kept, so
-// that a password is never encrypted twice (dql.md fact 97). It takes some 50 ms by design. Texts of fewer than 6 or more
-// than 72 bytes are refused.
+// Encrypt returns the password value to store for text: its bcrypt hash. A text that already is a bcrypt hash
+// is kept, so that a password is never encrypted twice (dql.md fact 97). It takes some 50 ms by design. Texts
+// of fewer than 6 or more than 72 bytes are refused.
 func Encrypt(text string) (Value, error) {
 	if isHash(text) {
 		return OfPassword(text), nil

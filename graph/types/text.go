@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// AppendText appends the client text of v: what Parse reads, and what the value becomes as a string. Floats are in the
-// style of %G (dql.md fact 95). A password's text is its hash and must not be shown to clients.
+// AppendText appends the client text of v: what Parse reads, and what the value becomes as a string. Floats
+// are in the style of %G (dql.md fact 95). A password's text is its hash and must not be shown to clients.
 func AppendText(dst []byte, v Value) []byte {
 	switch v.typ {
 	case Int:
@@ -44,8 +44,8 @@ func (v Value) Text() string {
 	return string(AppendText(buf[:0], v))
 }
 
-// AppendJSON appends v as a JSON value. It reports false and appends nothing where the value is not shown: a number or
-// vector that is not finite, and a password (dql.md facts 10-15).
+// AppendJSON appends v as a JSON value. It reports false and appends nothing where the value is not shown: a
+// number or vector that is not finite, and a password (dql.md facts 10-15).
 func AppendJSON(dst []byte, v Value) (out []byte, shown bool) {
 	switch v.typ {
 	case Float:
@@ -76,8 +76,8 @@ func AppendJSON(dst []byte, v Value) (out []byte, shown bool) {
 	}
 }
 
-// AppendQuoted appends s as a JSON string with Go's HTML escapes: <, >, & and U+2028/9 become \u escapes, control bytes
-// are escaped, invalid UTF-8 is replaced (dql.md fact 10).
+// AppendQuoted appends s as a JSON string with Go's HTML escapes: <, >, & and U+2028/9 become \u escapes,
+// control bytes are escaped, invalid UTF-8 is replaced (dql.md fact 10).
 func AppendQuoted(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
@@ -111,7 +111,8 @@ func AppendQuoted(dst []byte, s string) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// asciiEscape returns 0 where c stands for itself, 'u' where it needs \u00xx, else the letter after the backslash.
+// asciiEscape returns 0 where c stands for itself, 'u' where it needs \u00xx, else the letter after the
+// backslash.
 func asciiEscape(c byte) byte {
 	switch {
 	case c == '"' || c == '\\':

@@ -27,10 +27,11 @@ const (
 	Binary
 )
 
-// Value is one scalar with its type. The zero Value is the empty Default value. Values are immutable and may be copied.
+// Value is one scalar with its type. The zero Value is the empty Default value. Values are immutable and may
+// be copied.
 //
-// Numbers live in num so that an int, a float and a bool cost no allocation; texts (default, string, password, binary)
-// live in str; datetime, geo, bigfloat and vector live in obj.
+// Numbers live in num so that an int, a float and a bool cost no allocation; texts (default, string,
+// password, binary) live in str; datetime, geo, bigfloat and vector live in obj.
 type Value struct {
 	obj any
 	str string

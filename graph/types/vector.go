@@ -9,8 +9,8 @@ import (
 // MaxVector is the largest number of components of a vector.
 const MaxVector = 1 << 16
 
-// ParseVector reads "[1, 2.5, -3]"; commas may be left out. It reports false for anything else: no brackets, no
-// components or too many, a component that is no finite number.
+// ParseVector reads "[1, 2.5, -3]"; commas may be left out. It reports false for anything else: no brackets,
+// no components or too many, a component that is no finite number.
 func ParseVector(text string) ([]float32, bool) {
 	text = strings.TrimSpace(text)
 	if len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' {
@@ -52,7 +52,8 @@ func appendVector(dst []byte, v []float32) []byte {
 	return append(dst, ']')
 }
 
-// finite reports whether every component is a finite number. Arithmetic may make others; they are neither stored nor shown.
+// finite reports whether every component is a finite number. Arithmetic may make others; they are neither
+// stored nor shown.
 func finite(v []float32) bool {
 	for _, f := range v {
 		if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {

@@ -16,8 +16,8 @@ func fullTextTokens(dst []string, v types.Value, lang string) []string {
 	return distinct(dst, start)
 }
 
-// ngramTokens are the stems and the pairs of neighbouring stems, stop words left out (dql.md section 5). Longer phrases
-// are made of pairs, and checked against the value.
+// ngramTokens are the stems and the pairs of neighbouring stems, stop words left out (dql.md section 5).
+// Longer phrases are made of pairs, and checked against the value.
 func ngramTokens(dst []string, v types.Value, lang string) []string {
 	start := len(dst)
 	stems := appendStems(nil, v.Str(), lang)
@@ -31,8 +31,8 @@ func ngramTokens(dst []string, v types.Value, lang string) []string {
 // pair joins two stems. A stem holds no blank: blanks separate words.
 func pair(a, b string) string { return a + " " + b }
 
-// PhraseTokens returns the tokens that a value must have to contain phrase, and the phrase's stems in order for the check
-// of the value itself; see HasPhrase. Both are empty for a phrase of stop words.
+// PhraseTokens returns the tokens that a value must have to contain phrase, and the phrase's stems in order
+// for the check of the value itself; see HasPhrase. Both are empty for a phrase of stop words.
 func PhraseTokens(phrase, lang string) (tokens, stems []string) {
 	stems = appendStems(nil, phrase, lang)
 	if len(stems) == 1 {
@@ -65,8 +65,8 @@ func HasPhrase(text, lang string, stems []string) bool {
 	return false
 }
 
-// appendStems appends the stems of text in order, stop words left out. Untagged text counts as English; a language
-// without a stemmer only folds case.
+// appendStems appends the stems of text in order, stop words left out. Untagged text counts as English; a
+// language without a stemmer only folds case.
 func appendStems(dst []string, text, lang string) []string {
 	text = norm.NFKC.String(strings.ToValidUTF8(text, "\ufffd"))
 	analyzer := analyzerFor(lang)
@@ -87,8 +87,8 @@ func appendStems(dst []string, text, lang string) []string {
 	return dst
 }
 
-// analyze runs the library's analyzer. It reports false where a stemmer panics, so that a text that trips over a
-// dependency's defect is still indexed, by its plain words, and always in the same way.
+// analyze runs the library's analyzer. It reports false where a stemmer panics, so that a text that trips
+// over a dependency's defect is still indexed, by its plain words, and always in the same way.
 func analyze(a analysis.Analyzer, text string) (stream analysis.TokenStream, ok bool) {
 	defer func() {
 		if recover() != nil {

@@ -41,8 +41,8 @@ import (
 	"github.com/blevesearch/bleve/v2/registry"
 )
 
-// analyzerFor returns the full-text pipeline for a language tag, nil where there is none: words, lower case, stop words,
-// stems. Only the tag's first part counts: en-AU is English. Untagged text counts as English.
+// analyzerFor returns the full-text pipeline for a language tag, nil where there is none: words, lower case,
+// stop words, stems. Only the tag's first part counts: en-AU is English. Untagged text counts as English.
 func analyzerFor(lang string) analysis.Analyzer {
 	if lang == "" {
 		return englishAnalyzer()
@@ -59,8 +59,8 @@ func analyzerFor(lang string) analysis.Analyzer {
 	return otherAnalyzers()[base]
 }
 
-// The pipelines are built on first use and never changed: English on its own, because it serves every untagged value,
-// the others together.
+// The pipelines are built on first use and never changed: English on its own, because it serves every
+// untagged value, the others together.
 var (
 	englishAnalyzer = sync.OnceValue(func() analysis.Analyzer {
 		return named(registry.NewCache(), en.AnalyzerName)

@@ -19,7 +19,8 @@ func orderedInt(i int64) string {
 	return string(b[:])
 }
 
-// floatTokens makes one bucket per integer part (dql.md fact 87). What is beyond int64 shares the outermost buckets.
+// floatTokens makes one bucket per integer part (dql.md fact 87). What is beyond int64 shares the outermost
+// buckets.
 func floatTokens(dst []string, v types.Value, _ string) []string {
 	f := v.Float()
 	switch {
@@ -33,9 +34,9 @@ func floatTokens(dst []string, v types.Value, _ string) []string {
 	return append(dst, orderedInt(int64(f)))
 }
 
-// bigFloatTokens makes one bucket per integer part up to 64 significant bits; larger numbers share a bucket with those
-// that agree in the first 64 bits. The token is a sign byte, the bit length and the leading bits; all of them complemented
-// for negative numbers.
+// bigFloatTokens makes one bucket per integer part up to 64 significant bits; larger numbers share a bucket
+// with those that agree in the first 64 bits. The token is a sign byte, the bit length and the leading bits;
+// all of them complemented for negative numbers.
 func bigFloatTokens(dst []string, v types.Value, _ string) []string {
 	var b [13]byte
 	f := v.BigFloat()
@@ -66,7 +67,8 @@ func boolTokens(dst []string, v types.Value, _ string) []string {
 	return append(dst, "\x00")
 }
 
-// timeTokens makes tokens of the first n parts of the instant in UTC: year, month, day, hour (dql.md fact 87).
+// timeTokens makes tokens of the first n parts of the instant in UTC: year, month, day, hour (dql.md fact
+// 87).
 func timeTokens(n int) func([]string, types.Value, string) []string {
 	return func(dst []string, v types.Value, _ string) []string {
 		t := v.Time().UTC()

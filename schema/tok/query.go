@@ -23,7 +23,8 @@ type TrigramQuery struct {
 	Subs     []*TrigramQuery
 }
 
-// maxQuery bounds the parts of one node; past it the node asks for less, which is still right but less selective.
+// maxQuery bounds the parts of one node; past it the node asks for less, which is still right but less
+// selective.
 const maxQuery = 200
 
 func queryAll() *TrigramQuery  { return &TrigramQuery{Op: QueryAll} }

@@ -33,9 +33,9 @@ func withFlags(expr, flags string) (string, error) {
 	}
 }
 
-// RegexpQuery returns a condition on the trigrams of a text that every text meets which the expression matches: the analysis
-// of Russ Cox, "Regular Expression Matching with a Trigram Index" (2012), over characters instead of bytes. The answer may
-// be QueryAll, where the expression asks for no trigram.
+// RegexpQuery returns a condition on the trigrams of a text that every text meets which the expression
+// matches: the analysis of Russ Cox, "Regular Expression Matching with a Trigram Index" (2012), over
+// characters instead of bytes. The answer may be QueryAll, where the expression asks for no trigram.
 func RegexpQuery(expr, flags string) (*TrigramQuery, error) {
 	text, err := withFlags(expr, flags)
 	if err != nil {

@@ -22,15 +22,16 @@ func hashTokens(dst []string, v types.Value, _ string) []string {
 // geoTokens makes none: geo predicates are searched by their values.
 func geoTokens(dst []string, _ types.Value, _ string) []string { return dst }
 
-// termTokens are the words of the text, folded to lower case and normal form, accents kept (dql.md section 5).
+// termTokens are the words of the text, folded to lower case and normal form, accents kept (dql.md section
+// 5).
 func termTokens(dst []string, v types.Value, _ string) []string {
 	start := len(dst)
 	eachWord(v.Str(), func(word string) { dst = append(dst, foldWord(word)) })
 	return distinct(dst, start)
 }
 
-// foldWord returns the form under which a word is found. ASCII words, the most of all, cost no allocation when they are
-// in lower case already.
+// foldWord returns the form under which a word is found. ASCII words, the most of all, cost no allocation
+// when they are in lower case already.
 func foldWord(word string) string {
 	for i := range len(word) {
 		if word[i] >= utf8.RuneSelf {
@@ -40,8 +41,9 @@ func foldWord(word string) string {
 	return strings.ToLower(word)
 }
 
-// eachWord calls fn for the words of text by the Unicode rules for word boundaries (UAX #29). What lies between words
-// (blanks, punctuation) is left out; an ideograph is a word of its own. Invalid UTF-8 counts as U+FFFD.
+// eachWord calls fn for the words of text by the Unicode rules for word boundaries (UAX #29). What lies
+// between words (blanks, punctuation) is left out; an ideograph is a word of its own. Invalid UTF-8 counts as
+// U+FFFD.
 func eachWord(text string, fn func(word string)) {
 	words := segment.NewWordSegmenterDirect([]byte(strings.ToValidUTF8(text, "\ufffd")))
 	for words.Segment() {
@@ -58,8 +60,8 @@ func trigramTokens(dst []string, v types.Value, _ string) []string {
 	return distinct(dst, start)
 }
 
-// appendTrigrams appends every run of three characters of text, in order. An invalid byte counts as U+FFFD, as it does to
-// package regexp.
+// appendTrigrams appends every run of three characters of text, in order. An invalid byte counts as U+FFFD,
+// as it does to package regexp.
 func appendTrigrams(dst []string, text string) []string {
 	if !utf8.ValidString(text) {
 		text = string([]rune(text))

@@ -1,11 +1,11 @@
 // Package tok turns values into index tokens, and the texts of queries into the tokens to look for.
 //
-// Tokens are bytes without a tag of their tokenizer: posting/keys puts the tokenizer's ID and the language in front.
-// Tokens of a sortable tokenizer order bytewise as their values do. What a tokenizer makes of a value is on disk: changing
-// it asks for a new tokenizer ID and a rebuild.
+// Tokens are bytes without a tag of their tokenizer: posting/keys puts the tokenizer's ID and the language in
+// front. Tokens of a sortable tokenizer order bytewise as their values do. What a tokenizer makes of a value
+// is on disk: changing it asks for a new tokenizer ID and a rebuild.
 //
-// The package holds no state but the full-text analyzers of the languages, built once on first use. Everything may be
-// called concurrently.
+// The package holds no state but the full-text analyzers of the languages, built once on first use.
+// Everything may be called concurrently.
 package tok
 
 import (
@@ -16,23 +16,25 @@ import (
 	"dragg/graph/types"
 )
 
-// Tokenizer makes the tokens under which an index finds a value. Tokenizers are stateless and safe for concurrent use.
-// Two tokenizers are the same when their IDs are.
+// Tokenizer makes the tokens under which an index finds a value. Tokenizers are stateless and safe for
+// concurrent use. Two tokenizers are the same when their IDs are.
 type Tokenizer interface {
 	// Name is the word in the schema text: "term".
 	Name() string
-	// ID is the byte that stands for the tokenizer in index keys. It is on disk: never reused, never renumbered.
+	// ID is the byte that stands for the tokenizer in index keys. It is on disk: never reused, never
+	// renumbered.
 	ID() byte
 	// Type is the type of the values it takes (types.String also serves types.Default).
 	Type() types.ID
-	// Sortable says that tokens sort bytewise as their values do (for lossy ones: never out of order, but equal tokens
-	// may stand for different values), so that inequalities and ordering can use the index.
+	// Sortable says that tokens sort bytewise as their values do (for lossy ones: never out of order, but
+	// equal tokens may stand for different values), so that inequalities and ordering can use the index.
 	Sortable() bool
-	// Lossy says that different values may share a token, so that a match must be checked against the stored value.
+	// Lossy says that different values may share a token, so that a match must be checked against the stored
+	// value.
 	Lossy() bool
-	// AppendTokens appends the distinct tokens of v to dst. lang is the language tag of the value, "" for untagged; only
-	// fulltext and ngram look at it. A value of another type is an error, and so is a token of more than MaxToken bytes
-	// (ErrTooLarge).
+	// AppendTokens appends the distinct tokens of v to dst. lang is the language tag of the value, "" for
+	// untagged; only fulltext and ngram look at it. A value of another type is an error, and so is a token of
+	// more than MaxToken bytes (ErrTooLarge).
 	AppendTokens(dst []string, v types.Value, lang string) ([]string, error)
 }
 

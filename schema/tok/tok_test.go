@@ -45,7 +45,8 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// Sortable tokens order as the values do: never the other way round, and strictly where the tokenizer is not lossy.
+// Sortable tokens order as the values do: never the other way round, and strictly where the tokenizer is not
+// lossy.
 func TestSortableTokensKeepOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, k := range kinds() {
