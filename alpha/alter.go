@@ -30,7 +30,7 @@ func (n *Node) alter(ctx context.Context, op *api.Operation) error {
 		return n.dropAll(ctx)
 	case op.DropOp == api.Operation_DATA:
 		if op.DropValue != "" {
-			return errors.New("If DropOp is set to DATA, DropValue must be empty") //nolint:staticcheck // clients look for it
+			return errors.New("If DropOp is set to DATA, DropValue must be empty")
 		}
 		return n.change(ctx, &pb.Alter{DropData: true})
 	case op.DropOp == api.Operation_ATTR || op.DropAttr != "":
@@ -42,7 +42,7 @@ func (n *Node) alter(ctx context.Context, op *api.Operation) error {
 	case op.DropOp == api.Operation_TYPE:
 		return n.dropType(ctx, op.DropValue)
 	case strings.TrimSpace(op.Schema) == "":
-		return errors.New("Operation must have at least one field set") //nolint:staticcheck // clients look for it
+		return errors.New("Operation must have at least one field set")
 	}
 	return n.alterSchema(ctx, op.Schema, op.RunInBackground)
 }
@@ -83,7 +83,7 @@ func (n *Node) ensureReserved(ctx context.Context) error {
 func (n *Node) dropPredicate(ctx context.Context, name string) error {
 	switch {
 	case name == "":
-		return errors.New("If DropOp is set to ATTR, DropValue must not be empty") //nolint:staticcheck // clients look for it
+		return errors.New("If DropOp is set to ATTR, DropValue must not be empty")
 	case schema.IsReserved(name):
 		return fmt.Errorf("predicate %s is pre-defined and is not allowed to be dropped", name)
 	}
@@ -93,7 +93,7 @@ func (n *Node) dropPredicate(ctx context.Context, name string) error {
 func (n *Node) dropType(ctx context.Context, name string) error {
 	switch {
 	case name == "":
-		return errors.New("If DropOp is set to TYPE, DropValue must not be empty") //nolint:staticcheck // clients look for it
+		return errors.New("If DropOp is set to TYPE, DropValue must not be empty")
 	case schema.IsReserved(name):
 		return fmt.Errorf("type %s is pre-defined and is not allowed to be dropped", name)
 	}

@@ -144,7 +144,7 @@ func jsonError(body []byte, err error) error {
 	before := string(body[:offset])
 	line := strings.Count(before, "\n") + 1
 	column := len(before) - strings.LastIndexByte(before, '\n')
-	return fmt.Errorf("Error parsing JSON at line %d, character %d: %w", line, column, err) //nolint:staticcheck // clients look for it
+	return fmt.Errorf("Error parsing JSON at line %d, character %d: %w", line, column, err)
 }
 
 // httpMutate serves /mutate.

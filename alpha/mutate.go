@@ -211,7 +211,7 @@ func (n *Node) checkUID(ctx context.Context, u graph.UID) error {
 		return err
 	}
 	if uint64(u) >= st.UidBound {
-		return fmt.Errorf("Uid: [%d] cannot be greater than lease: [%d]; lease more with /assign?what=uids", //nolint:staticcheck // clients look for it
+		return fmt.Errorf("Uid: [%d] cannot be greater than lease: [%d]; lease more with /assign?what=uids",
 			uint64(u), st.UidBound-1)
 	}
 	return nil

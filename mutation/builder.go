@@ -94,7 +94,7 @@ func checkForms(s Step) error {
 	for i := range s.Set {
 		q := &s.Set[i]
 		if q.Subject.Kind == nquad.Star || q.StarPredicate || q.IsStar() {
-			return fmt.Errorf("Cannot use star in set n-quad: %s", describe(q)) //nolint:staticcheck // clients look for it
+			return fmt.Errorf("Cannot use star in set n-quad: %s", describe(q))
 		}
 		if err := checkName(q.Predicate); err != nil {
 			return err
@@ -103,7 +103,7 @@ func checkForms(s Step) error {
 	for i := range s.Delete {
 		q := &s.Delete[i]
 		if q.Subject.Kind == nquad.Star || q.StarPredicate && !q.IsStar() {
-			return fmt.Errorf("Only valid wildcard delete patterns are 'S * *' and 'S P *': %s; "+ //nolint:staticcheck // clients look for it
+			return fmt.Errorf("Only valid wildcard delete patterns are 'S * *' and 'S P *': %s; "+
 				"to drop a predicate use alter", describe(q))
 		}
 	}
@@ -113,7 +113,7 @@ func checkForms(s Step) error {
 func checkName(name string) error {
 	switch {
 	case len(name) > maxNameBytes:
-		return fmt.Errorf("Predicate name length cannot be bigger than 2^16. Predicate: %.80s...", name) //nolint:staticcheck // clients look for it
+		return fmt.Errorf("Predicate name length cannot be bigger than 2^16. Predicate: %.80s...", name)
 	case name == "":
 		return fmt.Errorf("key error: a predicate must have a name")
 	case strings.HasPrefix(name, "~"):
@@ -194,13 +194,13 @@ func (b *Builder) resolve(ctx context.Context, n nquad.Node, deletes bool) ([]gr
 			return nil, err
 		}
 		if u == 0 {
-			return nil, fmt.Errorf("UID must to be greater than 0") //nolint:staticcheck // clients look for it
+			return nil, fmt.Errorf("UID must to be greater than 0")
 		}
 		return []graph.UID{graph.UID(u)}, b.CheckUID(ctx, graph.UID(u))
 	case nquad.Blank:
 		u, ok := b.assigned[n.Name]
 		if !ok {
-			return nil, fmt.Errorf("UID not found/generated for xid _:%s", n.Name) //nolint:staticcheck // clients look for it
+			return nil, fmt.Errorf("UID not found/generated for xid _:%s", n.Name)
 		}
 		return []graph.UID{u}, nil
 	case nquad.Variable:

@@ -132,15 +132,15 @@ func checkKind(q *nquad.Quad, def *schema.Predicate, deletes bool) error {
 	switch {
 	case q.IsStar():
 	case def.IsUID() && !isEdge:
-		return fmt.Errorf("Input for predicate %q of type uid is scalar: %s", def.Name, describe(q)) //nolint:staticcheck // clients look for it
+		return fmt.Errorf("Input for predicate %q of type uid is scalar: %s", def.Name, describe(q))
 	case !def.IsUID() && isEdge:
-		return fmt.Errorf("Input for predicate %q of type scalar is uid: %s", def.Name, describe(q)) //nolint:staticcheck // clients look for it
+		return fmt.Errorf("Input for predicate %q of type scalar is uid: %s", def.Name, describe(q))
 	case def.Type == types.Vector && !def.List && q.Origin == nquad.FromArray:
-		return fmt.Errorf("Input for predicate %q of type vector is not vector. "+ //nolint:staticcheck // clients look for it
+		return fmt.Errorf("Input for predicate %q of type vector is not vector. "+
 			"Did you forget to add quotes before []?", def.Name)
 	}
 	if q.Lang != "" && !def.Lang && !deletes {
-		return fmt.Errorf("Attr: [%s] should have @lang directive in schema to take a value with the language tag %q", //nolint:staticcheck // clients look for it
+		return fmt.Errorf("Attr: [%s] should have @lang directive in schema to take a value with the language tag %q",
 			def.Name, q.Lang)
 	}
 	return nil

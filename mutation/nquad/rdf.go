@@ -14,6 +14,7 @@ type Error struct {
 	Text         string
 }
 
+// Error names the place and what is wrong there.
 func (e *Error) Error() string {
 	return fmt.Sprintf("while lexing N-Quads at line %d column %d: %s", e.Line, e.Column, e.Text)
 }
