@@ -31,12 +31,15 @@ const (
 
 // AppendBinary appends the stored form of p to dst:
 //
-//	version │ flags │ type │ namespace │ name │ n │ n tokenizer ids │ n │ n × building │ [vector name │ n │ n × (key, value)]
+//	version │ flags │ type │ namespace │ name │ n │ n tokenizer ids │ n │ n × building
+//	  │ [vector name │ n │ n × (key, value)]
 //
 // Numbers are varints; texts and lists carry their length in front.
 func (p *Predicate) AppendBinary(dst []byte) []byte {
 	flags := uint64(0)
-	for i, on := range []bool{p.List, p.Reverse, p.Count, p.Lang, p.Upsert, p.Unique, p.NoConflict, p.Vector != nil} {
+	for i, on := range []bool{
+		p.List, p.Reverse, p.Count, p.Lang, p.Upsert, p.Unique, p.NoConflict, p.Vector != nil,
+	} {
 		if on {
 			flags |= 1 << i
 		}

@@ -25,7 +25,10 @@ func CheckChange(old, new *Predicate, hasData bool) error {
 	}
 	if old.IsUID() != new.IsUID() {
 		if hasData {
-			return fmt.Errorf("schema change not allowed from scalar to uid or vice versa while there is data for pred: %s", name)
+			return fmt.Errorf(
+				"schema change not allowed from scalar to uid or vice versa while there is data for pred: %s",
+				name,
+			)
 		}
 		return nil
 	}
@@ -35,7 +38,10 @@ func CheckChange(old, new *Predicate, hasData bool) error {
 				old.typeText(), new.typeText(), name)
 		}
 		//lint:ignore ST1005 clients know this text, full stop included
-		return fmt.Errorf("type can't be changed from list to scalar for attr: [%s] without dropping it first.", name)
+		return fmt.Errorf(
+			"type can't be changed from list to scalar for attr: [%s] without dropping it first.",
+			name,
+		)
 	}
 	if old.Upsert && !old.Unique && new.Unique && new.impliedUpsert {
 		return fmt.Errorf("could not drop @upsert from [%s] predicate when @unique directive specified", name)
@@ -46,8 +52,10 @@ func CheckChange(old, new *Predicate, hasData bool) error {
 func checkReserved(old, new *Predicate) error {
 	name := new.Name.Name
 	if old == nil {
-		return fmt.Errorf("can't alter predicate `%s` as it is prefixed with `%s` which is reserved as the namespace "+
-			"for the system's internal types/predicates", name, graph.Reserved)
+		return fmt.Errorf(
+			"can't alter predicate `%s` as it is prefixed with `%s` which is reserved as the namespace "+
+				"for the system's internal types/predicates",
+			name, graph.Reserved)
 	}
 	if !old.SameDefinition(new) {
 		return fmt.Errorf("predicate %s is pre-defined and is not allowed to be modified", name)

@@ -26,8 +26,10 @@ func Infer(name graph.Predicate, f FirstSight) (*Predicate, error) {
 		return nil, fmt.Errorf("can't store predicate `%s` as it is prefixed with `%s` which is reserved as the "+
 			"namespace for the system's internal types/predicates", name.Name, graph.Reserved)
 	case f.Tagged:
-		return nil, fmt.Errorf("attr: [%s] should have @lang directive in schema to store values with a language tag",
-			name.Name)
+		return nil, fmt.Errorf(
+			"attr: [%s] should have @lang directive in schema to store values with a language tag",
+			name.Name,
+		)
 	case f.Many && !listable(f.Type):
 		return nil, fmt.Errorf("unsupported type for list: [%s]", f.Type)
 	}

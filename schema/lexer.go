@@ -140,7 +140,10 @@ func CheckName(name string) error {
 	case !utf8.ValidString(name):
 		return fmt.Errorf("name is not valid UTF-8: %q", name)
 	case strings.ContainsAny(name, "~@<>\"") || strings.ContainsFunc(name, isBlankOrControl):
-		return fmt.Errorf("predicate %q: names may not contain ~, @, <, >, quotes, blanks or control characters", name)
+		return fmt.Errorf(
+			"predicate %q: names may not contain ~, @, <, >, quotes, blanks or control characters",
+			name,
+		)
 	}
 	return nil
 }

@@ -268,7 +268,8 @@ func (p *parser) tokenizer(def *Predicate, name string) error {
 			return fmt.Errorf("duplicate tokenizers defined for pred %s", def.Name.Name)
 		}
 		if t.Sortable() && u.Sortable() {
-			return fmt.Errorf("only one index tokenizer can be sortable for pred %s: %s or %s", def.Name.Name, u.Name(), name)
+			return fmt.Errorf("only one index tokenizer can be sortable for pred %s: %s or %s",
+				def.Name.Name, u.Name(), name)
 		}
 	}
 	def.Index = append(def.Index, t)

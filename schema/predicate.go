@@ -118,8 +118,8 @@ func (p *Predicate) Equal(q *Predicate) bool {
 // SameDefinition reports whether p and q say the same, whatever their names are and whatever is still being
 // built.
 func (p *Predicate) SameDefinition(q *Predicate) bool {
-	return p.Type == q.Type && p.List == q.List && p.Reverse == q.Reverse && p.Count == q.Count && p.Lang == q.Lang &&
-		p.Upsert == q.Upsert && p.Unique == q.Unique && p.NoConflict == q.NoConflict &&
+	return p.Type == q.Type && p.List == q.List && p.Reverse == q.Reverse && p.Count == q.Count &&
+		p.Lang == q.Lang && p.Upsert == q.Upsert && p.Unique == q.Unique && p.NoConflict == q.NoConflict &&
 		slices.EqualFunc(p.Index, q.Index, sameTokenizer) && p.Vector.equal(q.Vector)
 }
 

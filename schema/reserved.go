@@ -20,7 +20,11 @@ func IsReserved(name string) bool {
 // all. The caller owns it.
 func Reserved() Update {
 	text := func(name string, tokenizers ...string) *Predicate {
-		return &Predicate{Name: graph.Pred(graph.Reserved + name), Type: types.String, Index: tokenizersOf(tokenizers)}
+		return &Predicate{
+			Name:  graph.Pred(graph.Reserved + name),
+			Type:  types.String,
+			Index: tokenizersOf(tokenizers),
+		}
 	}
 	typ := text("type", tok.Exact)
 	typ.List = true

@@ -35,7 +35,10 @@ func checkUnique(p *Predicate) error {
 	switch p.Type {
 	case types.String:
 		if !has(tok.Exact, tok.Hash) {
-			return fmt.Errorf("index for predicate [%s] is missing, add either hash or exact index with @unique", p.Name.Name)
+			return fmt.Errorf(
+				"index for predicate [%s] is missing, add either hash or exact index with @unique",
+				p.Name.Name,
+			)
 		}
 	case types.Int:
 		if !has(tok.Int) {
@@ -53,7 +56,8 @@ const hnsw = "hnsw"
 // vectorIndex reads the optional "(metric: "cosine", efSearch: "50")" after hnsw.
 func (p *parser) vectorIndex(def *Predicate) error {
 	if def.Type != types.Vector {
-		return fmt.Errorf("IndexFactory: %s isn't valid for predicate: %s of type: %s", hnsw, def.Name.Name, def.Type)
+		return fmt.Errorf("IndexFactory: %s isn't valid for predicate: %s of type: %s",
+			hnsw, def.Name.Name, def.Type)
 	}
 	if def.Vector != nil {
 		return fmt.Errorf("duplicate tokenizers defined for pred %s", def.Name.Name)
@@ -166,8 +170,10 @@ func (s Snapshot) checkType(after Snapshot, t *Type) error {
 		if old, ok := s.Type(t.Name); ok && old.Equal(t) {
 			return nil
 		}
-		return fmt.Errorf("can't alter type `%s` as it is prefixed with `%s` which is reserved as the namespace for "+
-			"the system's internal types/predicates", t.Name, graph.Reserved)
+		return fmt.Errorf(
+			"can't alter type `%s` as it is prefixed with `%s` which is reserved as the namespace for "+
+				"the system's internal types/predicates",
+			t.Name, graph.Reserved)
 	}
 	for _, f := range t.Fields {
 		if _, ok := after.Predicate(graph.Pred(strings.TrimPrefix(f, "~"))); !ok {

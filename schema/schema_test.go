@@ -140,7 +140,8 @@ func TestDiff(t *testing.T) {
 		any := got.Any()
 		got.AddIndex, got.DropIndex = nil, nil
 		if got.AddReverse != tt.want.AddReverse || got.DropReverse != tt.want.DropReverse || got.AddCount != tt.want.AddCount ||
-			got.DropCount != tt.want.DropCount || got.ToList != tt.want.ToList || got.Retype != tt.want.Retype {
+			got.DropCount != tt.want.DropCount || got.ToList != tt.want.ToList ||
+			got.Retype != tt.want.Retype {
 			t.Errorf("%s: %+v, want %+v", tt.new, got, tt.want)
 		}
 		if wantAny := tt.add+tt.drop != "" || tt.want.Any(); any != wantAny {
@@ -177,7 +178,8 @@ func TestInfer(t *testing.T) {
 		} else {
 			got = string(p.AppendText(nil))
 		}
-		if !strings.HasPrefix(got, tt.want) && !(err != nil && strings.Contains(got, strings.TrimPrefix(tt.want, "error: "))) {
+		if !strings.HasPrefix(got, tt.want) &&
+			!(err != nil && strings.Contains(got, strings.TrimPrefix(tt.want, "error: "))) {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}

@@ -37,12 +37,18 @@ func (s Snapshot) Type(name string) (*Type, bool) {
 
 // Predicates returns all definitions, sorted by namespace and name. The caller owns the slice.
 func (s Snapshot) Predicates() []*Predicate {
-	return slices.SortedFunc(maps.Values(s.predicates), func(a, b *Predicate) int { return a.Name.Compare(b.Name) })
+	return slices.SortedFunc(
+		maps.Values(s.predicates),
+		func(a, b *Predicate) int { return a.Name.Compare(b.Name) },
+	)
 }
 
 // Types returns all type definitions, sorted by name. The caller owns the slice.
 func (s Snapshot) Types() []*Type {
-	return slices.SortedFunc(maps.Values(s.types), func(a, b *Type) int { return strings.Compare(a.Name, b.Name) })
+	return slices.SortedFunc(
+		maps.Values(s.types),
+		func(a, b *Type) int { return strings.Compare(a.Name, b.Name) },
+	)
 }
 
 // Len returns how many predicates are defined.

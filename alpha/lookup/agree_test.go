@@ -134,17 +134,26 @@ func randomFunc(rng *rand.Rand) string {
 	case 5:
 		return fmt.Sprintf(`%s(f, %g)`, ineq, float64(rng.IntN(40)-20)/4)
 	case 6:
-		return fmt.Sprintf(`between(d, 20%02d-%02d, 20%02d-%02d-20)`, rng.IntN(5), 1+rng.IntN(12), rng.IntN(5), 1+rng.IntN(12))
+		return fmt.Sprintf(`between(d, 20%02d-%02d, 20%02d-%02d-20)`,
+			rng.IntN(5), 1+rng.IntN(12), rng.IntN(5), 1+rng.IntN(12))
 	case 7:
 		return fmt.Sprintf(`%s(s%s, "%s")`, []string{"anyofterms", "allofterms"}[rng.IntN(2)], lang, text)
 	case 8:
 		return fmt.Sprintf(`%s(h%s, "%s")`, []string{"anyoftext", "alloftext"}[rng.IntN(2)], lang, text)
 	case 9:
-		return fmt.Sprintf(`%s(l, "%s")`, []string{"anyoftext", "alloftext", "anyofterms", "allofterms"}[rng.IntN(4)], text)
+		return fmt.Sprintf(
+			`%s(l, "%s")`,
+			[]string{"anyoftext", "alloftext", "anyofterms", "allofterms"}[rng.IntN(4)],
+			text,
+		)
 	case 10:
 		return fmt.Sprintf(`ngram(s%s, "%s")`, lang, text)
 	case 11:
-		return fmt.Sprintf(`regexp(s%s, /%s/i)`, lang, []string{"fox", "run*ing", "brown|steel", "quick.*fox", "^maison", "afé"}[rng.IntN(6)])
+		return fmt.Sprintf(
+			`regexp(s%s, /%s/i)`,
+			lang,
+			[]string{"fox", "run*ing", "brown|steel", "quick.*fox", "^maison", "afé"}[rng.IntN(6)],
+		)
 	default:
 		return fmt.Sprintf(`match(l, "%s", %d)`, text, rng.IntN(6))
 	}

@@ -12,7 +12,10 @@ import (
 
 // benchWorld has 20,000 nodes with a name, a score and two edges.
 func benchWorld(b *testing.B) *world {
-	w := newWorld(b, "name: string @index(exact, term) .\nscore: int @index(int) .\nfriend: [uid] @reverse @count .")
+	w := newWorld(
+		b,
+		"name: string @index(exact, term) .\nscore: int @index(int) .\nfriend: [uid] @reverse @count .",
+	)
 	const nodes = 20_000
 	var quads strings.Builder
 	for i := 1; i <= nodes; i++ {

@@ -150,7 +150,8 @@ func (b *builder) inequality() (condition, error) {
 		wantArgs = 2
 	}
 	if len(b.fn.Args) != wantArgs {
-		return condition{}, fmt.Errorf("%s expects only %d argument, but got %d", b.fn.Name, wantArgs, len(b.fn.Args))
+		return condition{}, fmt.Errorf("%s expects only %d argument, but got %d",
+			b.fn.Name, wantArgs, len(b.fn.Args))
 	}
 	bounds, err := b.values()
 	if err != nil {

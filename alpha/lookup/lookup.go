@@ -66,8 +66,11 @@ func (r *runner) run(ctx context.Context, t *task.Task, p tablet) (task.Result, 
 		}
 	}
 	if len(t.Langs) > 0 && !p.Lang {
-		return task.Result{}, fmt.Errorf("language tags can only be used with predicates of string type having @lang "+
-			"directive in schema. Got: [%s]", p.Name)
+		return task.Result{}, fmt.Errorf(
+			"language tags can only be used with predicates of string type having @lang "+
+				"directive in schema. Got: [%s]",
+			p.Name,
+		)
 	}
 	switch t.Kind {
 	case task.Edges:

@@ -275,7 +275,10 @@ func TestMatch(t *testing.T) {
 func TestOwnWrites(t *testing.T) {
 	w := newWorld(t, townSchema)
 	w.set(townData)
-	own := w.pending(nil, "5 name \"Eve Low\"\n-2 name \"Bob Low\"\n5 i \"600\"\n5 part \"Steel rod\"\n5 link 1\n-1 i *")
+	own := w.pending(
+		nil,
+		"5 name \"Eve Low\"\n-2 name \"Bob Low\"\n5 i \"600\"\n5 part \"Steel rod\"\n5 link 1\n-1 i *",
+	)
 	for _, tt := range []struct{ fn, before, after string }{
 		{`eq(name, "Eve Low")`, "", "5"},
 		{`eq(name, "Bob Low")`, "2", ""},
@@ -427,7 +430,8 @@ func TestRows(t *testing.T) {
 	}
 	all := task.Task{Kind: task.Values, Predicate: graph.Pred("nick"), Src: src, Langs: []string{"*"}}
 	res, err := w.run(nil, all)
-	if err != nil || len(res[0].Langs) != 4 || !strings.HasPrefix(rows(res[0]), "one@ ") || !strings.HasSuffix(rows(res[0]), "|zwei@de|") {
+	if err != nil || len(res[0].Langs) != 4 || !strings.HasPrefix(rows(res[0]), "one@ ") ||
+		!strings.HasSuffix(rows(res[0]), "|zwei@de|") {
 		t.Errorf("nick@* = %s, %v", rows(res[0]), err)
 	}
 	// Fact 98: values from before a change of type are converted as they are read.
@@ -440,7 +444,10 @@ func TestRows(t *testing.T) {
 	if _, err = w.run(nil, old); err == nil || !strings.Contains(err.Error(), `parsing "five": invalid syntax`) {
 		t.Errorf("old: %v", err)
 	}
-	if got := w.filter(nil, []graph.UID{1, 2}, "ge(old, 1)"); !same(got, `error: parsing "five": invalid syntax`) {
+	if got := w.filter(nil, []graph.UID{1, 2}, "ge(old, 1)"); !same(
+		got,
+		`error: parsing "five": invalid syntax`,
+	) {
 		t.Errorf("a filter swallows the error: %s", got)
 	}
 }

@@ -115,7 +115,9 @@ func (r *runner) root(ctx context.Context, p tablet, tags tagSet, c condition) (
 }
 
 // settle tests the nodes that a search was not sure of.
-func (r *runner) settle(ctx context.Context, f found, p tablet, tags tagSet, c condition) (uidset.Set, error) {
+func (r *runner) settle(
+	ctx context.Context, f found, p tablet, tags tagSet, c condition,
+) (uidset.Set, error) {
 	maybe := f.maybe
 	if !f.sure.IsEmpty() && !maybe.IsEmpty() {
 		maybe = uidset.AndNot(maybe, f.sure)

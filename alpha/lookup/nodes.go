@@ -230,7 +230,9 @@ func (r *runner) matchCount(ctx context.Context, t *task.Task, p tablet) (uidset
 
 // rootCount searches the count keys. Nodes with none are not tracked, so a question for them is refused
 // (dql.md fact 82); an upper bound is taken to mean at least one.
-func (r *runner) rootCount(ctx context.Context, t *task.Task, p tablet, ranges []countRange) (uidset.Set, error) {
+func (r *runner) rootCount(
+	ctx context.Context, t *task.Task, p tablet, ranges []countRange,
+) (uidset.Set, error) {
 	if !p.Count || !p.Ready(schema.BuildingCount) {
 		return uidset.Set{}, fmt.Errorf("need @count directive in schema for attr: %s for fn: %s at root",
 			p.Name, t.Func.Name)
@@ -242,8 +244,10 @@ func (r *runner) rootCount(ctx context.Context, t *task.Task, p tablet, ranges [
 			c.lo = 1
 		}
 		if c.lo == 0 || upTo && c.hi < 1 {
-			return uidset.Set{}, errors.New("count(predicate) cannot be used to search for negative counts (nonsensical) " +
-				"or zero counts (not tracked)")
+			return uidset.Set{}, errors.New(
+				"count(predicate) cannot be used to search for negative counts (nonsensical) " +
+					"or zero counts (not tracked)",
+			)
 		}
 		if !p.placed || c.hi < c.lo {
 			continue

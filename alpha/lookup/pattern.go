@@ -38,8 +38,11 @@ func (b *builder) regexp() (condition, error) {
 	k, ok := b.p.Tokenizer(tok.Trigram)
 	if !ok {
 		if b.root {
-			return condition{}, fmt.Errorf("attribute %s does not have trigram index for regex matching. Please add a "+
-				"trigram index or use has/uid function with regexp() as filter", b.p.Name)
+			return condition{}, fmt.Errorf(
+				"attribute %s does not have trigram index for regex matching. Please add a "+
+					"trigram index or use has/uid function with regexp() as filter",
+				b.p.Name,
+			)
 		}
 		return c, nil
 	}

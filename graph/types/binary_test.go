@@ -66,7 +66,8 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%x: %v", b, err)
 		}
-		if v.Type() != ID(id) || Fingerprint(v) != Fingerprint(again) || !bytes.Equal(AppendBinary(nil, v), AppendBinary(nil, again)) {
+		if v.Type() != ID(id) || Fingerprint(v) != Fingerprint(again) ||
+			!bytes.Equal(AppendBinary(nil, v), AppendBinary(nil, again)) {
 			t.Fatalf("%x is not stable", b)
 		}
 		if out, shown := AppendJSON(nil, v); shown && v.Type() != Geo && !json.Valid(out) {
@@ -110,7 +111,12 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkAppendJSON(b *testing.B) {
-	values := []Value{OfInt(42), OfFloat(1.5), OfString("The quick brown fox"), mustParse(b, DateTime, "2001-02-03T04:05:06Z")}
+	values := []Value{
+		OfInt(42),
+		OfFloat(1.5),
+		OfString("The quick brown fox"),
+		mustParse(b, DateTime, "2001-02-03T04:05:06Z"),
+	}
 	buf := make([]byte, 0, 128)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -230,7 +230,8 @@ func TestCompare(t *testing.T) {
 		}
 	}
 	geo := mustParse(t, Geo, "{'type':'Point','coordinates':[7,50]}")
-	if !Equal(geo, geo) || !Equal(OfVector([]float32{1}), OfVector([]float32{1})) || Equal(OfVector([]float32{1}), OfVector(nil)) {
+	if !Equal(geo, geo) || !Equal(OfVector([]float32{1}), OfVector([]float32{1})) ||
+		Equal(OfVector([]float32{1}), OfVector(nil)) {
 		t.Error("geo or vector equality")
 	}
 }

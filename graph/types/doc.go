@@ -7,8 +7,8 @@
 //   - the Value itself, immutable and safe to share between goroutines;
 //   - client text (Parse, AppendText), what an RDF literal holds;
 //   - JSON (AppendJSON), what an answer holds;
-//   - stored bytes (AppendBinary, Decode), compact, stable and without order. Order-preserving bytes are index tokens and
-//     live in schema/tok. The type is stored beside the bytes, never within them.
+//   - stored bytes (AppendBinary, Decode), compact, stable and without order. The type is stored beside the bytes,
+//     never within them. Order-preserving bytes are index tokens and live in schema/tok.
 //
 // Everything that reads foreign bytes is bounded and returns an error: a bigfloat's exponent, the depth of a
 // GeoJSON document, the length of a vector.

@@ -154,7 +154,8 @@ func TestTooLarge(t *testing.T) {
 	long := strings.Repeat("k", MaxToken+1)
 	for _, name := range []string{Exact, Term} {
 		k, _ := Lookup(name)
-		if got, err := k.AppendTokens([]string{"kept"}, types.OfString(long), ""); !errors.Is(err, ErrTooLarge) || len(got) != 1 {
+		if got, err := k.AppendTokens([]string{"kept"}, types.OfString(long), ""); !errors.Is(err, ErrTooLarge) ||
+			len(got) != 1 {
 			t.Errorf("%s: %d tokens, %v", name, len(got), err)
 		}
 		if _, err := k.AppendTokens(nil, types.OfString(long[1:]), ""); err != nil {
