@@ -172,7 +172,7 @@ func TestConvert(t *testing.T) {
 		{String, "12", Int, `12`},
 		{Default, "2011", DateTime, `"2011-01-01T00:00:00Z"`},
 		{String, "x", Default, `"x"`},
-		{Vector, "[1,2]", String, `"[1E+00,2E+00]"`},
+		{Vector, "[1, 2.5]", String, `"[1,2.5]"`},
 	} {
 		v, err := Convert(mustParse(t, tt.from, tt.text), tt.to)
 		checkValue(t, tt.from.String()+" "+tt.text+" → "+tt.to.String(), v, err, tt.want)

@@ -27,7 +27,7 @@ func AppendText(dst []byte, v Value) []byte {
 	case BigFloat:
 		return appendBigFloat(dst, v.BigFloat())
 	case Vector:
-		return appendVector(dst, v.Vector())
+		return appendVector(dst, v.Vector(), 'g')
 	case Binary:
 		return base64.StdEncoding.AppendEncode(dst, []byte(v.str))
 	default:
@@ -65,7 +65,7 @@ func AppendJSON(dst []byte, v Value) (out []byte, shown bool) {
 		if !finite(v.Vector()) {
 			return dst, false
 		}
-		return appendVector(dst, v.Vector()), true
+		return appendVector(dst, v.Vector(), 'E'), true
 	case Int, Bool, Geo:
 		return AppendText(dst, v), true
 	case UID, DateTime, Binary:

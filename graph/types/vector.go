@@ -40,14 +40,15 @@ func ParseVector(text string) ([]float32, bool) {
 	return v, len(v) > 0
 }
 
-// appendVector appends "[1E+00,2.5E+00]" (dql.md fact 14).
-func appendVector(dst []byte, v []float32) []byte {
+// appendVector appends the components in brackets. The format is 'E' in JSON, [1E+00,2.5E+00] (dql.md fact 14), and
+// 'g' in text, [1,2.5].
+func appendVector(dst []byte, v []float32, format byte) []byte {
 	dst = append(dst, '[')
 	for i, f := range v {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = strconv.AppendFloat(dst, float64(f), 'E', -1, 32)
+		dst = strconv.AppendFloat(dst, float64(f), format, -1, 32)
 	}
 	return append(dst, ']')
 }
