@@ -24,12 +24,15 @@ type condition struct {
 	frontier int
 	// scan says that nodes may meet the condition that no search finds, so that at the root all are tested.
 	scan bool
+	// limit bounds how many nodes the search may leave to test at the root; 0 for no bound.
+	limit int
 }
 
 // found is what a search returns: those that meet the condition, and those that may and must be tested.
 type found struct{ sure, maybe uidset.Set }
 
-// maxCandidates bounds how many nodes a function at the root tests one by one.
+// maxCandidates bounds how many nodes regexp and match test one by one: a search by trigrams may leave almost
+// all of them.
 const maxCandidates = 1_000_000
 
 // keysPerTest is how many nodes can be tested in the time that walking over one index key takes. A search
@@ -125,8 +128,8 @@ func (r *runner) settle(
 	if maybe.IsEmpty() {
 		return f.sure, nil
 	}
-	if maybe.Len() > maxCandidates {
-		return uidset.Set{}, fmt.Errorf("%w: more than %d nodes to check for %s", errTooWide, maxCandidates, p.Name)
+	if c.limit > 0 && maybe.Len() > c.limit {
+		return uidset.Set{}, fmt.Errorf("%w: more than %d nodes to check for %s", errTooWide, c.limit, p.Name)
 	}
 	passed, err := r.test(ctx, maybe.Slice(), p, tags, c.test)
 	if err != nil || f.sure.IsEmpty() {

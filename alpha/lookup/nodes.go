@@ -128,10 +128,13 @@ func (r *runner) matchUIDIn(ctx context.Context, t *task.Task, p tablet) (uidset
 		return merge(sets), nil
 	}
 	const few = 8
-	targets := t.Func.UIDs
+	targets, set := t.Func.UIDs, uidset.Set{}
+	if len(targets) > few {
+		set = uidset.Of(targets)
+	}
 	return r.pick(ctx, t, p, func(l posting.List) bool {
 		if len(targets) > few {
-			return !uidset.And(l.UIDs(), uidset.Of(targets)).IsEmpty()
+			return !uidset.And(l.UIDs(), set).IsEmpty()
 		}
 		for _, target := range targets {
 			if l.Contains(target) {

@@ -32,6 +32,7 @@ func (b *builder) regexp() (condition, error) {
 		return condition{}, fmt.Errorf("regexp(%s): %w", b.p.Name, err)
 	}
 	c := condition{
+		limit:    maxCandidates,
 		frontier: frontierOfText,
 		test:     each(func(v types.Value) (bool, error) { return re.MatchString(v.Str()), nil }),
 	}
@@ -66,7 +67,10 @@ func (b *builder) regexp() (condition, error) {
 	return c, nil
 }
 
-// trigrams returns the subjects that meet a trigram query other than QueryAll.
+// fewCandidates is how many nodes are tested rather than narrowed down by more trigrams.
+const fewCandidates = 128
+
+// trigrams returns subjects among which are all that meet a trigram query other than QueryAll.
 func (r *runner) trigrams(
 	ctx context.Context, p tablet, k tok.Tokenizer, lang string, q *tok.TrigramQuery,
 ) (uidset.Set, error) {
@@ -85,6 +89,9 @@ func (r *runner) trigrams(
 			begun = true
 		}
 		for _, sub := range q.Subs {
+			if begun && set.Len() <= fewCandidates {
+				break
+			}
 			s, err := r.trigrams(ctx, p, k, lang, sub)
 			if err != nil {
 				return uidset.Set{}, err
@@ -148,6 +155,7 @@ func (b *builder) fuzzy() (condition, error) {
 	}
 	meter := distance{want: text}
 	return condition{
+		limit:    maxCandidates,
 		frontier: frontierOfText,
 		test: func(vals []posting.Posting) (bool, error) {
 			for _, v := range vals {
