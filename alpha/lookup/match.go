@@ -150,6 +150,7 @@ func (r *runner) filter(
 		if ok {
 			frontier := uidset.Of(src)
 			f.sure, f.maybe = uidset.And(frontier, f.sure), uidset.And(frontier, f.maybe)
+			c.limit = 0 // the frontier is bound enough
 			return r.settle(ctx, f, p, tags, c)
 		}
 	}
