@@ -273,8 +273,8 @@ type FacetFilter struct {
 // Math is a formula: a variable, a constant, or an operator over operands.
 type Math struct {
 	Pos Pos
-	// Op is the operator: + - * / % dot < > <= >= == != neg pow logbase min max exp ln sqrt floor ceil since cond;
-	// empty for a leaf.
+	// Op is the operator: + - * / % dot < > <= >= == != neg pow logbase min max exp ln sqrt floor ceil
+	// since cond; empty for a leaf.
 	Op   string
 	Args []*Math
 	// Var is the variable of a leaf; empty for a constant.

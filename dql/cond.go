@@ -10,8 +10,8 @@ type Cond struct {
 	Uses []string
 }
 
-// ParseCond reads the condition of a mutation: @if(...), also spelled @filter(...). An empty text is true. The error is
-// a *SyntaxError or a *LimitError.
+// ParseCond reads the condition of a mutation: @if(...), also spelled @filter(...). An empty text is true.
+// The error is a *SyntaxError or a *LimitError.
 func ParseCond(text string) (*Cond, error) {
 	if strings.TrimSpace(text) == "" {
 		return &Cond{}, nil
@@ -39,8 +39,8 @@ func ParseCond(text string) (*Cond, error) {
 	return c, nil
 }
 
-// matchBracket returns the index of the bracket that closes the one at open, or -1. A brace before it counts as its
-// absence.
+// matchBracket returns the index of the bracket that closes the one at open, or -1. A brace before it
+// counts as its absence.
 func matchBracket(text string, open int) int {
 	if open < 0 {
 		return -1

@@ -2,8 +2,8 @@ package dql
 
 import "strings"
 
-// Key returns the key under which the field appears in an answer: its alias, or what was asked for (dql.md facts 17 to
-// 21). For an ExpandField it is the text of the call, which appears nowhere.
+// Key returns the key under which the field appears in an answer: its alias, or what was asked for (dql.md
+// facts 17 to 21). For an ExpandField it is the text of the call, which appears nowhere.
 func (f *Field) Key() string {
 	if f.Alias != "" {
 		return f.Alias

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// lexer cuts a text into tokens. It also checks what can be seen without a grammar: strings that end, brackets and
-// braces that match.
+// lexer cuts a text into tokens. It also checks what can be seen without a grammar: strings that end,
+// brackets and braces that match.
 type lexer struct {
 	text      string
 	off       int
@@ -167,8 +167,8 @@ func (l *lexer) punct(c byte) error {
 	return nil
 }
 
-// opensMath says whether the bracket at the current place opens a formula: math( in a body, but not a root block that
-// is called math.
+// opensMath says whether the bracket at the current place opens a formula: math( in a body, but not a root
+// block that is called math.
 func (l *lexer) opensMath() bool {
 	n := len(l.toks)
 	if l.braces == 0 || n == 0 || l.toks[n-1].kind != tName || l.toks[n-1].text != "math" {

@@ -8,8 +8,9 @@ import (
 
 // Request is a document that changes data: an upsert block, or a list of set and delete blocks.
 type Request struct {
-	// Query is the text of the query with its fragments, for ParseWithUses; empty where the document has none. Other
-	// parts of a small document are blanked out, so that places in errors are places in the document.
+	// Query is the text of the query with its fragments, for ParseWithUses; empty where the document has
+	// none. Other parts of a small document are blanked out, so that places in errors are places in the
+	// document.
 	Query string
 	// Mutations are the changes, in the order of the text; at least one.
 	Mutations []Mutation
@@ -72,8 +73,8 @@ func ParseMutationDoc(text string) (*Request, error) {
 	return r, nil
 }
 
-// docScanner walks over a document whose bodies it does not understand: it only knows where strings, names in angle
-// brackets, regular expressions and comments end.
+// docScanner walks over a document whose bodies it does not understand: it only knows where strings, names
+// in angle brackets, regular expressions and comments end.
 type docScanner struct {
 	text string
 	off  int

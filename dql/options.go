@@ -6,8 +6,8 @@ type Options struct {
 	TextBytes int
 	// Depth is how deep blocks, filters, formulas and lists may nest. Default 64.
 	Depth int
-	// Nodes is how many nodes the tree may have, fragments expanded, arguments included. Default 1,000,000 for
-	// arguments together and 20,000 for everything else.
+	// Nodes is how many nodes the tree may have, fragments expanded, arguments included. Default 1,000,000
+	// for arguments together and 20,000 for everything else.
 	Nodes, Args int
 	// Blocks is how many root blocks. Default 256.
 	Blocks int

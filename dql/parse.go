@@ -11,8 +11,8 @@ func Parse(text string, vars map[string]string) (*Document, error) {
 	return ParseWith(text, vars, nil, Options{})
 }
 
-// ParseWithUses is Parse for the query of a mutation: uses are the variables that the mutation and its conditions use,
-// which count as used and must be defined.
+// ParseWithUses is Parse for the query of a mutation: uses are the variables that the mutation and its
+// conditions use, which count as used and must be defined.
 func ParseWithUses(text string, vars map[string]string, uses []string) (*Document, error) {
 	return ParseWith(text, vars, uses, Options{})
 }
@@ -176,7 +176,8 @@ func (p *parser) document() (*Document, error) {
 	return doc, nil
 }
 
-// topLevel passes over the text, notes where fragments are and returns the index of the query's opening brace, or -1.
+// topLevel passes over the text, notes where fragments are and returns the index of the query's opening
+// brace, or -1.
 func (p *parser) topLevel() (body int, doc *Document, err error) {
 	body, doc = -1, &Document{}
 	for {
@@ -216,12 +217,14 @@ func (p *parser) topLevel() (body int, doc *Document, err error) {
 		case t.kind == tName && t.text == "schema":
 			return 0, nil, p.failAt(t, "A schema block cannot follow a query block")
 		default:
-			return 0, nil, p.failAt(t, "Unexpected %s at the top level: expected query, fragment, schema or {", t.show())
+			return 0, nil, p.failAt(t, "Unexpected %s at the top level: expected query, fragment, schema or {",
+				t.show())
 		}
 	}
 }
 
-// skipBraces passes everything up to the brace that closes the one just read. The lexer has checked that they match.
+// skipBraces passes everything up to the brace that closes the one just read. The lexer has checked that
+// they match.
 func (p *parser) skipBraces() {
 	for level := 1; level > 0; {
 		switch t := p.next(); {

@@ -40,7 +40,7 @@ func (p *parser) block() (*Block, error) {
 	}
 	name := p.next()
 	b := &Block{Pos: name.pos}
-	if name.kind == tName && p.isAs() {
+	if name.kind == tName && p.peek().isAs() {
 		if err := p.define(name); err != nil {
 			return nil, err
 		}
@@ -78,12 +78,6 @@ func (p *parser) block() (*Block, error) {
 		return nil, err
 	}
 	return b, p.checkBlock(b, name)
-}
-
-// isAs says whether the next word is the keyword as.
-func (p *parser) isAs() bool {
-	t := p.peek()
-	return t.kind == tName && strings.EqualFold(t.text, "as")
 }
 
 // checkBlock checks what the parts of a block say together.

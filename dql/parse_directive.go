@@ -36,8 +36,8 @@ func (p *parser) blockDirectives(b *Block) error {
 	return nil
 }
 
-// fieldDirective reads one directive of a field after its @. ok is false when the word is no directive, and then
-// nothing was passed.
+// fieldDirective reads one directive of a field after its @. ok is false when the word is no directive, and
+// then nothing was passed.
 func (p *parser) fieldDirective(f *Field) (ok bool, err error) {
 	t := p.peek()
 	if t.kind != tName {

@@ -39,8 +39,8 @@ func (p *parser) setFacets(f *Field, sel *Facets, at token) error {
 	return nil
 }
 
-// facetList reads key, alias: key, v as key, orderasc: key up to the closing bracket. Keys are sorted; what is given
-// twice the same way counts once.
+// facetList reads key, alias: key, v as key, orderasc: key up to the closing bracket. Keys are sorted; what
+// is given twice the same way counts once.
 func (p *parser) facetList() (*Facets, error) {
 	sel := &Facets{}
 	for !p.accept(")") {
@@ -73,7 +73,7 @@ func (p *parser) facetItem(sel *Facets) error {
 		case p.peekAt(1).is(":"):
 			k.Alias = t.text
 			p.i += 2
-		case p.peekAt(1).kind == tName && strings.EqualFold(p.peekAt(1).text, "as"):
+		case p.peekAt(1).isAs():
 			if err := p.define(t); err != nil {
 				return err
 			}

@@ -113,7 +113,7 @@ func (p *parser) fieldNames(f *Field) error {
 		case p.peekAt(1).is(":") && f.Alias == "":
 			f.Alias = t.text
 			p.i += 2
-		case t.kind == tName && p.peekAt(1).kind == tName && strings.EqualFold(p.peekAt(1).text, "as") && f.Var == "":
+		case t.kind == tName && p.peekAt(1).isAs() && f.Var == "":
 			if err := p.define(t); err != nil {
 				return err
 			}

@@ -29,7 +29,8 @@ func functionArity(name string) (a arity, ok bool) {
 	return arity{}, false
 }
 
-// takesList says whether a bracketed argument of the function is a list of arguments; else it is one shape or vector.
+// takesList says whether a bracketed argument of the function is a list of arguments; else it is one shape
+// or vector.
 func takesList(name string) bool {
 	switch name {
 	case "near", "within", "contains", "intersects", "similar_to":
@@ -149,7 +150,8 @@ func (p *parser) subject(f *Func) error {
 		return p.failAt(t, "Only val, count and len can be the subject of a function. Got: %s", t.text)
 	}
 	if err == nil && !isComparison(f.Name) {
-		return p.failAt(t, "%s(...) can only be compared by eq, le, lt, ge, gt and between. Got: %s", t.text, f.Name)
+		return p.failAt(t, "%s(...) can only be compared by eq, le, lt, ge, gt and between. Got: %s",
+			t.text, f.Name)
 	}
 	return err
 }
@@ -345,7 +347,8 @@ func (p *parser) uidValue(t token) ([]Arg, error) {
 	return args, nil
 }
 
-// rawList returns the text of a nested list from its opening bracket, which was just passed, without white space.
+// rawList returns the text of a nested list from its opening bracket, which was just passed, without white
+// space.
 func (p *parser) rawList(open token) (string, error) {
 	b := []byte{'['}
 	for level := 1; level > 0; {

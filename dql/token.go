@@ -1,5 +1,7 @@
 package dql
 
+import "strings"
+
 // tokenKind says what a token is.
 type tokenKind uint8
 
@@ -29,6 +31,9 @@ type token struct {
 func (t token) is(s string) bool {
 	return (t.kind == tPunct || t.kind == tOp) && t.text == s
 }
+
+// isAs says whether t is the keyword as.
+func (t token) isAs() bool { return t.kind == tName && strings.EqualFold(t.text, "as") }
 
 // show is how an error message quotes t.
 func (t token) show() string {

@@ -110,7 +110,8 @@ func (l *level) fill(n int, at func(i int) (types.Value, bool)) {
 	}
 }
 
-// computeAggregate folds the values that the children of each row have, or all values in a block of aggregates.
+// computeAggregate folds the values that the children of each row have, or all values in a block of
+// aggregates.
 func (r *run) computeAggregate(l *level) error {
 	v, loc := r.lookup(l.block, l.src.ValVar)
 	agg := arith.Aggregate{Op: l.src.Agg}
@@ -186,8 +187,8 @@ func (r *run) computeMath(l *level) error {
 	return l.valueVariable()
 }
 
-// operand lays out a variable for the formula at l: moved down the edges where an upper level of the block defines it,
-// and by uid anywhere else (dql.md facts 56 and 57).
+// operand lays out a variable for the formula at l: moved down the edges where an upper level of the block
+// defines it, and by uid anywhere else (dql.md facts 56 and 57).
 func (r *run) operand(l *level, name string) column {
 	v, loc := r.lookup(l.block, name)
 	at := l.parent

@@ -6,9 +6,9 @@ import (
 	"dragg/query/task"
 )
 
-// Holds evaluates the condition of a mutation over the variables of its query (dql.md fact 109). As the condition is a
-// filter on no node in particular, a function on a predicate holds for nothing; lengths and constants compare as they
-// are. vars may lack a variable: it is empty.
+// Holds evaluates the condition of a mutation over the variables of its query (dql.md fact 109). As the
+// condition is a filter on no node in particular, a function on a predicate holds for nothing; lengths and
+// constants compare as they are. vars may lack a variable: it is empty.
 func Holds(cond *dql.Cond, vars map[string]*Var) (bool, error) {
 	if cond == nil || cond.Filter == nil {
 		return true, nil

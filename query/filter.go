@@ -13,7 +13,8 @@ import (
 	"dragg/query/task"
 )
 
-// evaluation is a filter tree over one set of candidates: the part that is known here, and the tasks for the rest.
+// evaluation is a filter tree over one set of candidates: the part that is known here, and the tasks for
+// the rest.
 type evaluation struct {
 	*filter
 	cands    []graph.UID // what this part of the tree is tested on, ascending
@@ -22,8 +23,8 @@ type evaluation struct {
 	task     int         // the index of the task of any other function, or -1
 }
 
-// filterUIDs tests cands, which ascend, and hands over those for which the filter holds, ascending. All functions of the
-// tree are asked in one round.
+// filterUIDs tests cands, which ascend, and hands over those for which the filter holds, ascending. All
+// functions of the tree are asked in one round.
 func (r *run) filterUIDs(l *level, f *filter, cands []graph.UID, then func(keep []graph.UID) error) error {
 	var tasks []task.Task
 	e, err := r.prepare(f, cands, &tasks)
@@ -33,8 +34,8 @@ func (r *run) filterUIDs(l *level, f *filter, cands []graph.UID, then func(keep 
 	return r.ask(l, tasks, func(res []task.Result) error { return then(e.eval(res)) })
 }
 
-// prepare evaluates what needs no tablet and makes tasks for the rest. What is known of an "and" narrows what is asked of
-// its other operands.
+// prepare evaluates what needs no tablet and makes tasks for the rest. What is known of an "and" narrows
+// what is asked of its other operands.
 func (r *run) prepare(f *filter, cands []graph.UID, tasks *[]task.Task) (*evaluation, error) {
 	e := &evaluation{filter: f, cands: cands, task: -1}
 	if f.op == dql.FilterFunc {
@@ -292,8 +293,8 @@ func (c *comparison) parse(id types.ID) error {
 	return nil
 }
 
-// texts returns the arguments of a tablet function as text; ok is false where a variable has no value, and then the
-// function holds for no node (dql.md fact 65).
+// texts returns the arguments of a tablet function as text; ok is false where a variable has no value, and
+// then the function holds for no node (dql.md fact 65).
 func (r *run) texts(fn *function) (texts []string, ok bool, err error) {
 	if fn.kind == onNobody {
 		return nil, false, nil

@@ -46,8 +46,8 @@ func (m *formula) bind(src *dql.Math) *term {
 	return t
 }
 
-// eval returns the value of t in row i. A missing operand of a binary operator counts as the int 0 where the other one
-// depends on the node (dql.md fact 61).
+// eval returns the value of t in row i. A missing operand of a binary operator counts as the int 0 where
+// the other one depends on the node (dql.md fact 61).
 func (m *formula) eval(t *term, i int) (types.Value, state) {
 	switch {
 	case t.konst:

@@ -89,7 +89,8 @@ func (r *run) start(b *blockRun) error {
 	})
 }
 
-// rootFound takes the nodes of the root function. ascending says that they ascend, paged that they were cut already.
+// rootFound takes the nodes of the root function. ascending says that they ascend, paged that they were cut
+// already.
 func (r *run) rootFound(l *level, uids []graph.UID, ascending, paged bool) error {
 	r.result.NumUIDs[""] += uint64(len(uids))
 	l.rows = oneRow(uids, ascending)
@@ -268,8 +269,8 @@ func (r *run) fetchValues(c *level, src []graph.UID) error {
 	})
 }
 
-// fetchCounts asks how many edges or values the nodes have; with a filter the edges themselves are needed (dql.md facts
-// 17 and 54).
+// fetchCounts asks how many edges or values the nodes have; with a filter the edges themselves are needed
+// (dql.md facts 17 and 54).
 func (r *run) fetchCounts(c *level, src []graph.UID) error {
 	switch {
 	case c.edges && (c.filter != nil || c.facets != nil):

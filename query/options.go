@@ -4,14 +4,15 @@ import "fmt"
 
 // Options bounds what a query may cost. The zero value means the defaults.
 type Options struct {
-	// MemoryBytes is how much the uids, values and facets that a query holds may take together. Default 512 MiB.
+	// MemoryBytes is how much the uids, values and facets that a query holds may take together. Default 512
+	// MiB.
 	MemoryBytes int
 	// TraversedEdges is how many edges one @recurse or shortest block may follow. Default 1,000,000.
 	TraversedEdges int
 	// RecurseDepth is how many levels a @recurse without a depth may have. Default 10,000.
 	RecurseDepth int
-	// SortedRows is how many nodes a list keeps that is ordered by a predicate and has no first (dql.md fact 43).
-	// Default 1,000.
+	// SortedRows is how many nodes a list keeps that is ordered by a predicate and has no first (dql.md
+	// fact 43). Default 1,000.
 	SortedRows int
 	// PathFrontier is how many open paths a shortest block may hold, if it says nothing. Default 1,000,000.
 	PathFrontier int

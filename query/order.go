@@ -3,6 +3,8 @@ package query
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
+	"math"
 	"slices"
 
 	"golang.org/x/text/collate"
@@ -36,7 +38,7 @@ func (r *run) orderLevel(l *level, then func() error) error {
 			keys[i] = newSortKey(k, &res[i])
 		}
 		l.rows.own()
-		l.rows.order(rankOf(len(l.rows.uids), keys))
+		l.rows.order(rankOf(len(l.rows.uids), keys, r.wanted(l)))
 		return then()
 	})
 }
@@ -64,7 +66,8 @@ func newSortKey(k orderKey, res *task.Result) sortKey {
 	return s
 }
 
-// collate prepares the order of a language (dql.md fact 48). An unknown language falls back to the root collation.
+// collate prepares the order of a language (dql.md fact 48). An unknown language falls back to the root
+// collation.
 func (s *sortKey) collate(lang string) {
 	tag, err := language.Parse(lang)
 	if err != nil {
@@ -107,25 +110,157 @@ func (s *sortKey) compare(i, j int) int {
 	return c
 }
 
-// rankOf returns the place of each of n rows in the order of the keys; ties are by uid, which is the order of the rows.
-func rankOf(n int, keys []sortKey) []uint32 {
-	perm := make([]uint32, n)
-	for i := range perm {
-		perm[i] = uint32(i)
+// prefixes fills in the prefix of each row's first key: an unsigned number that orders as the values do, so
+// that most comparisons never look at a value. Equal prefixes say nothing.
+func (s *sortKey) prefixes(list []ranked) {
+	same := true
+	first := -1
+	for i, v := range s.values {
+		if s.has != nil && !s.has[i] {
+			continue
+		}
+		if first < 0 {
+			first = i
+		}
+		same = same && v.Type() == s.values[first].Type()
 	}
-	slices.SortFunc(perm, func(i, j uint32) int {
+	for i := range list {
+		v, ok := s.at(i)
+		switch {
+		case !ok:
+			list[i].prefix = ^uint64(0)
+		case !same:
+			list[i].prefix = 0
+		case s.collated != nil:
+			list[i].prefix = textPrefix(string(s.collated[i][:min(8, len(s.collated[i]))]))
+		default:
+			list[i].prefix = prefixOf(v)
+		}
+		if ok && s.desc {
+			list[i].prefix = ^list[i].prefix
+		}
+	}
+}
+
+func prefixOf(v types.Value) uint64 {
+	switch v.Type() {
+	case types.Int:
+		return uint64(v.Int()) ^ 1<<63
+	case types.Float:
+		return floatPrefix(v.Float())
+	case types.BigFloat:
+		f, _ := v.BigFloat().Float64() // rounding keeps the order
+		return floatPrefix(f)
+	case types.DateTime:
+		return uint64(v.Time().Unix()) ^ 1<<63
+	case types.String, types.Default:
+		return textPrefix(v.Str())
+	}
+	return 0
+}
+
+func floatPrefix(f float64) uint64 {
+	if f == 0 {
+		f = 0 // the two zeros are equal
+	}
+	b := math.Float64bits(f)
+	if b>>63 != 0 {
+		return ^b
+	}
+	return b | 1<<63
+}
+
+func textPrefix(s string) uint64 {
+	var b [8]byte
+	copy(b[:], s)
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// ranked is a row on its way to its rank.
+type ranked struct {
+	prefix uint64
+	row    uint32
+}
+
+// rankOf returns the place of each of n rows in the order of the keys; ties are by uid, which is the order
+// of the rows. With most > 0 only so many first rows get a rank, and the others are dropped.
+func rankOf(n int, keys []sortKey, most int) []uint32 {
+	list := make([]ranked, n)
+	for i := range list {
+		list[i].row = uint32(i)
+	}
+	keys[0].prefixes(list)
+	compare := func(a, b ranked) int {
+		if a.prefix != b.prefix {
+			return cmp.Compare(a.prefix, b.prefix)
+		}
 		for k := range keys {
-			if c := keys[k].compare(int(i), int(j)); c != 0 {
+			if c := keys[k].compare(int(a.row), int(b.row)); c != 0 {
 				return c
 			}
 		}
-		return cmp.Compare(i, j)
-	})
+		return cmp.Compare(a.row, b.row)
+	}
 	rank := make([]uint32, n)
-	for place, i := range perm {
-		rank[i] = uint32(place)
+	if most > 0 && most < n/4 {
+		for i := range rank {
+			rank[i] = dropped
+		}
+		list = smallest(list, most, compare)
+	}
+	slices.SortFunc(list, compare)
+	for place, x := range list {
+		rank[x.row] = uint32(place)
 	}
 	return rank
+}
+
+// smallest returns the n first elements of list, in any order: a heap of n elements with the last of them
+// on top.
+func smallest(list []ranked, n int, compare func(a, b ranked) int) []ranked {
+	top := list[:n]
+	sink := func(i int) {
+		for {
+			child := 2*i + 1
+			if child >= n {
+				return
+			}
+			if child+1 < n && compare(top[child+1], top[child]) > 0 {
+				child++
+			}
+			if compare(top[i], top[child]) >= 0 {
+				return
+			}
+			top[i], top[child] = top[child], top[i]
+			i = child
+		}
+	}
+	for i := n/2 - 1; i >= 0; i-- {
+		sink(i)
+	}
+	for _, x := range list[n:] {
+		if compare(x, top[0]) < 0 {
+			top[0] = x
+			sink(0)
+		}
+	}
+	return top
+}
+
+// wanted returns how many elements of an ordered list can matter: those of the page, if there is one list
+// and it is cut from the front; 0 for all.
+func (r *run) wanted(l *level) int {
+	p := l.page
+	if l.rows.len() != 1 || l.cascade != nil || p.first < 0 || p.after != 0 {
+		return 0
+	}
+	switch {
+	case p.first > 0:
+		return p.offset + p.first
+	case l.order[0].varName == "":
+		return p.offset + r.opts.SortedRows + 1 // one more, to see that the list was cut
+	}
+	return 0
 }
 
 // orderByVariable orders by val(x); what has no value goes away (dql.md fact 45).
@@ -133,7 +268,7 @@ func (r *run) orderByVariable(l *level) {
 	k := l.order[0]
 	v := r.variable(k.varName)
 	s := sortKey{column: v.align(l.rows.uids), desc: k.desc}
-	rank := rankOf(len(l.rows.uids), []sortKey{s})
+	rank := rankOf(len(l.rows.uids), []sortKey{s}, r.wanted(l))
 	for i := range rank {
 		if _, ok := s.at(i); !ok {
 			rank[i] = dropped
@@ -151,11 +286,7 @@ func (l *level) orderByFacets() {
 		from, to := l.rows.row(i)
 		buf = buf[:0]
 		for e := from; e < to; e++ {
-			x := element{uid: l.rows.targets[e], index: l.rows.index[e]}
-			if l.rows.facets != nil {
-				x.facets = l.rows.facets[e]
-			}
-			buf = append(buf, x)
+			buf = append(buf, l.rows.element(e))
 		}
 		slices.SortStableFunc(buf, func(a, b element) int {
 			for _, o := range l.facetOrder {

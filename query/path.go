@@ -15,10 +15,10 @@ import (
 
 // pathSearch is a shortest block at work (dql.md facts 74 to 79).
 //
-// One path is found by Dijkstra's algorithm, with hops as a second criterion where the depth is bounded. Several paths,
-// or a least weight, are found by best-first enumeration of paths without loops: they come out by weight. Neither knows
-// the graph beforehand: when a node is to be expanded whose edges are not known, those of all open nodes are fetched in
-// one round.
+// One path is found by Dijkstra's algorithm, with hops as a second criterion where the depth is bounded.
+// Several paths, or a least weight, are found by best-first enumeration of paths without loops: they come
+// out by weight. Neither knows the graph beforehand: when a node is to be expanded whose edges are not
+// known, those of all open nodes are fetched in one round.
 type pathSearch struct {
 	spec     *dql.Path
 	level    *level
@@ -166,8 +166,8 @@ func (s *pathSearch) advance(r *run) error {
 	return nil
 }
 
-// settled says whether a label cannot be part of a shortest path, as its node was reached before with no more weight and
-// no more hops.
+// settled says whether a label cannot be part of a shortest path, as its node was reached before with no
+// more weight and no more hops.
 func (s *pathSearch) settled(l *label) bool {
 	if s.several {
 		return false
@@ -322,8 +322,8 @@ func (s *pathSearch) take(r *run, n *node, src []graph.UID, x *rows, keep []grap
 	return nil
 }
 
-// weightOf returns a facet as a weight. Text and dates are none, nor are negative numbers, for which there is no shortest
-// path.
+// weightOf returns a facet as a weight. Text and dates are none, nor are negative numbers, for which there
+// is no shortest path.
 func weightOf(v types.Value) (float64, bool) {
 	switch v.Type() {
 	case types.Int:

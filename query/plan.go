@@ -10,7 +10,8 @@ import (
 	"dragg/schema"
 )
 
-// Plan is a document bound to a schema. It is immutable and may be executed any number of times, concurrently.
+// Plan is a document bound to a schema. It is immutable and may be executed any number of times,
+// concurrently.
 type Plan struct {
 	blocks      []*block
 	schema      schema.Snapshot
@@ -91,9 +92,9 @@ type groupKey struct {
 	edges bool
 }
 
-// Build binds a document to a schema. It reads no data. It refuses what the schema alone shows to be wrong: a reverse
-// edge that is not kept, a language on a predicate without @lang, an order by what has none, aggregates at the wrong
-// level, variables that need one another.
+// Build binds a document to a schema. It reads no data. It refuses what the schema alone shows to be wrong:
+// a reverse edge that is not kept, a language on a predicate without @lang, an order by what has none,
+// aggregates at the wrong level, variables that need one another.
 func Build(doc *dql.Document, snapshot schema.Snapshot) (*Plan, error) {
 	p := &Plan{schema: snapshot, schemaQuery: doc.Schema}
 	b := &builder{schema: snapshot}
@@ -120,7 +121,7 @@ type builder struct {
 func (b *builder) block(src *dql.Block) (*block, error) {
 	b.recurse = src.Recurse != nil || src.Path != nil
 	blk := &block{src: src}
-	root := &node{key: src.Alias, shown: src.Kind == dql.ResultBlock, list: true, edges: true, normalize: src.Normalize}
+	root := &node{key: src.Alias, shown: true, list: true, edges: true, normalize: src.Normalize}
 	blk.root = root
 	var err error
 	if src.Func != nil {
@@ -140,7 +141,9 @@ func (b *builder) block(src *dql.Block) (*block, error) {
 }
 
 // level plans what a root and an edge have in common.
-func (b *builder) level(n *node, f *dql.Filter, order []dql.Order, p dql.Page, keys []dql.GroupKey) (err error) {
+func (b *builder) level(
+	n *node, f *dql.Filter, order []dql.Order, p dql.Page, keys []dql.GroupKey,
+) (err error) {
 	if n.filter, err = b.filter(f); err != nil {
 		return err
 	}
@@ -163,7 +166,8 @@ func (b *builder) level(n *node, f *dql.Filter, order []dql.Order, p dql.Page, k
 	return nil
 }
 
-// checkGroupVars refuses variables in the body of a @groupby that does not group by one edge (dql.md fact 71).
+// checkGroupVars refuses variables in the body of a @groupby that does not group by one edge (dql.md fact
+// 71).
 func (n *node) checkGroupVars() error {
 	if len(n.groupBy) == 0 || len(n.groupBy) == 1 && (n.groupBy[0].edges || n.groupBy[0].def == nil) {
 		return nil
@@ -210,8 +214,8 @@ func (b *builder) fields(src []*dql.Field, inherited *cascade, anyLevel bool) ([
 	return list, nil
 }
 
-// levelError says that an aggregate does not stand one level above its variable. In a block of aggregates only it does
-// not matter.
+// levelError says that an aggregate does not stand one level above its variable. In a block of aggregates
+// only it does not matter.
 type levelError struct{ field string }
 
 func (e *levelError) Error() string {

@@ -167,7 +167,8 @@ func (b *builder) sortable(a dql.Attr) error {
 	return nil
 }
 
-// expanded plans the field that expand makes of a predicate of a type. ok is false where there is nothing to show.
+// expanded plans the field that expand makes of a predicate of a type. ok is false where there is nothing
+// to show.
 func (b *builder) expanded(expand *node, name string) (n *node, ok bool, err error) {
 	attr := dql.Attr{Name: name}
 	if len(name) > 1 && name[0] == '~' {

@@ -5,9 +5,9 @@ import (
 	"dragg/graph"
 )
 
-// prune applies @cascade: from the leaves up, a node goes away that lacks a requested field, and then the paging that
-// was put off is done (dql.md facts 51 to 53). Rows lose elements, but frontiers stay as they are, so that the columns
-// below keep fitting.
+// prune applies @cascade: from the leaves up, a node goes away that lacks a requested field, and then the
+// paging that was put off is done (dql.md facts 51 to 53). Rows lose elements, but frontiers stay as they
+// are, so that the columns below keep fitting.
 func (r *run) prune(b *blockRun) {
 	if b.root == nil || b.fn == nil {
 		return
@@ -56,8 +56,8 @@ func (l *level) complete(from *level, i int) bool {
 	return true
 }
 
-// reachedUIDs returns the nodes of a level that are left, ascending: the distinct targets of a root or edge, or those of
-// the parent for a uid field.
+// reachedUIDs returns the nodes of a level that are left, ascending: the distinct targets of a root or
+// edge, or those of the parent for a uid field.
 func (l *level) reachedUIDs() []graph.UID {
 	if l.kind == dql.UIDField {
 		return l.parent.reachedUIDs()

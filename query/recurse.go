@@ -5,7 +5,8 @@ import (
 	"dragg/graph"
 )
 
-// recursion is a @recurse at work: the fields of the block are asked for again below every edge (dql.md facts 67, 72).
+// recursion is a @recurse at work: the fields of the block are asked for again below every edge (dql.md
+// facts 67, 72).
 type recursion struct {
 	depth int // levels of nodes, 0 for no bound
 	loop  bool

@@ -13,8 +13,8 @@ type Result struct {
 	Answer *answer.Answer
 	// Vars are all variables of the document by name. A mutation takes uid(v) and val(v) from here.
 	Vars map[string]*Var
-	// NumUIDs counts the source uids read for each predicate, those of the root functions under the empty name and
-	// all together under _total (dql.md fact 27).
+	// NumUIDs counts the source uids read for each predicate, those of the root functions under the empty
+	// name and all together under _total (dql.md fact 27).
 	NumUIDs map[string]uint64
 	// Truncated says that an ordered list was cut at Options.SortedRows.
 	Truncated bool
@@ -28,7 +28,8 @@ type Var struct {
 	UIDs []graph.UID
 	// Values is parallel to UIDs; nil for a uid variable.
 	Values []types.Value
-	// Constant is the value that every node has, where IsConstant: count(uid), an aggregate of an empty block.
+	// Constant is the value that every node has, where IsConstant: count(uid), an aggregate of an empty
+	// block.
 	Constant   types.Value
 	IsConstant bool
 

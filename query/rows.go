@@ -25,8 +25,8 @@ func (x *rows) len() int { return max(len(x.offsets)-1, 0) }
 // row returns the bounds of row i.
 func (x *rows) row(i int) (from, to int) { return int(x.offsets[i]), int(x.offsets[i+1]) }
 
-// oneRow returns a single row of the given uids. ascending says that they ascend without duplicates, and then the rows
-// share the slice.
+// oneRow returns a single row of the given uids. ascending says that they ascend without duplicates, and
+// then the rows share the slice.
 func oneRow(uids []graph.UID, ascending bool) rows {
 	x := rows{offsets: []uint32{0, uint32(len(uids))}, targets: uids, shared: true}
 	if !ascending {
@@ -41,8 +41,8 @@ func oneRow(uids []graph.UID, ascending bool) rows {
 	return x
 }
 
-// distinct computes uids and index from targets. It is linear: a bitmap where the uids lie close together, as uids leased
-// in blocks do, and else a radix sort.
+// distinct computes uids and index from targets. It is linear: a bitmap where the uids lie close together,
+// as uids leased in blocks do, and else a radix sort.
 func (x *rows) distinct() {
 	n := len(x.targets)
 	x.index = make([]uint32, n)
@@ -115,7 +115,8 @@ func (x *rows) distinctSparse(lo graph.UID, span uint64) {
 	}
 }
 
-// radixSort sorts by uid, least significant digit first. lo is the smallest uid and span the distance to the largest.
+// radixSort sorts by uid, least significant digit first. lo is the smallest uid and span the distance to
+// the largest.
 func radixSort(list []place, lo graph.UID, span uint64) []place {
 	const digitBits = 11
 	other := make([]place, len(list))
@@ -268,23 +269,45 @@ func pageBounds(lo, hi, first, offset int) (int, int) {
 	return lo, hi
 }
 
-// order puts every row into the order of rank, which is parallel to uids: an element whose rank is dropped goes away.
+// order puts every row into the order of rank, which is parallel to uids: an element whose rank is dropped
+// goes away.
 func (x *rows) order(rank []uint32) {
 	x.keep(func(i int) bool { return rank[x.index[i]] != dropped })
-	buf := make([]element, 0, 64)
+	var buf []element
+	var slots []uint32 // for each rank the element, where a row covers much of the frontier
 	for r := range x.len() {
 		from, to := x.row(r)
 		buf = buf[:0]
-		for i := from; i < to; i++ {
-			e := element{uid: x.targets[i], index: x.index[i]}
-			if x.facets != nil {
-				e.facets = x.facets[i]
+		if 8*(to-from) < len(x.uids) {
+			for i := from; i < to; i++ {
+				buf = append(buf, x.element(i))
 			}
-			buf = append(buf, e)
+			slices.SortFunc(buf, func(a, b element) int { return int(rank[a.index]) - int(rank[b.index]) })
+			x.put(from, buf)
+			continue
 		}
-		slices.SortFunc(buf, func(a, b element) int { return int(rank[a.index]) - int(rank[b.index]) })
+		if slots == nil {
+			slots = make([]uint32, len(x.uids))
+		}
+		clear(slots)
+		for i := from; i < to; i++ {
+			slots[rank[x.index[i]]] = uint32(i + 1)
+		}
+		for _, i := range slots {
+			if i > 0 {
+				buf = append(buf, x.element(int(i-1)))
+			}
+		}
 		x.put(from, buf)
 	}
+}
+
+func (x *rows) element(i int) element {
+	e := element{uid: x.targets[i], index: x.index[i]}
+	if x.facets != nil {
+		e.facets = x.facets[i]
+	}
+	return e
 }
 
 // element is one entry of a row.

@@ -61,8 +61,9 @@ type uidVar struct {
 // errRunner says that a runner broke its contract.
 var errRunner = errors.New("query: the answer of a tablet does not fit its question")
 
-// Execute runs a plan on what was committed at or before readTs. The errors are those of the runner with the path of the
-// field in front, a *LimitError, or what the data show to be wrong; all results are lost then.
+// Execute runs a plan on what was committed at or before readTs. The errors are those of the runner with
+// the path of the field in front, a *LimitError, or what the data show to be wrong; all results are lost
+// then.
 func Execute(
 	ctx context.Context, plan *Plan, runner task.Runner, readTs graph.Timestamp, opts Options,
 ) (*Result, error) {

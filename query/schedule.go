@@ -7,8 +7,9 @@ import (
 	"dragg/dql"
 )
 
-// schedule finds which blocks need which, and refuses variables that need one another. It also refuses a variable that
-// decides what is traversed in the very block that defines it: such a block could not be read level by level.
+// schedule finds which blocks need which, and refuses variables that need one another. It also refuses a
+// variable that decides what is traversed in the very block that defines it: such a block could not be read
+// level by level.
 func (p *Plan) schedule() error {
 	definedIn := map[string]int{}
 	for i, b := range p.blocks {

@@ -69,7 +69,8 @@ func chosenTypes(s schema.Snapshot, q *dql.SchemaQuery) []*schema.Type {
 	return out
 }
 
-// appendPredicate writes one entry: what is false or empty is left out, and what fields does not name, if it names any.
+// appendPredicate writes one entry: what is false or empty is left out, and what fields does not name, if
+// it names any.
 func appendPredicate(dst []byte, p *schema.Predicate, fields []string) []byte {
 	wanted := func(name string) bool { return len(fields) == 0 || slices.Contains(fields, name) }
 	dst = types.AppendQuoted(append(dst, `{"predicate":`...), p.Name.Name)

@@ -16,9 +16,11 @@ type local struct {
 	level *level
 }
 
-// define sets a value variable, or adds to it where several levels define it. A uid that has a value already keeps it,
-// unless add says how to put both together.
-func (b *blockRun) define(name string, at *level, v *Var, add func(a, b types.Value) (types.Value, error)) error {
+// define sets a value variable, or adds to it where several levels define it. A uid that has a value
+// already keeps it, unless add says how to put both together.
+func (b *blockRun) define(
+	name string, at *level, v *Var, add func(a, b types.Value) (types.Value, error),
+) error {
 	have := b.locals[name]
 	if have == nil {
 		b.locals[name] = &local{v: v, level: at}
@@ -98,8 +100,8 @@ func moreThanOne(offsets []uint32) func(end uint32) bool {
 	}
 }
 
-// facetVariables defines the facet variables of an edge: the facet of each target, summed up where several edges lead to
-// it (dql.md fact 64).
+// facetVariables defines the facet variables of an edge: the facet of each target, summed up where several
+// edges lead to it (dql.md fact 64).
 func (r *run) facetVariables(l *level) error {
 	for _, k := range l.facetVars {
 		values := make([]types.Value, len(l.rows.uids))

@@ -31,7 +31,8 @@ const (
 type Block struct {
 	Kind BlockKind
 	Key  string
-	// Root is an Edge with a single row: the nodes of the block. For Aggregates only its Children matter: one row each.
+	// Root is an Edge with a single row: the nodes of the block. For Aggregates only its Children matter:
+	// one row each.
 	Root         *Node
 	Normalize    bool
 	IgnoreReflex bool
@@ -82,8 +83,8 @@ type Node struct {
 	Groups [][]Group
 }
 
-// FacetKeys says which facets are shown and under which names. The default name is the field's key, | and the facet's
-// key.
+// FacetKeys says which facets are shown and under which names. The default name is the field's key, | and
+// the facet's key.
 type FacetKeys struct {
 	All bool
 	// Keys are the selected facets; with All only those that have an alias.

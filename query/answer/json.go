@@ -8,8 +8,8 @@ import (
 	"dragg/graph/types"
 )
 
-// AppendJSON appends the answer as one JSON object: the value of data in the HTTP envelope, the whole of a gRPC
-// response. The error is a *TooLargeError or *TooManyError, and then what was appended is of no use.
+// AppendJSON appends the answer as one JSON object: the value of data in the HTTP envelope, the whole of a
+// gRPC response. The error is a *TooLargeError or *TooManyError, and then what was appended is of no use.
 func (a *Answer) AppendJSON(dst []byte, opts Options) ([]byte, error) {
 	if a.Schema != nil {
 		return append(dst, a.Schema...), nil
@@ -37,7 +37,8 @@ type encoder struct {
 	limit int
 	opts  Options
 	err   error
-	// trail holds the uids from the root to the current object where the block ignores reflexes, else it is nil.
+	// trail holds the uids from the root to the current object where the block ignores reflexes, else it is
+	// nil.
 	trail  []graph.UID
 	reflex bool
 }
@@ -105,7 +106,8 @@ func (e *encoder) block(b *Block) {
 	}
 }
 
-// aggregate appends the object of one aggregate of an empty block; null where it has no value (dql.md fact 19).
+// aggregate appends the object of one aggregate of an empty block; null where it has no value (dql.md fact
+// 19).
 func (e *encoder) aggregate(n *Node) {
 	e.sep()
 	e.byte('{')
@@ -160,8 +162,8 @@ func (n *Node) shows() bool {
 	return false
 }
 
-// object appends the object of target i of an edge and says whether there is one: a node without fields has none.
-// Otherwise the buffer is left as the caller must cut it.
+// object appends the object of target i of an edge and says whether there is one: a node without fields has
+// none. Otherwise the buffer is left as the caller must cut it.
 func (e *encoder) object(n *Node, i int) bool {
 	if !e.reflex {
 		return e.wholeObject(n, i)

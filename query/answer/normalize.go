@@ -18,8 +18,8 @@ type member struct {
 // flat is an object of @normalize under construction.
 type flat []member
 
-// normalized appends the flat objects of one row of an edge (dql.md fact 44): only aliased fields and uid, the branches
-// multiplied out, keys sorted.
+// normalized appends the flat objects of one row of an edge (dql.md fact 44): only aliased fields and uid,
+// the branches multiplied out, keys sorted.
 func (e *encoder) normalized(n *Node, row int) {
 	budget := e.opts.NormalizeNodes
 	for _, f := range e.flatRow(n, row, &budget) {

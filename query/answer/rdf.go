@@ -20,8 +20,8 @@ var (
 	errRDFSchema    = errors.New("a schema query is not supported in the rdf output format")
 )
 
-// AppendRDF appends the answer as one N-Quad a line. Values of empty blocks are left out, geo values too. The error
-// names what the format cannot show, or is a *TooLargeError.
+// AppendRDF appends the answer as one N-Quad a line. Values of empty blocks are left out, geo values too.
+// The error names what the format cannot show, or is a *TooLargeError.
 func (a *Answer) AppendRDF(dst []byte, opts Options) ([]byte, error) {
 	if a.Schema != nil {
 		return dst, errRDFSchema

@@ -17,7 +17,8 @@ type Aggregate struct {
 // Reset forgets the values.
 func (a *Aggregate) Reset() { a.value, a.n = types.Value{}, 0 }
 
-// Add takes one more value. A value that does not fit the others, or is no number in a sum or avg, is passed over.
+// Add takes one more value. A value that does not fit the others, or is no number in a sum or avg, is
+// passed over.
 func (a *Aggregate) Add(v types.Value) {
 	switch a.Op {
 	case "min", "max":
@@ -54,10 +55,13 @@ func (a *Aggregate) addSum(v types.Value) {
 		a.value, a.n = v, 1
 		return
 	}
-	if x, y := a.value.Int(), v.Int(); a.value.Type() == types.Int && v.Type() == types.Int && (x+y > x) == (y > 0) {
-		a.value = types.OfInt(x + y)
-		a.n++
-		return
+	if a.value.Type() == types.Int && v.Type() == types.Int {
+		// Spares the switches of Binary, as most sums are of ints.
+		if x, y := a.value.Int(), v.Int(); (x+y > x) == (y > 0) {
+			a.value = types.OfInt(x + y)
+			a.n++
+			return
+		}
 	}
 	sum, err := Binary("+", a.value, v)
 	if errors.Is(err, ErrOverflow) {

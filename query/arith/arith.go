@@ -17,8 +17,8 @@ var (
 	ErrDomain   = errors.New("argument outside of the function's domain")
 )
 
-// Binary applies + - * / % dot pow logbase min max < <= > >= == !=. An int with a float is computed as floats, anything
-// with a bigfloat as bigfloats; ints stay ints where the result is whole.
+// Binary applies + - * / % dot pow logbase min max < <= > >= == !=. An int with a float is computed as
+// floats, anything with a bigfloat as bigfloats; ints stay ints where the result is whole.
 func Binary(op string, a, b types.Value) (types.Value, error) {
 	switch op {
 	case "<", "<=", ">", ">=", "==", "!=":
@@ -275,8 +275,8 @@ func vectors(op string, a, b types.Value) (types.Value, error) {
 	return types.OfVector(out), nil
 }
 
-// Order compares two values as the language does: numbers of any type with one another, everything else only with its
-// own kind.
+// Order compares two values as the language does: numbers of any type with one another, everything else
+// only with its own kind.
 func Order(a, b types.Value) (int, error) {
 	ta, tb := a.Type(), b.Type()
 	if ta == tb || !number(ta) || !number(tb) {
@@ -383,8 +383,8 @@ func Since(v types.Value, now time.Time) (types.Value, error) {
 	return types.OfFloat(now.Sub(v.Time()).Seconds()), nil
 }
 
-// Shown returns v as it may appear in an answer: an infinite float becomes the largest one, NaN becomes 0 (dql.md
-// fact 12).
+// Shown returns v as it may appear in an answer: an infinite float becomes the largest one, NaN becomes 0
+// (dql.md fact 12).
 func Shown(v types.Value) types.Value {
 	if v.Type() != types.Float {
 		return v
