@@ -1,13 +1,15 @@
 package posting
 
 import (
+	"bytes"
 	"fmt"
+	"iter"
 
 	"dragg/graph"
 )
 
-// View is a snapshot of the store at a read timestamp, with a transaction's own pending changes on top. It is cheap to
-// make. One goroutine may use it at a time; Close must be called.
+// View is a snapshot of the store at a read timestamp, with a transaction's own pending changes on top. It is
+// cheap to make. One goroutine may use it at a time; Close must be called.
 type View struct {
 	s     *Store
 	ts    graph.Timestamp
@@ -29,8 +31,22 @@ func (v *View) Lists() int { return v.lists }
 // Close ends the use of the view. Lists that came from it stay valid.
 func (v *View) Close() {}
 
-// List returns the list under key; the empty list where there is none. It keeps no reference to key. An error wraps
-// ErrCorrupt or is the engine's.
+// OwnKeys visits the keys in [from, to) that the transaction itself changed, in order; a nil to means all
+// from from on. Counts are not derived before the commit: who reads count keys looks at these lists as well.
+// The caller must not change the keys.
+func (v *View) OwnKeys(from, to []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i := v.own.seek(from); i < v.own.Len(); i++ {
+			key := v.own.keys[i]
+			if to != nil && bytes.Compare(key, to) >= 0 || !yield(key) {
+				return
+			}
+		}
+	}
+}
+
+// List returns the list under key; the empty list where there is none. It keeps no reference to key. An error
+// wraps ErrCorrupt or is the engine's.
 func (v *View) List(key []byte) (List, error) {
 	v.lists++
 	own, err := v.own.record(key)

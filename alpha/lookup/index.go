@@ -21,7 +21,8 @@ var errNotIndexed = errors.New("is not indexed")
 // notIndexed reports that p has no index of the given type, or none at all for "".
 func notIndexed(p tablet, typ string) error {
 	if typ == "" {
-		return fmt.Errorf("predicate %s %w", p.Name, errNotIndexed)
+		//lint:ignore ST1005 clients know this text, capital letter included
+		return fmt.Errorf("Predicate %s %w", p.Name, errNotIndexed)
 	}
 	return fmt.Errorf("attribute %s %w with type %s", p.Name, errNotIndexed, typ)
 }

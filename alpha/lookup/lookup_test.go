@@ -277,7 +277,7 @@ func TestOwnWrites(t *testing.T) {
 	w.set(townData)
 	own := w.pending(
 		nil,
-		"5 name \"Eve Low\"\n-2 name \"Bob Low\"\n5 i \"600\"\n5 part \"Steel rod\"\n5 link 1\n-1 i *",
+		"5 name \"Eve Low\"\n-2 name \"Bob Low\"\n5 i \"600\"\n5 part \"Steel rod\"\n5 link 1\n5 link 3\n-1 i *\n-1 link 2",
 	)
 	for _, tt := range []struct{ fn, before, after string }{
 		{`eq(name, "Eve Low")`, "", "5"},
@@ -287,7 +287,12 @@ func TestOwnWrites(t *testing.T) {
 		{`ge(i, 1)`, "1 2 3", "2 3 5"},
 		{`anyofterms(name, "low")`, "1 2", "1 5"},
 		{`regexp(part, /^Steel/)`, "1", "1 5"},
-		{`has(~link)`, "2 3 4", "1 2 3 4"},
+		{`has(~link)`, "2 3 4", "1 3 4"},
+		{`eq(count(link), 2)`, "1", "5"},
+		{`eq(count(link), 1)`, "2 3", "1 2 3"},
+		{`ge(count(~link), 2)`, "3", "3"},
+		{`eq(count(~link), 1)`, "2 4", "1 4"},
+		{`between(count(~link), 3, 9)`, "", "3"},
 	} {
 		if got := w.root(nil, tt.fn); got != tt.before {
 			t.Errorf("outside: %s = %s, want %s", tt.fn, got, tt.before)

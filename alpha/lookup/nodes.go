@@ -209,14 +209,7 @@ func (r *runner) matchCount(ctx context.Context, t *task.Task, p tablet) (uidset
 	if err != nil {
 		return uidset.Set{}, err
 	}
-	pass := func(n int64) bool {
-		for _, c := range ranges {
-			if c.has(n) {
-				return true
-			}
-		}
-		return false
-	}
+	pass := func(n int64) bool { return anyHas(ranges, n) }
 	if !p.placed {
 		if pass(0) {
 			return uidset.Of(slices.Clone(t.Src)), nil
@@ -261,7 +254,51 @@ func (r *runner) rootCount(
 		}
 		sets = append(sets, set)
 	}
-	return page(merge(sets), t.Page), nil
+	set, err := r.recount(ctx, t, p, ranges, merge(sets))
+	return page(set, t.Page), err
+}
+
+// recount corrects the answer of the count keys by what the transaction itself changed: count keys are derived when it
+// commits, so its own nodes are counted here (dql.md fact 131).
+func (r *runner) recount(
+	ctx context.Context, t *task.Task, p tablet, ranges []countRange, set uidset.Set,
+) (uidset.Set, error) {
+	if !p.placed {
+		return set, nil
+	}
+	prefix := keys.DataPrefix(p.inc)
+	if t.Reverse {
+		prefix = keys.ReversePrefix(p.inc)
+	}
+	var tick ticks
+	var changed, in []graph.UID
+	for key := range r.view.OwnKeys(prefix, keys.End(prefix)) {
+		if err := tick.check(ctx); err != nil {
+			return uidset.Set{}, err
+		}
+		l, err := r.view.List(key)
+		if err != nil {
+			return uidset.Set{}, fmt.Errorf("count %s: %w", p.Name, err)
+		}
+		uid := keys.UID(key)
+		changed = append(changed, uid)
+		if n := int64(l.Len()); n > 0 && anyHas(ranges, n) {
+			in = append(in, uid)
+		}
+	}
+	if len(changed) == 0 {
+		return set, nil
+	}
+	return uidset.Or(uidset.AndNot(set, uidset.Of(changed)), uidset.Of(in)), nil
+}
+
+func anyHas(ranges []countRange, n int64) bool {
+	for _, c := range ranges {
+		if c.has(n) {
+			return true
+		}
+	}
+	return false
 }
 
 // countKeys returns the nodes with a number of edges or values in c.
