@@ -68,7 +68,7 @@ func (p *parser) param() error {
 		return p.failAt(name, "Variable %s should be initialised", name.text)
 	}
 	if err := checkParam(typ.text, value); err != nil {
-		return &SyntaxError{Pos: name.pos, Msg: fmt.Sprintf("Variable %s: %v", name.text, err), Err: err}
+		return &SyntaxError{Pos: name.pos, Msg: fmt.Sprintf("variable %s: %v", name.text, err), Err: err}
 	}
 	p.params[name.text] = value
 	return nil
@@ -103,7 +103,7 @@ func checkParam(typ, value string) error {
 			return fmt.Errorf("cannot convert %q to a vector", value)
 		}
 	default:
-		return fmt.Errorf("Type %q not supported", typ) //nolint:staticcheck // the client's wording
+		return fmt.Errorf("type %q not supported", typ)
 	}
 	return err
 }

@@ -58,7 +58,7 @@ func (r *run) expandTo(c *level, fields []string) error {
 		}
 		for _, sibling := range c.parent.children {
 			if sibling.kind == dql.PredicateField && sibling.attr.Key() == n.attr.Key() {
-				return fmt.Errorf("Repeated subgraph: [%s] while using expand()", n.attr.Key())
+				return fmt.Errorf("repeated subgraph: [%s] while using expand()", n.attr.Key())
 			}
 		}
 		f := c.addChild(n)

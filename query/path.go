@@ -96,7 +96,7 @@ func (r *run) startPath(b *blockRun) error {
 			continue
 		}
 		if n.facetKeys != nil && len(n.facetKeys.Keys) > 1 {
-			return fmt.Errorf("Expected only 1 but got %d facets for the weight of %s", len(n.facetKeys.Keys), n.key)
+			return fmt.Errorf("expected only 1 but got %d facets for the weight of %s", len(n.facetKeys.Keys), n.key)
 		}
 		s.edges = append(s.edges, n)
 	}

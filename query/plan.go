@@ -174,7 +174,7 @@ func (n *node) checkGroupVars() error {
 	}
 	for _, c := range n.children {
 		if c.varName != "" {
-			return fmt.Errorf("Vars can be assigned only when grouped by UID attribute. Got: %s", c.varName)
+			return fmt.Errorf("vars can be assigned only when grouped by UID attribute. Got: %s", c.varName)
 		}
 	}
 	return nil
@@ -219,7 +219,7 @@ func (b *builder) fields(src []*dql.Field, inherited *cascade, anyLevel bool) ([
 type levelError struct{ field string }
 
 func (e *levelError) Error() string {
-	return fmt.Sprintf("Invalid variable aggregation. Check the levels. Got: %s", e.field)
+	return fmt.Sprintf("invalid variable aggregation. Check the levels. Got: %s", e.field)
 }
 
 // definesBelow says whether one of the edges defines a variable among its children or by its facets.
@@ -246,10 +246,10 @@ func (b *builder) attr(a dql.Attr) (def *schema.Predicate, err error) {
 		return nil, nil
 	}
 	if a.Reverse && (!def.IsUID() || !def.Reverse) {
-		return nil, fmt.Errorf("Predicate %s doesn't have reverse edge", a.Name)
+		return nil, fmt.Errorf("predicate %s doesn't have reverse edge", a.Name)
 	}
 	if len(a.Langs) > 0 && !def.Lang {
-		return nil, fmt.Errorf("Language tags can only be used with predicates of string type having @lang "+
+		return nil, fmt.Errorf("language tags can only be used with predicates of string type having @lang "+
 			"directive in schema. Got: [%s]", a.Name)
 	}
 	return def, nil

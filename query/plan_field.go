@@ -136,7 +136,7 @@ func (b *builder) order(src []dql.Order, p dql.Page) ([]orderKey, error) {
 			return []orderKey{{varName: o.Var, desc: o.Desc}}, nil
 		}
 		if p.First < 0 {
-			return nil, fmt.Errorf("We do not yet support negative or infinite count with sorting: %s %d. "+
+			return nil, fmt.Errorf("we do not yet support negative or infinite count with sorting: %s %d. "+
 				"Try flipping order and return first few elements instead", o.Attr.Name, p.First)
 		}
 		if err := b.sortable(o.Attr); err != nil {
@@ -154,15 +154,15 @@ func (b *builder) sortable(a dql.Attr) error {
 	}
 	switch {
 	case def == nil:
-		return fmt.Errorf("Cannot sort by unknown attribute %s", a.Name)
+		return fmt.Errorf("cannot sort by unknown attribute %s", a.Name)
 	case def.IsUID() || def.List:
 		kind := "scalar"
 		if def.IsUID() {
 			kind = "uid"
 		}
-		return fmt.Errorf("Sorting not supported on attr: %s of type: [%s]", a.Name, kind)
+		return fmt.Errorf("sorting not supported on attr: %s of type: [%s]", a.Name, kind)
 	case !types.Comparable(def.Type):
-		return fmt.Errorf("Attribute %s of type %s isn't sortable", a.Name, def.Type)
+		return fmt.Errorf("attribute %s of type %s isn't sortable", a.Name, def.Type)
 	}
 	return nil
 }

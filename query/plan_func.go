@@ -114,7 +114,7 @@ func (b *builder) tabletFunction(fn *function, f *dql.Func) error {
 		}
 	default:
 		if def.IsUID() && !fn.count {
-			return fmt.Errorf("Attribute %s is not valid scalar type: it is of type uid", f.Attr.Name)
+			return fmt.Errorf("attribute %s is not valid scalar type: it is of type uid", f.Attr.Name)
 		}
 	}
 	return nil

@@ -21,7 +21,7 @@ func (p *Plan) schedule() error {
 			at, ok := definedIn[name]
 			switch {
 			case !ok:
-				err = fmt.Errorf("Some variables are used but not defined: %s", name)
+				err = fmt.Errorf("some variables are used but not defined: %s", name)
 			case at != i:
 				if !slices.Contains(b.needs, at) {
 					b.needs = append(b.needs, at)

@@ -83,7 +83,7 @@ func appendPredicate(dst []byte, p *schema.Predicate, fields []string) []byte {
 		}
 	}
 	tokenizers := p.TokenizerNames()
-	flag("index", len(tokenizers) > 0)
+	flag("index", p.Indexed())
 	if len(tokenizers) > 0 && wanted("tokenizer") {
 		for i, t := range tokenizers {
 			dst = append(dst, []string{`,"tokenizer":[`, `,`}[min(i, 1)]...)

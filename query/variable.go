@@ -81,7 +81,7 @@ func (l *level) valueVariable() error {
 	for i, u := range src {
 		switch n := offsets[i+1] - offsets[i]; {
 		case n > 1:
-			return fmt.Errorf("Value variables not supported for predicate with list type: %s", l.attr.Name)
+			return fmt.Errorf("value variables not supported for predicate with list type: %s", l.attr.Name)
 		case n == 1:
 			v.UIDs = append(v.UIDs, u)
 			v.Values = append(v.Values, l.values.values[offsets[i]])
