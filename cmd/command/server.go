@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"time"
 
@@ -40,6 +42,7 @@ type serverFlags struct {
 	offset  int
 	memory  size
 	reserve size
+	profile string
 }
 
 func (f *serverFlags) add(flags *pflag.FlagSet, data string) {
@@ -48,6 +51,7 @@ func (f *serverFlags) add(flags *pflag.FlagSet, data string) {
 	flags.StringVar(&f.bind, "bind", "", "address to listen on; empty for all interfaces")
 	flags.IntVarP(&f.offset, "port-offset", "o", 0, "added to every port")
 	flags.Var(&f.memory, "memory-limit", "memory of the process, as 2GiB; 0 for 70 % of what the container has")
+	flags.StringVar(&f.profile, "cpu-profile", "", "file that gets a CPU profile of the whole run, for pprof")
 	f.reserve = 256 << 20
 	flags.Var(&f.reserve, "disk-reserve", "room on the disk that is left alone: below it writes are refused")
 }
@@ -225,6 +229,11 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 		return err
 	}
 	memory := limitMemory(f.memory)
+	stopProfile, err := profileCPU(f.profile)
+	if err != nil {
+		return err
+	}
+	defer stopProfile()
 	z, err := zero.Open(zero.Config{
 		Dir: filepath.Join(f.data, "zero"), My: f.address(zeroNodePort), ForgetAfter: a.txnAbortAfter + time.Minute, Logger: lg,
 	})
@@ -255,4 +264,24 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 		err = nil
 	}
 	return errors.Join(err, <-zeroDone)
+}
+
+// profileCPU writes a CPU profile to path until the returned function is called; "" for none.
+func profileCPU(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("--cpu-profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		if err := f.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "--cpu-profile:", err)
+		}
+	}, nil
 }
