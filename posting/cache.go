@@ -22,8 +22,10 @@ const maxQueued = 4096
 // the clock algorithm (Corbató 1968), which lets readers pass with a read lock and one store.
 type cache struct {
 	seed   maphash.Seed
-	limit  int64 // bytes a shard may hold; negative: nothing is kept
+	limit  int64 // bytes; negative: nothing is kept
+	bytes  atomic.Int64
 	shards [cacheShards]cacheShard
+	next   atomic.Uint32 // the shard to evict from next
 
 	hits, misses atomic.Int64
 }
@@ -33,7 +35,6 @@ type cacheShard struct {
 	entries map[string]*entry
 	ring    []*entry
 	hand    int
-	bytes   int64
 	// touched counts, by hash, commits to keys that are not cached: what grows long without being read is rolled up.
 	touched [256]uint16
 }
@@ -75,7 +76,7 @@ func (c chain) long(elements int) bool {
 }
 
 func newCache(limit int64) *cache {
-	c := &cache{seed: maphash.MakeSeed(), limit: max(limit/cacheShards, -1)}
+	c := &cache{seed: maphash.MakeSeed(), limit: limit}
 	for i := range c.shards {
 		c.shards[i].entries = make(map[string]*entry)
 	}
@@ -141,19 +142,17 @@ func (c *cache) loaded(e *entry, st *state, ch chain, oldest graph.Timestamp) (*
 	close(e.done)
 	sh := c.shard([]byte(e.key))
 	sh.mu.Lock()
-	defer sh.mu.Unlock()
 	if !ok {
-		sh.remove(e)
-		return st, false
-	}
-	if sh.entries[e.key] == e {
+		c.remove(sh, e)
+	} else if sh.entries[e.key] == e {
 		e.slot = len(sh.ring)
 		sh.ring = append(sh.ring, e)
 		e.bytes = entrySize(e, st)
-		sh.bytes += e.bytes
-		sh.evict(c.limit)
+		c.bytes.Add(e.bytes)
 	}
-	return st, true
+	sh.mu.Unlock()
+	c.evict()
+	return st, ok
 }
 
 func (c chain) add(r *record) chain {
@@ -207,7 +206,7 @@ func (c *cache) apply(key []byte, ts graph.Timestamp, rec []byte, oldest graph.T
 	e.mu.chain = e.mu.chain.add(&r)
 	due = e.mu.chain.long(st.n)
 	e.mu.Unlock()
-	sh.resize(e, entrySize(e, st), c.limit)
+	c.resize(sh, e, entrySize(e, st))
 	return due, nil
 }
 
@@ -227,7 +226,7 @@ func (c *cache) rolledUp(key []byte, rolled chain) {
 func (c *cache) drop(e *entry) {
 	sh := c.shard([]byte(e.key))
 	sh.mu.Lock()
-	sh.remove(e)
+	c.remove(sh, e)
 	sh.mu.Unlock()
 }
 
@@ -237,7 +236,7 @@ func (c *cache) dropKey(key []byte) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if e := sh.entries[string(key)]; e != nil {
-		sh.kill(e)
+		c.kill(sh, e)
 	}
 }
 
@@ -248,7 +247,7 @@ func (c *cache) dropIncarnation(inc graph.Incarnation) {
 		sh.mu.Lock()
 		for key, e := range sh.entries {
 			if keys.IncarnationOf([]byte(key)) == inc {
-				sh.kill(e)
+				c.kill(sh, e)
 			}
 		}
 		sh.mu.Unlock()
@@ -260,22 +259,21 @@ func (c *cache) stats() (lists int, bytes, hits, misses int64) {
 		sh := &c.shards[i]
 		sh.mu.RLock()
 		lists += len(sh.entries)
-		bytes += sh.bytes
 		sh.mu.RUnlock()
 	}
-	return lists, bytes, c.hits.Load(), c.misses.Load()
+	return lists, c.bytes.Load(), c.hits.Load(), c.misses.Load()
 }
 
-// kill removes an entry for good, also one that is being loaded. The caller holds mu.
-func (sh *cacheShard) kill(e *entry) {
+// kill removes an entry for good, also one that is being loaded. The caller holds the shard's mu.
+func (c *cache) kill(sh *cacheShard, e *entry) {
 	e.mu.Lock()
 	e.mu.dead = true
 	e.mu.Unlock()
-	sh.remove(e)
+	c.remove(sh, e)
 }
 
-// remove takes e out of the map and the ring. The caller holds mu.
-func (sh *cacheShard) remove(e *entry) {
+// remove takes e out of the map and the ring. The caller holds the shard's mu.
+func (c *cache) remove(sh *cacheShard, e *entry) {
 	if sh.entries[e.key] == e {
 		delete(sh.entries, e.key)
 	}
@@ -287,32 +285,40 @@ func (sh *cacheShard) remove(e *entry) {
 	sh.ring[e.slot].slot = e.slot
 	sh.ring[last] = nil
 	sh.ring = sh.ring[:last]
-	sh.bytes -= e.bytes
+	c.bytes.Add(-e.bytes)
 	e.slot = -1
 }
 
-func (sh *cacheShard) resize(e *entry, bytes, limit int64) {
+func (c *cache) resize(sh *cacheShard, e *entry, bytes int64) {
 	sh.mu.Lock()
 	if e.slot >= 0 {
-		sh.bytes += bytes - e.bytes
+		c.bytes.Add(bytes - e.bytes)
 		e.bytes = bytes
-		sh.evict(limit)
 	}
 	sh.mu.Unlock()
+	c.evict()
 }
 
-// evict removes entries until the shard is within its limit, the ones first that nobody used since the hand last passed.
-func (sh *cacheShard) evict(limit int64) {
-	for sh.bytes > limit && len(sh.ring) > 0 {
-		if sh.hand >= len(sh.ring) {
-			sh.hand = 0
+// evict removes entries, shard by shard, until the cache is within its limit: the ones first that nobody used since the hand
+// of their shard last passed.
+func (c *cache) evict() {
+	for tries := 0; c.bytes.Load() > c.limit && tries < 2*cacheShards; tries++ {
+		sh := &c.shards[c.next.Add(1)&(cacheShards-1)]
+		sh.mu.Lock()
+		for steps := 2 * len(sh.ring); steps > 0 && len(sh.ring) > 0; steps-- {
+			if sh.hand >= len(sh.ring) {
+				sh.hand = 0
+			}
+			e := sh.ring[sh.hand]
+			if e.used.Swap(false) {
+				sh.hand++
+				continue
+			}
+			c.remove(sh, e)
+			tries = 0
+			break
 		}
-		e := sh.ring[sh.hand]
-		if e.used.Swap(false) {
-			sh.hand++
-			continue
-		}
-		sh.remove(e)
+		sh.mu.Unlock()
 	}
 }
 

@@ -35,13 +35,20 @@ type changes struct {
 	chunk []byte
 }
 
-// chunkBytes is the size in which changes allocates room for keys and payloads.
-const chunkBytes = 16 << 10
+// Room for keys and payloads is allocated in chunks that double, so that a transaction of three values costs little and one
+// of thousands allocates seldom.
+const (
+	firstChunkBytes = 128
+	chunkBytes      = 16 << 10
+)
+
+// nextChunk returns the size of the chunk after one of size last, for at least n bytes.
+func nextChunk(last, n int) int { return max(n, min(max(2*last, firstChunkBytes), chunkBytes)) }
 
 // room returns an empty slice with space for n bytes; what the caller appended is kept by keepRoom.
 func (c *changes) room(n int) []byte {
 	if cap(c.chunk)-len(c.chunk) < n {
-		c.chunk = make([]byte, 0, max(n, chunkBytes))
+		c.chunk = make([]byte, 0, nextChunk(cap(c.chunk), n))
 	}
 	return c.chunk[len(c.chunk):len(c.chunk):cap(c.chunk)]
 }
@@ -68,7 +75,7 @@ func (c *changes) pending() *Pending {
 	p := &Pending{}
 	var sets []element
 	var dels []graph.UID
-	arena := make([]byte, 0, chunkBytes)
+	arena := make([]byte, 0, nextChunk(16*len(c.list), 0))
 	for i := 0; i < len(c.list); {
 		key := c.list[i].key
 		whole := false
@@ -93,7 +100,7 @@ func (c *changes) pending() *Pending {
 			}
 		}
 		if cap(arena)-len(arena) < 64 {
-			arena = make([]byte, 0, chunkBytes)
+			arena = make([]byte, 0, nextChunk(cap(arena), 64))
 		}
 		rec := encodeChanges(arena[len(arena):len(arena):cap(arena)], whole, sets, dels)
 		if cap(rec) == cap(arena)-len(arena) {

@@ -42,8 +42,9 @@ type rawVersion struct {
 // Scan returns an iterator over the keys in [from, to); a nil to means the end of the store. While it is open, the view may
 // be used as well.
 func (v *View) Scan(from, to []byte) *Iterator {
+	err := v.await()
 	r := v.s.engine.ReaderAt(v.ts)
-	it := &Iterator{v: v, r: r, it: r.Scan(from, to), to: to, own: v.own.seek(from)}
+	it := &Iterator{v: v, r: r, it: r.Scan(from, to), to: to, own: v.own.seek(from), err: err}
 	it.diskOK = it.it.Next()
 	return it
 }

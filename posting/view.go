@@ -15,6 +15,7 @@ type View struct {
 	ts    graph.Timestamp
 	own   *Pending
 	lists int
+	ready func() error // called before the first read of the store; nil when it may be read
 }
 
 // View returns the view at readTs. Every commit at or below readTs must have been flushed. own may be nil.
@@ -27,6 +28,19 @@ func (v *View) ReadTs() graph.Timestamp { return v.ts }
 
 // Lists returns how many lists were read.
 func (v *View) Lists() int { return v.lists }
+
+// Await makes the view call ready before it first reads the store, instead of requiring that every commit at or below its
+// timestamp was flushed when it was made. What reads nothing, or only the transaction's own changes, never waits.
+func (v *View) Await(ready func() error) { v.ready = ready }
+
+func (v *View) await() error {
+	if v.ready == nil {
+		return nil
+	}
+	ready := v.ready
+	v.ready = nil
+	return ready()
+}
 
 // Close ends the use of the view. Lists that came from it stay valid.
 func (v *View) Close() {}
@@ -55,6 +69,9 @@ func (v *View) List(key []byte) (List, error) {
 	}
 	if own != nil && own.whole {
 		return List{own: own}, nil
+	}
+	if err := v.await(); err != nil {
+		return List{}, err
 	}
 	st, err := v.s.stateAt(key, v.ts)
 	if err != nil {
@@ -110,7 +127,11 @@ func (s *Store) load(e *entry) error {
 		return fmt.Errorf("read list: %w", err)
 	}
 	done = true
-	if st, ok := s.cache.loaded(e, st, ch, s.oldest()); ok && ch.long(st.n) {
+	oldest := s.oldest()
+	if st.ops > foldOps && st.ops > st.base.len()/foldShare {
+		st = st.fold(oldest)
+	}
+	if st, ok := s.cache.loaded(e, st, ch, oldest); ok && ch.long(st.n) {
 		s.queue.add(e.key)
 	}
 	return nil
