@@ -44,14 +44,16 @@ func TestConcurrent(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		disk    bool
+		count   string
 		cfg     posting.Config
 		commits int
 	}{
-		{"cached", false, posting.Config{RollupsPerSecond: 1 << 20}, 3000},
-		{"tiny cache", false, posting.Config{CacheBytes: 4096, RollupsPerSecond: 1 << 20}, 3000},
-		{"no cache, split", false, posting.Config{CacheBytes: -1, SplitBytes: 40}, 2000},
-		{"tiny cache, split", false, posting.Config{CacheBytes: 4096, SplitBytes: 40, RollupsPerSecond: 1 << 20}, 3000},
-		{"disk", true, posting.Config{CacheBytes: 8192, SplitBytes: 60}, 1500},
+		{"cached", false, "@count", posting.Config{RollupsPerSecond: 1 << 20}, 3000},
+		{"tiny cache", false, "@count", posting.Config{CacheBytes: 4096, RollupsPerSecond: 1 << 20}, 3000},
+		{"tiny cache, blind", false, "", posting.Config{CacheBytes: 2048}, 5000},
+		{"no cache, split", false, "", posting.Config{CacheBytes: -1, SplitBytes: 40}, 2000},
+		{"tiny cache, split", false, "", posting.Config{CacheBytes: 4096, SplitBytes: 40, RollupsPerSecond: 1 << 20}, 3000},
+		{"disk", true, "", posting.Config{CacheBytes: 8192, SplitBytes: 60}, 1500},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var engine storage.Engine = memkv.New(memkv.Config{})
@@ -62,7 +64,7 @@ func TestConcurrent(t *testing.T) {
 				}
 				engine = e
 			}
-			runConcurrent(t, engine, c.cfg, c.commits)
+			runConcurrent(t, newWorld(t, "friend: [uid] "+c.count+" ."), engine, c.cfg, c.commits)
 			if err := engine.Close(); err != nil {
 				t.Error(err)
 			}
@@ -70,11 +72,10 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-func runConcurrent(t *testing.T, engine storage.Engine, cfg posting.Config, commits int) {
+func runConcurrent(t *testing.T, w *world, engine storage.Engine, cfg posting.Config, commits int) {
 	const window = 60 // how far behind readers are at most
 	var applied, oldest atomic.Uint64
 	cfg.OldestReader = func() graph.Timestamp { return graph.Timestamp(oldest.Load()) }
-	w := newWorld(t, "friend: [uid] @count .")
 	w.store = posting.NewStore(engine, cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	var background, readers sync.WaitGroup
