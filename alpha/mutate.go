@@ -91,9 +91,6 @@ const maxSchemaRaces = 10
 
 // mutate builds the edges of the mutations whose conditions hold, writes them, and commits if that was asked for.
 func (r *request) mutate(ctx context.Context) error {
-	if err := r.n.shard.WaitTimestamp(ctx, r.start.After); err != nil {
-		return err
-	}
 	steps, err := r.steps()
 	if err != nil {
 		return err
@@ -107,7 +104,7 @@ func (r *request) mutate(ctx context.Context) error {
 	}
 	written := shard.Written{}
 	if built.Edges > 0 {
-		if written, err = r.n.shard.Prewrite(ctx, r.start.Ts, built.Steps); err != nil {
+		if written, err = r.n.shard.Prewrite(ctx, r.start.Ts, r.start.After, built.Steps); err != nil {
 			r.n.abandon(r.start.Ts)
 			return r.refusal(err)
 		}

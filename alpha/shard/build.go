@@ -40,14 +40,18 @@ func (s *Shard) wake() {
 	}
 }
 
-// maintenanceInterval is how often the horizon moves and unfinished work is tried again.
-const maintenanceInterval = time.Second
+// How often the horizon moves, and how often unfinished work is tried again.
+const (
+	janitorInterval     = 100 * time.Millisecond
+	maintenanceInterval = time.Second
+)
 
 // janitor moves the horizon and deletes the bytes of retired copies.
 func (s *Shard) janitor(ctx context.Context) error {
-	ticker := time.NewTicker(maintenanceInterval)
+	ticker := time.NewTicker(janitorInterval)
 	defer ticker.Stop()
 	for {
+		s.noteInUse()
 		s.horizon.note(time.Now(), s.Watermark(), s.cfg.Horizon)
 		if err := s.deleteRetired(ctx); err != nil {
 			if ctx.Err() != nil {

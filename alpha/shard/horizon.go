@@ -57,30 +57,43 @@ func (h *horizon) note(now time.Time, watermark graph.Timestamp, keep time.Durat
 	}
 }
 
-// oldest returns the timestamp below which nobody reads or will read.
-func (h *horizon) oldest() graph.Timestamp {
+// snapshots returns the timestamp below which reads are refused, now and for ever.
+func (h *horizon) snapshots() graph.Timestamp {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	low := h.floor
-	for ts := range h.reading {
-		low = min(low, ts)
-	}
-	return low
+	return h.floor
 }
 
-// oldestReader is the timestamp below which nothing of this replica is read any more: by queries, by open transactions, by
-// index builds, or by a replay of the log.
-func (s *Shard) oldestReader() graph.Timestamp {
-	low := s.horizon.oldest()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for ts := range s.pending {
-		low = min(low, ts)
+// active returns the lowest timestamp that is being read now, limit when there is none below it.
+func (h *horizon) active(limit graph.Timestamp) graph.Timestamp {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for ts := range h.reading {
+		limit = min(limit, ts)
 	}
-	for _, t := range s.view.Load().tablets {
+	return limit
+}
+
+// noteInUse publishes the timestamp below which nothing is in use: by queries that run, open transactions or index builds.
+// It is what lists are folded up to. Snapshots that are merely still allowed, down to the horizon, are not in use: they find
+// what they need on disk, where nothing above the horizon is forgotten.
+func (s *Shard) noteInUse() {
+	view := s.view.Load()
+	low := s.horizon.active(view.watermark)
+	for _, t := range view.tablets {
 		if len(t.def.Building) > 0 {
 			low = min(low, graph.Timestamp(t.set.Ts))
 		}
 	}
-	return low
+	s.mu.Lock()
+	for ts := range s.pending {
+		low = min(low, ts)
+	}
+	s.mu.Unlock()
+	s.inUse.Store(uint64(low))
+}
+
+// discardable returns the timestamp below which versions may be forgotten for good, when everything up to durable is.
+func (s *Shard) discardable(durable graph.Timestamp) graph.Timestamp {
+	return min(durable, s.horizon.snapshots(), graph.Timestamp(s.inUse.Load()))
 }

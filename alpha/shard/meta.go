@@ -64,7 +64,7 @@ func (s *Shard) Snapshot() ([]byte, error) {
 	s.mu.Lock()
 	s.durable = meta.Applied
 	s.mu.Unlock()
-	s.store.SetDiscardTs(min(watermark, s.oldestReader()))
+	s.store.SetDiscardTs(s.discardable(watermark))
 	return binary.BigEndian.AppendUint64(nil, uint64(watermark)), nil
 }
 

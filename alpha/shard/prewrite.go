@@ -23,18 +23,24 @@ type Written struct {
 }
 
 // Prewrite derives the changes that the edges make, step after step, on top of what the transaction wrote before, and
-// replicates them. They stay pending until the verdict. The caller has waited for the verdicts below start
-// (WaitTimestamp). Every predicate of the edges must be known here.
+// replicates them. They stay pending until the verdict. after is the highest commit that the snapshot at start may contain;
+// changes that need no look at the snapshot do not wait for it. Every predicate of the edges must be known here.
 //
 // Errors of class fault.Aborted: the schema changed meanwhile, or the transaction ended. After any error the transaction must
 // be aborted, since a part of it may be pending.
-func (s *Shard) Prewrite(ctx context.Context, start graph.Timestamp, steps [][]graph.Edge) (Written, error) {
+func (s *Shard) Prewrite(ctx context.Context, start, after graph.Timestamp, steps [][]graph.Edge) (Written, error) {
 	unlock := s.deriving.lock(start)
 	defer unlock()
+	leave, err := s.horizon.enter(start)
+	if err != nil {
+		return Written{}, err
+	}
+	defer leave()
 	if err := s.admit(); err != nil {
 		return Written{}, err
 	}
-	changes, written, err := s.derive(start, steps)
+	ready := func() error { return s.WaitTimestamp(ctx, after) }
+	changes, written, err := s.derive(start, ready, steps)
 	if err != nil {
 		return Written{}, err
 	}
@@ -59,7 +65,9 @@ func (s *Shard) admit() error {
 }
 
 // derive computes the changes of all steps without replicating them.
-func (s *Shard) derive(start graph.Timestamp, steps [][]graph.Edge) (*posting.Pending, Written, error) {
+func (s *Shard) derive(
+	start graph.Timestamp, ready func() error, steps [][]graph.Edge,
+) (*posting.Pending, Written, error) {
 	before := s.txn(start)
 	if before == nil {
 		before = &txn{}
@@ -68,6 +76,7 @@ func (s *Shard) derive(start graph.Timestamp, steps [][]graph.Edge) (*posting.Pe
 	own, changes, written := before.pending, (*posting.Pending)(nil), Written{}
 	for _, edges := range steps {
 		view := s.store.View(start, own)
+		view.Await(ready)
 		step, err := s.deriveStep(state, view, edges, &written)
 		view.Close()
 		if err != nil {

@@ -57,6 +57,7 @@ type Shard struct {
 	touched  map[graph.Timestamp]time.Time // guarded by mu: when a pending transaction was last used here
 	dropped  []*pb.TabletDrop              // guarded by mu: copies whose bytes are still there
 
+	inUse    atomic.Uint64 // see noteInUse; it may lag behind
 	deriving keyedLocks
 	horizon  horizon
 	clean    chan struct{} // capacity 1: the janitor has something to do
@@ -83,7 +84,8 @@ func Open(cfg Config, engine storage.Engine) (*Shard, error) {
 		clean: make(chan struct{}, 1), build: make(chan struct{}, 1),
 	}
 	s.store = posting.NewStore(engine, posting.Config{
-		CacheBytes: cfg.CacheBytes, OldestReader: s.oldestReader, Logger: cfg.Logger,
+		CacheBytes: cfg.CacheBytes, Logger: cfg.Logger,
+		OldestReader: func() graph.Timestamp { return graph.Timestamp(s.inUse.Load()) },
 	})
 	if err := s.loadMeta(); err != nil {
 		return nil, err
