@@ -21,7 +21,8 @@ import (
 type Build struct {
 	Tokenizers []tok.Tokenizer
 	Reverse    bool
-	// Count also builds the counts of reverse edges where the predicate has @reverse.
+	// Count also builds the counts of reverse edges where the predicate has @reverse. Those are kept up to date by
+	// commits only when reverse is not in schema.Predicate.Building: see NextBuild.
 	Count bool
 
 	// TempDir is where what does not fit MemoryBytes is sorted; the system's directory for temporary files.
@@ -45,6 +46,26 @@ func (b Build) withDefaults() Build {
 		b.Progress = func(int, int) {}
 	}
 	return b
+}
+
+// NextBuild returns what to build first of what p.Building names, and which names are done with it; none when nothing is left.
+//
+// Counts come after reverse edges, in a build of their own: commits derive the counts of reverse edges from their lists, which
+// are whole only after the first build, on every replica. So the names that are done leave Building by a change of schema,
+// and the next build starts at the timestamp of that.
+func NextBuild(p *schema.Predicate) (b Build, done []string) {
+	for _, t := range p.Index {
+		if !p.Ready(t.Name()) {
+			b.Tokenizers, done = append(b.Tokenizers, t), append(done, t.Name())
+		}
+	}
+	if !p.Ready(schema.BuildingReverse) {
+		b.Reverse, done = true, append(done, schema.BuildingReverse)
+	}
+	if len(done) == 0 && !p.Ready(schema.BuildingCount) {
+		b.Count, done = true, append(done, schema.BuildingCount)
+	}
+	return b, done
 }
 
 // buildBatch is how many bytes a build gathers for one write.

@@ -91,7 +91,8 @@ func (c *Committer) add(key, rec []byte, ts graph.Timestamp) {
 // count notes how the length of a list changes by rec.
 func (c *Committer) count(ts graph.Timestamp, key, rec []byte, pred *schema.Predicate) error {
 	kind := keys.KindOf(key)
-	if kind != keys.KindData && (kind != keys.KindReverse || !pred.Reverse) {
+	// While reverse edges are being built, their lists are not whole: their counts are built after them, see NextBuild.
+	if kind != keys.KindData && (kind != keys.KindReverse || !pred.Reverse || !pred.Ready(schema.BuildingReverse)) {
 		return nil
 	}
 	before := c.counted[string(key)]
