@@ -11,6 +11,11 @@ import (
 
 // follow replicates Zero's stream to the group, for as long as ctx lasts, whatever happens to Zero.
 func (n *Node) follow(ctx context.Context) error {
+	// What the log holds must be applied first: it says how far the group has followed.
+	leader := cluster.Patience{Peer: "the leader of the group", Logger: n.lg}
+	if err := leader.Do(ctx, n.shard.Barrier); err != nil {
+		return err
+	}
 	p := cluster.Patience{Peer: n.cfg.ZeroName, Logger: n.lg}
 	for ctx.Err() == nil {
 		err := p.Do(ctx, func(ctx context.Context) error {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klauspost/compress/gzhttp"
+
 	"dragg/cluster/admin"
 	"dragg/internal/fault"
 )
@@ -40,7 +42,7 @@ func (n *Node) Handler() http.Handler {
 		n.send(w, []byte(`{"status":"up","schemaUpdateCounter":0}`))
 	})
 	mux.HandleFunc("POST /graphql", n.httpGraphQL)
-	return cors(http.MaxBytesHandler(mux, int64(n.cfg.Limits.RequestBytes)))
+	return cors(gzhttp.GzipHandler(http.MaxBytesHandler(mux, int64(n.cfg.Limits.RequestBytes))))
 }
 
 // writing lets POST and PUT through, answers OPTIONS, and refuses the rest.

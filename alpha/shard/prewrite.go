@@ -187,6 +187,16 @@ func (s *Shard) Pending() (transactions, bytes int) {
 	return len(s.pending), s.pendingB
 }
 
+// Barrier returns once everything that was in the group's log before is applied on this replica.
+func (s *Shard) Barrier(ctx context.Context) error {
+	cmd, err := proto.Marshal(&pb.GroupEntry{Barrier: true})
+	if err != nil {
+		return err
+	}
+	_, err = s.group.Propose(ctx, cmd)
+	return err
+}
+
 // Deliver replicates a piece of Zero's stream to the group.
 func (s *Shard) Deliver(ctx context.Context, b *pb.StreamBatch) error {
 	cmd, err := proto.Marshal(&pb.GroupEntry{Stream: b})

@@ -255,9 +255,13 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 		zeroDone <- eg.Wait()
 		stopAlpha()
 	}()
+	select {
+	case <-z.Ready():
+	case <-alphaCtx.Done():
+	}
 	cfg := a.config(f, filepath.Join(f.data, "alpha"), memory, lg)
 	cfg.ZeroName = "zero in this process"
-	tour := &tour{flags: f, example: example, out: stdout, lg: lg}
+	tour := &tour{flags: f, example: example, zero: z, out: stdout, lg: lg}
 	err = serveAlpha(alphaCtx, f, cfg, z, lg, tour.run)
 	stopZero()
 	if errors.Is(err, context.Canceled) {

@@ -1795,6 +1795,7 @@ type GroupEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Prewrite      *Prewrite              `protobuf:"bytes,1,opt,name=prewrite,proto3" json:"prewrite,omitempty"`
 	Stream        *StreamBatch           `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`
+	Barrier       bool                   `protobuf:"varint,3,opt,name=barrier,proto3" json:"barrier,omitempty"` // changes nothing: whoever waits for it knows that everything before it is applied
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1841,6 +1842,13 @@ func (x *GroupEntry) GetStream() *StreamBatch {
 		return x.Stream
 	}
 	return nil
+}
+
+func (x *GroupEntry) GetBarrier() bool {
+	if x != nil {
+		return x.Barrier
+	}
+	return false
 }
 
 // Prewrite stores a transaction's derived deltas until its verdict is known.
@@ -2588,11 +2596,12 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x04keys\x18\x02 \x03(\x06R\x04keys\x12\x15\n" +
 	"\x06key_ts\x18\x03 \x03(\x04R\x05keyTs\x12\x19\n" +
 	"\bstart_ts\x18\x04 \x03(\x04R\astartTs\x12\x1b\n" +
-	"\tcommit_ts\x18\x05 \x03(\x04R\bcommitTs\"e\n" +
+	"\tcommit_ts\x18\x05 \x03(\x04R\bcommitTs\"\x7f\n" +
 	"\n" +
 	"GroupEntry\x12+\n" +
 	"\bprewrite\x18\x01 \x01(\v2\x0f.dragg.PrewriteR\bprewrite\x12*\n" +
-	"\x06stream\x18\x02 \x01(\v2\x12.dragg.StreamBatchR\x06stream\"\x7f\n" +
+	"\x06stream\x18\x02 \x01(\v2\x12.dragg.StreamBatchR\x06stream\x12\x18\n" +
+	"\abarrier\x18\x03 \x01(\bR\abarrier\"\x7f\n" +
 	"\bPrewrite\x12\x19\n" +
 	"\bstart_ts\x18\x01 \x01(\x04R\astartTs\x12\x18\n" +
 	"\apending\x18\x02 \x01(\fR\apending\x12*\n" +
