@@ -50,7 +50,7 @@ func Fsck() *cobra.Command {
 	f.StringVar(&zeroDir, "zero-data", "", "folder of Zero, where it is not beside the alpha's; to check open transactions against verdicts")
 	f.IntVar(&cfg.MaxFindings, "max-findings", 100, "how many findings are printed; all are counted")
 	log.add(f)
-	f.Lookup("log-level").DefValue, log.level = "warn", "warn"
+	f.Lookup("log-level").DefValue, log.level = "warn", "warn" // a check has its own output
 	return configurable(cmd)
 }
 

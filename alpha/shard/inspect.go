@@ -1,0 +1,59 @@
+package shard
+
+import (
+	"slices"
+
+	"dragg/graph"
+	"dragg/schema"
+)
+
+// Copy is a tablet copy that this replica serves.
+type Copy struct {
+	Incarnation graph.Incarnation
+	Predicate   *schema.Predicate
+}
+
+// Copies returns every tablet copy that the replica serves, by incarnation; for tools that check them.
+func (s *Shard) Copies() []Copy {
+	v := s.view.Load()
+	out := make([]Copy, 0, len(v.tablets))
+	for _, t := range v.tablets {
+		out = append(out, Copy{t.incarnation(), t.def})
+	}
+	slices.SortFunc(out, func(a, b Copy) int {
+		if a.Incarnation < b.Incarnation {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// Retired returns the copies whose bytes wait for deletion.
+func (s *Shard) Retired() []graph.Incarnation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]graph.Incarnation, len(s.dropped))
+	for i, d := range s.dropped {
+		out[i] = graph.Incarnation(d.Incarnation)
+	}
+	return out
+}
+
+// Undecided returns the transactions that are pending, oldest first, and of these the ones that, as the replica remembers,
+// have ended already: there must be none.
+func (s *Shard) Undecided() (pending, ended []graph.Timestamp) {
+	s.batch.Lock()
+	defer s.batch.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for start := range s.pending {
+		pending = append(pending, start)
+		if s.ended.set[start] {
+			ended = append(ended, start)
+		}
+	}
+	slices.Sort(pending)
+	slices.Sort(ended)
+	return pending, ended
+}
