@@ -42,10 +42,11 @@ func (c *checker) tablet(ctx context.Context, t shard.Copy) error {
 		f.Predicate = t.Predicate.Name
 		c.found(f)
 	})
-	if rest := all - len(suspects); rest > 0 {
+	if rest := int64(all - len(suspects)); rest > 0 {
+		each := max(1, (c.sum.Findings-before)/int64(len(suspects)))
 		c.found(Finding{
-			Damage: Missing, Predicate: t.Predicate.Name, Detail: fmt.Sprintf(
-				"and about %d more such entries, which were not looked at one by one", int64(rest)*max(1, (c.sum.Findings-before)/int64(len(suspects)))),
+			Damage: Missing, Predicate: t.Predicate.Name,
+			Detail: fmt.Sprintf("or stray: about %d more entries, which were not looked at one by one", rest*each),
 		})
 	}
 	return err
