@@ -58,7 +58,8 @@ type Log struct {
 }
 
 // ReadIdentity returns whose log is in dir, and false if there is none.
-func ReadIdentity(dir string) (Identity, bool, error) {
+func ReadIdentity(dir string) (id Identity, exists bool, err error) {
+	defer asError(dir, &err)
 	if !wal.Exist(dir) {
 		return Identity{}, false, nil
 	}
@@ -113,7 +114,8 @@ func Create(dir string, id Identity, mark Mark) (*Log, *State, error) {
 }
 
 // Open opens the log in dir and reads it from its newest mark on. A torn tail is cut off and reported to lg.
-func Open(dir string, id Identity, lg *slog.Logger) (*Log, *State, error) {
+func Open(dir string, id Identity, lg *slog.Logger) (l *Log, st *State, err error) {
+	defer asError(dir, &err)
 	setSegmentBytes()
 	mark, err := newestMark(dir)
 	if err != nil {
@@ -137,6 +139,14 @@ func Open(dir string, id Identity, lg *slog.Logger) (*Log, *State, error) {
 			return nil, nil, fmt.Errorf("the log in %s is damaged; keep the directory for diagnosis and add this node anew: %w", dir, err)
 		}
 		lg.Warn("cut off a torn tail of the Raft log, the trace of a crash", "dir", dir)
+	}
+}
+
+// asError turns a panic of the wal package, its answer to records whose checksum holds but whose content does not, into an
+// error.
+func asError(dir string, err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("the log in %s is damaged; keep the directory for diagnosis and add this node anew: %v", dir, p)
 	}
 }
 
