@@ -98,8 +98,10 @@ func TestRefused(t *testing.T) {
 
 func TestErrorPlaces(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{`{ q(func: eq(name, "Al")) { name }`,
-			`while lexing { q(func: eq(name, "Al")) { name } at line 1 column 34: Unclosed action`},
+		{
+			`{ q(func: eq(name, "Al")) { name }`,
+			`while lexing { q(func: eq(name, "Al")) { name } at line 1 column 34: Unclosed action`,
+		},
 		{"{ q(func: has(a)) {\n  a a } }", "line 2 column 5: a not allowed multiple times in same sub-query."},
 		{"{\n\tq(func: has(a), limit: 1) { a } }", "line 2 column 18: Got invalid keyword: limit at root"},
 		{" # nothing\n", "empty request"},

@@ -1,5 +1,7 @@
 package dql
 
+import "slices"
+
 func appendBody(dst []byte, fields []*Field) []byte {
 	dst = append(dst, " { "...)
 	for _, f := range fields {
@@ -114,15 +116,15 @@ func (s *Facets) appendText(dst []byte) []byte {
 	}
 	dst = append(dst, '(')
 	start := len(dst)
+	// A sort key selects its facet too: the two are one item, so that reading it again selects nothing more.
+	ordered := map[FacetKey]bool{}
+	for _, o := range s.Order {
+		ordered[s.selected(o.Key)] = true
+	}
 	for _, k := range s.Keys {
-		dst = appendSep(dst, start)
-		if k.Alias != "" {
-			dst = append(append(dst, k.Alias...), ": "...)
+		if !ordered[k] {
+			dst = k.appendText(appendSep(dst, start))
 		}
-		if k.Var != "" {
-			dst = append(append(dst, k.Var...), " as "...)
-		}
-		dst = appendName(dst, k.Key)
 	}
 	for _, o := range s.Order {
 		dst = appendSep(dst, start)
@@ -131,9 +133,31 @@ func (s *Facets) appendText(dst []byte) []byte {
 		} else {
 			dst = append(dst, "orderasc: "...)
 		}
-		dst = appendName(dst, o.Key)
+		dst = s.selected(o.Key).appendText(dst)
 	}
 	return append(dst, ')')
+}
+
+// selected returns how a key is selected: plainly if it is, else in the first way.
+func (s *Facets) selected(key string) FacetKey {
+	plain := FacetKey{Key: key}
+	if slices.Contains(s.Keys, plain) {
+		return plain
+	}
+	if i := slices.IndexFunc(s.Keys, func(k FacetKey) bool { return k.Key == key }); i >= 0 {
+		return s.Keys[i]
+	}
+	return plain
+}
+
+func (k FacetKey) appendText(dst []byte) []byte {
+	if k.Alias != "" {
+		dst = append(append(dst, k.Alias...), ": "...)
+	}
+	if k.Var != "" {
+		dst = append(append(dst, k.Var...), " as "...)
+	}
+	return appendName(dst, k.Key)
 }
 
 func (f *FacetFilter) appendText(dst []byte, top bool) []byte {
