@@ -18,7 +18,7 @@ const envPrefix = "DRAGG_"
 
 // configurable lets the command's flags be set by environment and by a YAML file too.
 func configurable(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().String("config", "", "YAML file with flags: one `name: value` a line")
+	cmd.Flags().String("config", "", "YAML file with flags, one 'name: value' a line")
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := fill(cmd.Flags(), os.LookupEnv); err != nil {

@@ -86,5 +86,5 @@ func (f *file) line(p token.Pos) int { return fset.Position(p).Line }
 
 // product reports whether the file is part of what is shipped and hand-written.
 func (f *file) product() bool {
-	return !f.test && !f.generated && !strings.HasPrefix(f.pkg, "tools") && !strings.HasPrefix(f.pkg, "systest")
+	return !f.test && !f.generated && !strings.HasPrefix(f.pkg, "tools") && !strings.HasPrefix(f.pkg, "systest") && !strings.HasPrefix(f.pkg, "examples")
 }
