@@ -50,7 +50,6 @@ func (c Config) options(dir string) badger.Options {
 	memtable := min(max(c.MemoryBytes/16, 4<<20), 32<<20)
 	return badger.DefaultOptions(dir).
 		WithLogger(logger{c.Logger}).
-		WithLoggingLevel(badger.WARNING).
 		WithMetricsEnabled(false).
 		WithNumVersionsToKeep(1<<31 - 1).
 		WithDetectConflicts(false).
