@@ -164,22 +164,3 @@ func (l List) each(fn func(element) bool) {
 		}
 	}
 }
-
-// content returns all elements of the list.
-func (l List) content() content {
-	if l.own == nil {
-		if l.s == nil {
-			return content{}
-		}
-		return l.s.content(l.ts)
-	}
-	if l.own.whole {
-		return l.own.sets
-	}
-	var elems []element
-	l.each(func(e element) bool {
-		elems = append(elems, e)
-		return true
-	})
-	return contentOf(elems)
-}

@@ -188,24 +188,20 @@ func (d *Dragg) ZeroHTTP() string {
 
 // Client returns the stock client, and the stub below it. Close ends both.
 func (d *Dragg) Client() (*Client, error) {
-	conn, err := grpc.NewClient(d.GRPC(), grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<30), grpc.MaxCallSendMsgSize(2<<30-1)))
+	dg, err := dgo.NewClient(d.GRPC(),
+		dgo.WithGrpcOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
+		dgo.WithGrpcOption(grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<30), grpc.MaxCallSendMsgSize(2<<30-1))))
 	if err != nil {
 		return nil, err
 	}
-	stub := api.NewDgraphClient(conn)
-	return &Client{Dgraph: dgo.NewDgraphClient(stub), Stub: stub, conn: conn}, nil
+	return &Client{Dgraph: dg, Stub: dg.GetAPIClients()[0]}, nil
 }
 
-// Client is a connection to a Dragg.
+// Client is a connection to a Dragg. Close ends it.
 type Client struct {
 	*dgo.Dgraph
 	Stub api.DgraphClient
-	conn *grpc.ClientConn
 }
-
-// Close closes the connection.
-func (c *Client) Close() { _ = c.conn.Close() } // nothing depends on it
 
 // AssignUIDs leases n uids over Zero's HTTP, as clients with their own uids do.
 func (d *Dragg) AssignUIDs(ctx context.Context, n int) error {

@@ -16,8 +16,6 @@ import (
 
 	"github.com/dgraph-io/dgo/v250"
 	"github.com/dgraph-io/dgo/v250/protos/api"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 )
 
 // process runs one program of bin and collects what it logs.
@@ -68,12 +66,7 @@ func TestSeparateProcesses(t *testing.T) {
 	defer cancel()
 	await(ctx, t, alpha.Dragg)
 
-	conn, err := grpc.NewClient(alpha.GRPC(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	dg := dgo.NewDgraphClient(api.NewDgraphClient(conn))
+	dg := connect(t, alpha.Dragg)
 	if err := dg.Alter(ctx, &api.Operation{Schema: "name: string @index(exact) ."}); err != nil {
 		t.Fatal(err)
 	}

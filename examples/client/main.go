@@ -9,8 +9,6 @@ import (
 
 	"github.com/dgraph-io/dgo/v250"
 	"github.com/dgraph-io/dgo/v250/protos/api"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 )
 
 func main() {
@@ -21,12 +19,11 @@ func main() {
 }
 
 func run(ctx context.Context, out *os.File) error {
-	conn, err := grpc.NewClient("localhost:9080", grpc.WithTransportCredentials(insecure.NewCredentials()))
+	dg, err := dgo.Open("dgraph://localhost:9080")
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	dg := dgo.NewDgraphClient(api.NewDgraphClient(conn))
+	defer dg.Close()
 
 	const films = `query films($director: string) {
 		director(func: eq(name@en, $director)) { name@en director.film(first: 2) { name@en } }
