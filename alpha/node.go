@@ -17,6 +17,7 @@ import (
 	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
+	"dragg/query"
 	"dragg/raftgroup"
 	"dragg/raftgroup/raftlog"
 	"dragg/schema"
@@ -37,6 +38,7 @@ type Node struct {
 	starter *cluster.Starter
 	uids    uidPool
 	slots   chan struct{} // one for each request in flight
+	queries *query.Budget // memory of the queries that run
 	started time.Time
 	ready   atomic.Bool
 	blanks  blanks
@@ -50,7 +52,8 @@ func Open(ctx context.Context, cfg Config, zero cluster.Zero) (*Node, error) {
 	n := &Node{
 		cfg: cfg, lg: cfg.Logger.With("node", "alpha"), zero: zero,
 		starter: cluster.NewStarter(zero), uids: uidPool{clock: zero},
-		slots: make(chan struct{}, cfg.Limits.InFlight), started: time.Now(), life: ctx,
+		queries: query.NewBudget(cfg.MemoryBytes / 4),
+		slots:   make(chan struct{}, cfg.Limits.InFlight), started: time.Now(), life: ctx,
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)

@@ -38,14 +38,26 @@ func (n *Node) Do(ctx context.Context, req *api.Request, opts Options) (*api.Res
 		defer cancel()
 	}
 	r := &request{n: n, req: req, opts: opts, began: time.Now(), resp: &api.Response{Latency: &api.Latency{}}}
-	if err := r.run(ctx); err != nil {
+	err = r.run(ctx)
+	if r.found != nil {
+		r.found.Release()
+	}
+	if err != nil {
 		if ctx.Err() != nil && fault.ClassOf(err) == fault.Internal {
 			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
-		return nil, fault.As(fault.Invalid, err)
+		return nil, classify(err)
 	}
 	r.resp.Latency.TotalNs = uint64(time.Since(r.began))
 	return r.resp, nil
+}
+
+// classify gives an error without a class one: what a request got wrong is the client's to mend.
+func classify(err error) error {
+	if tooMuch := (*query.LimitError)(nil); errors.As(err, &tooMuch) {
+		return fault.As(fault.Exhausted, err)
+	}
+	return fault.As(fault.Invalid, err)
 }
 
 // request is one request on its way.
@@ -163,7 +175,9 @@ func (r *request) query(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.found, err = query.Execute(ctx, plan, r.reader, r.start.Ts, query.Options{MemoryBytes: int(r.n.cfg.MemoryBytes / 2)})
+	r.found, err = query.Execute(ctx, plan, r.reader, r.start.Ts, query.Options{
+		MemoryBytes: int(r.n.cfg.MemoryBytes / 4), Budget: r.n.queries,
+	})
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ type Options struct {
 	// MemoryBytes is how much the uids, values and facets that a query holds may take together. Default 512
 	// MiB.
 	MemoryBytes int
+	// Budget is what this query shares with others; nil for none. Result.Release gives back what it took.
+	Budget *Budget
 	// TraversedEdges is how many edges one @recurse or shortest block may follow. Default 1,000,000.
 	TraversedEdges int
 	// RecurseDepth is how many levels a @recurse without a depth may have. Default 10,000.

@@ -20,6 +20,16 @@ type Result struct {
 	Truncated bool
 	// Rounds is how many times the Runner was called, Lists how many posting lists it read.
 	Rounds, Lists int
+
+	release func() // gives back to the shared budget
+}
+
+// Release gives what the query took of Options.Budget back. Call it once the answer is written; again it does nothing.
+func (r *Result) Release() {
+	if r.release != nil {
+		r.release()
+		r.release = nil
+	}
 }
 
 // Var is the content of a variable. It is not changed after the execution.

@@ -80,7 +80,9 @@ func Execute(
 	for _, b := range plan.blocks {
 		r.blocks = append(r.blocks, &blockRun{block: b, locals: map[string]*local{}})
 	}
+	r.result.release = func() { r.opts.Budget.give(r.memory) }
 	if err := r.loop(); err != nil {
+		r.result.Release()
 		return nil, err
 	}
 	for _, b := range r.blocks {
@@ -253,10 +255,13 @@ func (r *run) check(t *task.Task, res *task.Result) error {
 
 // hold accounts for memory.
 func (r *run) hold(bytes int) error {
-	r.memory += bytes
-	if r.memory > r.opts.MemoryBytes {
+	if r.memory+bytes > r.opts.MemoryBytes {
 		return &LimitError{What: "bytes of memory", Limit: r.opts.MemoryBytes}
 	}
+	if !r.opts.Budget.take(bytes) {
+		return &LimitError{What: "bytes of memory for all queries together", Limit: int(r.opts.Budget.limit)}
+	}
+	r.memory += bytes
 	return nil
 }
 

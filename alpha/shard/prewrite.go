@@ -44,10 +44,12 @@ func (s *Shard) Prewrite(ctx context.Context, start, after graph.Timestamp, step
 	if err != nil {
 		return Written{}, err
 	}
+	keys := written.Keys
 	for _, part := range changes.Split(maxPrewriteBytes) {
-		if err := s.proposePrewrite(ctx, start, part, written); err != nil {
+		if err := s.proposePrewrite(ctx, start, part, Written{Tablets: written.Tablets, Keys: keys}); err != nil {
 			return Written{}, err
 		}
+		keys = nil // they are known with the first part
 	}
 	s.touch(start)
 	return written, nil

@@ -25,10 +25,15 @@ func sample() *Answer {
 	friend.Children = []*Node{name(3), {Kind: CountUID, Key: "count"}}
 	root := &Node{Kind: Edge, Offsets: []uint32{0, 2}, Targets: []graph.UID{1, 2}, Index: []uint32{0, 1}}
 	root.Children = []*Node{
-		{Kind: CountUID, Key: "n"}, name(2), {Kind: Count, Key: "count(f)", Counts: []int64{5, 0}}, friend,
+		{Kind: CountUID, Key: "n"},
+		name(2),
+		{Kind: Count, Key: "count(f)", Counts: []int64{5, 0}},
+		friend,
 		{Kind: Scalar, Key: "tag", List: true, Offsets: []uint32{0, 2, 2}, Values: []types.Value{types.OfInt(1), types.OfInt(2)}},
-		{Kind: Scalar, Key: "t", Offsets: []uint32{0, 2, 2}, Langs: []string{"", "en"},
-			Values: []types.Value{types.OfString("x"), types.OfString("y")}},
+		{
+			Kind: Scalar, Key: "t", Offsets: []uint32{0, 2, 2}, Langs: []string{"", "en"},
+			Values: []types.Value{types.OfString("x"), types.OfString("y")},
+		},
 		{Kind: Groups, Key: "g", Groups: [][]Group{{{Members: []Member{{Key: "k", Value: types.OfUID(7)}}}}, nil}},
 	}
 	return &Answer{Blocks: []Block{{Key: "q", Root: root}}}
