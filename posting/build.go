@@ -12,6 +12,7 @@ import (
 	"dragg/graph"
 	"dragg/graph/types"
 	"dragg/posting/keys"
+	"dragg/posting/uidset"
 	"dragg/schema"
 	"dragg/schema/tok"
 	"dragg/storage"
@@ -222,24 +223,21 @@ func (b *builder) countInto(reverse bool) func(*sorter, []byte, List) error {
 func (b *builder) write(ctx context.Context, targets [][]byte, sorted *sorter) error {
 	old := &oldKeys{s: b.s, ts: b.ts, targets: targets}
 	defer old.close()
-	var elems []element
 	var key []byte
+	var g gatherer
 	for e, err := range sorted.all() {
 		if err != nil {
 			return err
 		}
 		if !bytes.Equal(key, e.key) {
-			if err := b.list(ctx, old, key, elems); err != nil {
+			if err := b.list(ctx, old, key, &g); err != nil {
 				return err
 			}
-			key, elems = slices.Clone(e.key), elems[:0]
+			key = slices.Clone(e.key)
 		}
-		if n := len(elems); n > 0 && elems[n-1].id == e.id {
-			continue
-		}
-		elems = append(elems, element{e.id, slices.Clone(e.pay)})
+		g.add(e.id, e.pay)
 	}
-	if err := b.list(ctx, old, key, elems); err != nil {
+	if err := b.list(ctx, old, key, &g); err != nil {
 		return err
 	}
 	if err := b.clear(ctx, old, nil); err != nil {
@@ -248,8 +246,40 @@ func (b *builder) write(ctx context.Context, targets [][]byte, sorted *sorter) e
 	return b.flush(ctx)
 }
 
+// gatherer makes a content of elements that come in order. Without payloads, which is how almost all come, it takes no more
+// memory than the set of them.
+type gatherer struct {
+	uids  uidset.Builder
+	elems []element // from the first one with a payload on, all of them
+}
+
+func (g *gatherer) add(id uint64, pay []byte) {
+	if pay == nil && g.elems == nil {
+		g.uids.Add(graph.UID(id))
+		return
+	}
+	if g.elems == nil {
+		for u := range g.uids.Set().All() {
+			g.elems = append(g.elems, element{id: uint64(u)})
+		}
+	}
+	if n := len(g.elems); n > 0 && g.elems[n-1].id == id {
+		return
+	}
+	g.elems = append(g.elems, element{id, slices.Clone(pay)})
+}
+
+// content returns what was gathered and starts anew.
+func (g *gatherer) content() content {
+	defer func() { g.elems = nil }()
+	if g.elems != nil {
+		return contentOf(g.elems)
+	}
+	return content{ids: g.uids.Set()}
+}
+
 // list writes one derived list, after emptying the stale ones before it.
-func (b *builder) list(ctx context.Context, old *oldKeys, key []byte, elems []element) error {
+func (b *builder) list(ctx context.Context, old *oldKeys, key []byte, g *gatherer) error {
 	if key == nil {
 		return nil
 	}
@@ -263,7 +293,7 @@ func (b *builder) list(ctx context.Context, old *oldKeys, key []byte, elems []el
 			return err
 		}
 	}
-	c := contentOf(elems)
+	c := g.content()
 	pieces := writeList(&b.batch, key, &c, b.s.cfg.SplitBytes, b.ts)
 	b.dropParts(key, parts, pieces)
 	b.lists++

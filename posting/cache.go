@@ -13,7 +13,7 @@ import (
 const cacheShards = 64
 
 // entryOverhead is about what an entry costs besides key and state: the entry, its place in the map and in the ring.
-const entryOverhead = 160
+const entryOverhead = 200
 
 // maxQueued is how many commits may wait for a list that is being loaded, before the load is given up.
 const maxQueued = 4096
@@ -44,9 +44,9 @@ type entry struct {
 	key   string
 	state atomic.Pointer[state]
 	used  atomic.Bool
-	done  chan struct{} // closed when the load is over
-	slot  int           // place in the ring; guarded by the shard's mu
-	bytes int64         // guarded by the shard's mu
+	done  atomic.Pointer[chan struct{}] // closed and forgotten when the load is over
+	slot  int                           // place in the ring; guarded by the shard's mu
+	bytes int64                         // guarded by the shard's mu
 
 	mu struct { // guards the fields below; taken after the shard's mu, or without it
 		sync.Mutex
@@ -107,7 +107,9 @@ func (c *cache) claim(key []byte) (e *entry, mine bool) {
 	if e := sh.entries[string(key)]; e != nil {
 		return e, false
 	}
-	e = &entry{key: string(key), done: make(chan struct{}), slot: -1}
+	e = &entry{key: string(key), slot: -1}
+	done := make(chan struct{})
+	e.done.Store(&done)
 	e.mu.loading = true
 	sh.entries[e.key] = e
 	return e, true
@@ -139,7 +141,7 @@ func (c *cache) loaded(e *entry, st *state, ch chain, oldest graph.Timestamp) (*
 		e.state.Store(st)
 	}
 	e.mu.Unlock()
-	close(e.done)
+	close(*e.done.Swap(nil))
 	sh := c.shard([]byte(e.key))
 	sh.mu.Lock()
 	if !ok {

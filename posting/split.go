@@ -24,23 +24,30 @@ func splitContent(c *content, first uint64, limit int) []piece {
 	if len(rec) <= limit || c.len() < 2 {
 		return []piece{{first, *c, rec}}
 	}
-	elems := make([]element, 0, c.len())
-	c.each(func(e element) bool {
-		elems = append(elems, e)
-		return true
-	})
 	// As many pieces as their mean size calls for, with room to grow; what turns out too large is cut again.
 	n := max(2, (len(rec)*3/2+limit-1)/limit)
-	size := max(1, (len(elems)+n-1)/n)
+	size := max(1, (c.len()+n-1)/n)
 	var out []piece
-	for i := 0; i < len(elems); i += size {
-		sub := contentOf(elems[i:min(i+size, len(elems))])
-		start := elems[i].id
-		if i == 0 {
+	var elems []element
+	cut := func() {
+		if len(elems) == 0 {
+			return
+		}
+		start := elems[0].id
+		if len(out) == 0 {
 			start = first
 		}
+		sub := contentOf(elems)
 		out = append(out, splitContent(&sub, start, limit)...)
+		elems = elems[:0]
 	}
+	c.each(func(e element) bool {
+		if elems = append(elems, e); len(elems) == size {
+			cut()
+		}
+		return true
+	})
+	cut()
 	return out
 }
 

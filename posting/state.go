@@ -30,6 +30,9 @@ const (
 	// content.
 	foldOps   = 64
 	foldShare = 8
+	// foldSmall is up to how many elements a list is folded as soon as no reader needs the older state: runs take
+	// several times the memory of a set.
+	foldSmall = 64
 	// maxPrev is how many older states a list keeps for readers that started before the last fold.
 	maxPrev = 4
 )
@@ -47,6 +50,9 @@ func (s *state) push(r *record, ts, oldest graph.Timestamp) *state {
 			next.prev = s.keep(oldest, maxPrev)
 		}
 		return next
+	}
+	if s.ops > 0 && s.last <= oldest && s.base.len()+s.ops <= foldSmall {
+		s = s.fold(oldest)
 	}
 	added := runOf(r, ts)
 	n := s.n

@@ -100,7 +100,9 @@ func (s *Store) stateAt(key []byte, ts graph.Timestamp) (*state, error) {
 	}
 	st := e.state.Load()
 	if st == nil {
-		<-e.done
+		if done := e.done.Load(); done != nil {
+			<-*done
+		}
 		st = e.state.Load()
 	}
 	if st = st.at(ts); st != nil {
@@ -128,7 +130,7 @@ func (s *Store) load(e *entry) error {
 	}
 	done = true
 	oldest := s.oldest()
-	if st.ops > foldOps && st.ops > st.base.len()/foldShare {
+	if st.ops > 0 && st.last <= oldest || st.ops > foldOps && st.ops > st.base.len()/foldShare {
 		st = st.fold(oldest)
 	}
 	if st, ok := s.cache.loaded(e, st, ch, oldest); ok && ch.long(st.n) {
