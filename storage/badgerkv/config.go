@@ -46,8 +46,17 @@ const valueThreshold = 600 << 10
 // memtables is how many memtables there may be besides the active one.
 const memtables = 3
 
-func (c Config) options(dir string) badger.Options {
-	memtable := min(max(c.MemoryBytes/16, 4<<20), 32<<20)
+// minMemtable and maxMemtable bound the size of a memtable in bytes.
+const (
+	minMemtable = 4 << 20
+	maxMemtable = 32 << 20
+)
+
+// memtable is how large a memtable shall be.
+func (c Config) memtable() int64 { return min(max(c.MemoryBytes/16, minMemtable), maxMemtable) }
+
+// options are Badger's, with memtables of the given size.
+func (c Config) options(dir string, memtable int64) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithLogger(logger{c.Logger}).
 		WithMetricsEnabled(false).

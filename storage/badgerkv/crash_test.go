@@ -168,6 +168,38 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestLessMemoryAfterAKill opens what a killed process left with a quarter of its memory: its memtables are larger than those
+// that this configuration asks for.
+func TestLessMemoryAfterAKill(t *testing.T) {
+	dir, copied := t.TempDir(), t.TempDir()
+	large, small := Config{MemoryBytes: 256 << 20, ReserveBytes: 1}, smallConfig()
+	e := openIn(t, dir, large)
+	const keys = 100_000 // of some 150 bytes: more than a small memtable, less than a large one
+	for i := 0; i < keys; i += 1000 {
+		b := storage.Batch{}
+		for k := range 1000 {
+			b.Set(fmt.Appendf(nil, "key-%08d", i+k), bytes.Repeat([]byte("v"), 50), 1)
+		}
+		if err := e.Write(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copyFiles(t, dir, copied)
+	next, err := Open(copied, small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := fmt.Sprintf("key-%08d", keys-1); !has(t, next, last, 9) {
+		t.Errorf("key %s is gone", last)
+	}
+	if err := next.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if size, err := memtableBytes(copied, small.memtable()); err != nil || size != small.memtable() {
+		t.Errorf("after a clean end the memtables have %d bytes, not %d as configured: %v", size, small.memtable(), err)
+	}
+}
+
 // copyFiles copies the files of a directory, holes as holes.
 func copyFiles(t *testing.T, from, to string) {
 	t.Helper()

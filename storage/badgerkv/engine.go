@@ -39,7 +39,11 @@ func Open(dir string, cfg Config) (*Engine, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	db, err := badger.OpenManaged(cfg.options(dir))
+	memtable, err := memtableBytes(dir, cfg.memtable())
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	db, err := badger.OpenManaged(cfg.options(dir, memtable))
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
