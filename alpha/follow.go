@@ -9,6 +9,9 @@ import (
 	"dragg/protos/pb"
 )
 
+// streamPace is how long the stream may gather events after a delivery, as long as nobody waits for them.
+const streamPace = 2 * time.Millisecond
+
 // follow replicates Zero's stream to the group, for as long as ctx lasts, whatever happens to Zero.
 func (n *Node) follow(ctx context.Context) error {
 	// What the log holds must be applied first: it says how far the group has followed.
@@ -19,7 +22,12 @@ func (n *Node) follow(ctx context.Context) error {
 	p := cluster.Patience{Peer: n.cfg.ZeroName, Logger: n.lg}
 	for ctx.Err() == nil {
 		err := p.Do(ctx, func(ctx context.Context) error {
-			err := n.zero.Stream(ctx, n.group, n.shard.Seq(), func(b *pb.StreamBatch) error { return n.shard.Deliver(ctx, b) })
+			err := n.zero.Stream(ctx, n.group, n.shard.Seq(), func(b *pb.StreamBatch) error {
+				if err := n.shard.Deliver(ctx, b); err != nil {
+					return err
+				}
+				return n.shard.Pace(ctx, streamPace)
+			})
 			if ctx.Err() == nil && fault.ClassOf(err) == fault.Internal {
 				return fault.New(fault.Unavailable, "Zero's stream broke off: %w", err)
 			}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dragg/internal/fault"
+	"dragg/internal/gather"
 	"dragg/raftgroup/fsm"
 	"dragg/raftgroup/raftlog"
 )
@@ -69,6 +70,7 @@ type Group struct {
 	step    *stepper
 	waiting *proposals
 	propose chan proposal
+	gather  *gather.Gatherer[proposal]
 	queue   *applyQueue
 	status  atomic.Pointer[Status]
 
@@ -118,6 +120,7 @@ func Open(cfg Config, machine fsm.Machine) (*Group, error) {
 		confState: st.Mark.ConfState,
 		checkNow:  make(chan struct{}, 1),
 	}
+	g.gather = gather.New(g.propose, maxProposals, linger)
 	g.applied.Store(max(machine.Durable(), st.Mark.Index))
 	g.status.Store(&Status{})
 	return g, nil
@@ -189,20 +192,23 @@ func (g *Group) drive(ctx context.Context) error {
 	}
 }
 
-// admit proposes p together with everything else that waits, so that they share one fsync.
+// linger is how long the driver waits for as many proposals as came together last time: under load fewer, fuller batches cost
+// less for each proposal.
+const linger = 300 * time.Microsecond
+
+// maxBatchBytes bounds the proposals that share one fsync.
+const maxBatchBytes = 8 << 20
+
+// admit proposes p together with what else comes close to it, so that they share one fsync.
 func (g *Group) admit(p proposal) {
-	batch := []proposal{p}
-	entries := []*raftpb.Entry{p.entry}
-	bytes := len(p.entry.GetData())
-more:
-	for len(batch) < maxProposals && bytes < 8<<20 {
-		select {
-		case p := <-g.propose:
-			batch, entries = append(batch, p), append(entries, p.entry)
-			bytes += len(p.entry.GetData())
-		default:
-			break more
-		}
+	bytes := 0
+	batch := g.gather.Gather(p, func(p proposal) bool {
+		bytes += len(p.entry.GetData())
+		return bytes >= maxBatchBytes
+	})
+	entries := make([]*raftpb.Entry, len(batch))
+	for i, p := range batch {
+		entries[i] = p.entry
 	}
 	err := g.step.propose(entries)
 	switch {

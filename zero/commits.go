@@ -2,8 +2,10 @@ package zero
 
 import (
 	"context"
+	"time"
 
 	"dragg/internal/fault"
+	"dragg/internal/gather"
 	"dragg/protos/pb"
 )
 
@@ -12,6 +14,9 @@ const (
 	maxCommitBatch = 1024
 	maxCommitBytes = 4 << 20
 )
+
+// commitLinger is how long the leader waits for as many requests as came together last time.
+const commitLinger = 300 * time.Microsecond
 
 // committing is one request on its way to its verdict.
 type committing struct {
@@ -45,29 +50,19 @@ func (s *Server) Commit(ctx context.Context, r *pb.CommitRequest) (*pb.CommitRep
 
 // collectCommits turns waiting requests into log entries: while one entry is on its way to the disk, the next one fills.
 func (s *Server) collectCommits(ctx context.Context) error {
+	g := gather.New(s.commits, maxCommitBatch, commitLinger)
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case c := <-s.commits:
-			s.commitBatch(ctx, s.gather(c))
+			bytes := 0
+			s.commitBatch(ctx, g.Gather(c, func(c committing) bool {
+				bytes += 8 * len(c.request.Keys)
+				return bytes >= maxCommitBytes
+			}))
 		}
 	}
-}
-
-func (s *Server) gather(c committing) []committing {
-	batch := []committing{c}
-	bytes := 8 * len(c.request.Keys)
-	for len(batch) < maxCommitBatch && bytes < maxCommitBytes {
-		select {
-		case c := <-s.commits:
-			batch = append(batch, c)
-			bytes += 8 * len(c.request.Keys)
-		default:
-			return batch
-		}
-	}
-	return batch
 }
 
 // commitBatch draws the commit timestamps, has the batch decided and answers everybody.

@@ -60,6 +60,7 @@ type Shard struct {
 	inUse    atomic.Uint64 // see noteInUse; it may lag behind
 	deriving keyedLocks
 	horizon  horizon
+	demand   chan struct{} // capacity 1: somebody waits for the watermark
 	clean    chan struct{} // capacity 1: the janitor has something to do
 	build    chan struct{} // capacity 1: the builder has something to do
 }
@@ -81,7 +82,7 @@ func Open(cfg Config, engine storage.Engine) (*Shard, error) {
 	s := &Shard{
 		cfg: cfg, lg: cfg.Logger, engine: engine, moved: make(chan struct{}),
 		types: map[string]*pb.TypeChange{}, pending: map[graph.Timestamp]*txn{}, touched: map[graph.Timestamp]time.Time{},
-		clean: make(chan struct{}, 1), build: make(chan struct{}, 1),
+		demand: make(chan struct{}, 1), clean: make(chan struct{}, 1), build: make(chan struct{}, 1),
 	}
 	s.store = posting.NewStore(engine, posting.Config{
 		CacheBytes: cfg.CacheBytes, Logger: cfg.Logger,
@@ -138,6 +139,19 @@ func (s *Shard) WaitTimestamp(ctx context.Context, ts graph.Timestamp) error {
 	return s.waitUntil(ctx, func() bool { return s.Watermark() >= ts })
 }
 
+// Pace returns after d, or as soon as somebody waits for a verdict.
+func (s *Shard) Pace(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.demand:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
 // WaitSeq returns once event seq of Zero's stream is applied.
 func (s *Shard) WaitSeq(ctx context.Context, seq uint64) error {
 	return s.waitUntil(ctx, func() bool { return s.Seq() >= seq })
@@ -151,6 +165,10 @@ func (s *Shard) waitUntil(ctx context.Context, holds func() bool) error {
 		s.mu.Unlock()
 		if holds() {
 			return nil
+		}
+		select {
+		case s.demand <- struct{}{}:
+		default:
 		}
 		select {
 		case <-moved:
