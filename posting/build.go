@@ -22,8 +22,8 @@ import (
 type Build struct {
 	Tokenizers []tok.Tokenizer
 	Reverse    bool
-	// Count also builds the counts of reverse edges where the predicate has @reverse. Those are kept up to date by
-	// commits only when reverse is not in schema.Predicate.Building: see NextBuild.
+	// Count also builds the counts of reverse edges where the predicate has @reverse. Those are kept up to
+	// date by commits only when reverse is not in schema.Predicate.Building: see NextBuild.
 	Count bool
 
 	// TempDir is where what does not fit MemoryBytes is sorted; the system's directory for temporary files.
@@ -49,11 +49,12 @@ func (b Build) withDefaults() Build {
 	return b
 }
 
-// NextBuild returns what to build first of what p.Building names, and which names are done with it; none when nothing is left.
+// NextBuild returns what to build first of what p.Building names, and which names are done with it; none when
+// nothing is left.
 //
-// Counts come after reverse edges, in a build of their own: commits derive the counts of reverse edges from their lists, which
-// are whole only after the first build, on every replica. So the names that are done leave Building by a change of schema,
-// and the next build starts at the timestamp of that.
+// Counts come after reverse edges, in a build of their own: commits derive the counts of reverse edges from
+// their lists, which are whole only after the first build, on every replica. So the names that are done leave
+// Building by a change of schema, and the next build starts at the timestamp of that.
 func NextBuild(p *schema.Predicate) (b Build, done []string) {
 	for _, t := range p.Index {
 		if !p.Ready(t.Name()) {
@@ -72,12 +73,14 @@ func NextBuild(p *schema.Predicate) (b Build, done []string) {
 // buildBatch is how many bytes a build gathers for one write.
 const buildBatch = 1 << 20
 
-// BuildIndex derives keys from the data that tablet copy inc of predicate p holds at ts, and writes their lists as whole
-// versions at ts, with empty ones over whatever stale keys lie there. Transactions that started at or after ts must already
-// maintain the keys (schema.Predicate.Building), and none that started before may commit any more: then the keys are
-// complete, at every timestamp from ts on, once BuildIndex returns nil.
+// BuildIndex derives keys from the data that tablet copy inc of predicate p holds at ts, and writes their
+// lists as whole versions at ts, with empty ones over whatever stale keys lie there. Transactions that
+// started at or after ts must already maintain the keys (schema.Predicate.Building), and none that started
+// before may commit any more: then the keys are complete, at every timestamp from ts on, once BuildIndex
+// returns nil.
 //
-// It may be repeated after an error or a crash. Until it has succeeded once, Config.OldestReader must not pass ts.
+// It may be repeated after an error or a crash. Until it has succeeded once, Config.OldestReader must not
+// pass ts.
 func (s *Store) BuildIndex(
 	ctx context.Context, ts graph.Timestamp, p *schema.Predicate, inc graph.Incarnation, what Build,
 ) (err error) {
@@ -218,8 +221,8 @@ func (b *builder) countInto(reverse bool) func(*sorter, []byte, List) error {
 	}
 }
 
-// write merges the sorted entries with the keys that lie under the targets: each derived key gets its list, each other an
-// empty one.
+// write merges the sorted entries with the keys that lie under the targets: each derived key gets its list,
+// each other an empty one.
 func (b *builder) write(ctx context.Context, targets [][]byte, sorted *sorter) error {
 	old := &oldKeys{s: b.s, ts: b.ts, targets: targets}
 	defer old.close()
@@ -246,8 +249,8 @@ func (b *builder) write(ctx context.Context, targets [][]byte, sorted *sorter) e
 	return b.flush(ctx)
 }
 
-// gatherer makes a content of elements that come in order. Without payloads, which is how almost all come, it takes no more
-// memory than the set of them.
+// gatherer makes a content of elements that come in order. Without payloads, which is how almost all come, it
+// takes no more memory than the set of them.
 type gatherer struct {
 	uids  uidset.Builder
 	elems []element // from the first one with a payload on, all of them
@@ -398,10 +401,10 @@ func (o *oldKeys) next() error {
 
 func (o *oldKeys) read() error {
 	o.key = append(o.key[:0], o.it.Key()...)
-	o.empty, o.parts = false, nil
+	o.empty, o.parts = true, nil // until a version is met that is not: changes may lie on top of an empty list
 	var fail error
 	err := o.it.Versions(func(_ graph.Timestamp, v storage.Version) bool {
-		o.empty = isEmptyRecord(v.Value)
+		o.empty = o.empty && isEmptyRecord(v.Value)
 		if !isWhole(v.Value) {
 			return true
 		}
