@@ -18,7 +18,8 @@ import (
 	"dragg/storage/badgerkv"
 )
 
-// filled returns a world whose predicate name has n values and friend ten edges a node, all committed in large batches.
+// filled returns a world whose predicate name has n values and friend ten edges a node, all committed in
+// large batches.
 func filled(b *testing.B, n int, e storage.Engine, cfg posting.Config) *world {
 	b.Helper()
 	w := newWorld(b, "name: string @index(exact, term) .\nfriend: [uid] @reverse .")
@@ -171,7 +172,8 @@ func BenchmarkScanKeys(b *testing.B) {
 	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mkeys/s")
 }
 
-// BenchmarkLoad derives, encodes, decodes and commits 1000 quads a transaction: names with two indexes, edges with reverse.
+// BenchmarkLoad derives, encodes, decodes and commits 1000 quads a transaction: names with two indexes, edges
+// with reverse.
 func BenchmarkLoad(b *testing.B) {
 	w := newWorld(b, "name: string @index(exact, term) .\nfriend: [uid] @reverse .")
 	w.store = posting.NewStore(openBadger(b), posting.Config{CacheBytes: 64 << 20})
@@ -210,8 +212,8 @@ func BenchmarkLoad(b *testing.B) {
 	b.ReportMetric(float64(quads)/b.Elapsed().Seconds()/1e3, "kquads/s")
 }
 
-// BenchmarkHotList adds edges to one node, ten a commit, after the node has a hundred thousand or a million: the cost must not
-// grow with the list.
+// BenchmarkHotList adds edges to one node, ten a commit, after the node has a hundred thousand or a million:
+// the cost must not grow with the list.
 func BenchmarkHotList(b *testing.B) {
 	for _, n := range []int{1000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -1,6 +1,7 @@
 package posting_test
 
-// Index builds: over data and stale keys, beside new commits, with a sort that spills, split lists, and again after a failure.
+// Index builds: over data and stale keys, beside new commits, with a sort that spills, split lists, and again
+// after a failure.
 
 import (
 	"errors"

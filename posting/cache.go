@@ -12,14 +12,15 @@ import (
 // cacheShards is the number of independent parts of the cache; a power of two.
 const cacheShards = 64
 
-// entryOverhead is about what an entry costs besides key and state: the entry, its place in the map and in the ring.
+// entryOverhead is about what an entry costs besides key and state: the entry, its place in the map and in
+// the ring.
 const entryOverhead = 200
 
 // maxQueued is how many commits may wait for a list that is being loaded, before the load is given up.
 const maxQueued = 4096
 
-// cache maps keys to the newest state of their lists. Commits update it in place; what does not fit its bytes is evicted by
-// the clock algorithm (Corbató 1968), which lets readers pass with a read lock and one store.
+// cache maps keys to the newest state of their lists. Commits update it in place; what does not fit its bytes
+// is evicted by the clock algorithm (Corbató 1968), which lets readers pass with a read lock and one store.
 type cache struct {
 	seed   maphash.Seed
 	limit  int64 // bytes; negative: nothing is kept
@@ -35,7 +36,8 @@ type cacheShard struct {
 	entries map[string]*entry
 	ring    []*entry
 	hand    int
-	// touched counts, by hash, commits to keys that are not cached: what grows long without being read is rolled up.
+	// touched counts, by hash, commits to keys that are not cached: what grows long without being read is
+	// rolled up.
 	touched [256]uint16
 }
 
@@ -115,7 +117,8 @@ func (c *cache) claim(key []byte) (e *entry, mine bool) {
 	return e, true
 }
 
-// loaded ends the load of an entry: st is the state found on disk, nil after an error. It reports whether the entry stays.
+// loaded ends the load of an entry: st is the state found on disk, nil after an error. It reports whether the
+// entry stays.
 func (c *cache) loaded(e *entry, st *state, ch chain, oldest graph.Timestamp) (*state, bool) {
 	e.mu.Lock()
 	e.mu.loading = false
@@ -301,8 +304,8 @@ func (c *cache) resize(sh *cacheShard, e *entry, bytes int64) {
 	c.evict()
 }
 
-// evict removes entries, shard by shard, until the cache is within its limit: the ones first that nobody used since the hand
-// of their shard last passed.
+// evict removes entries, shard by shard, until the cache is within its limit: the ones first that nobody used
+// since the hand of their shard last passed.
 func (c *cache) evict() {
 	for tries := 0; c.bytes.Load() > c.limit && tries < 2*cacheShards; tries++ {
 		sh := &c.shards[c.next.Add(1)&(cacheShards-1)]

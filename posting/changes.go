@@ -28,15 +28,15 @@ type change struct {
 	seq  int32
 }
 
-// changes gathers changes of many keys, in any order, and turns them into one record a key. Keys and payloads lie in large
-// chunks, so that gathering allocates next to nothing.
+// changes gathers changes of many keys, in any order, and turns them into one record a key. Keys and payloads
+// lie in large chunks, so that gathering allocates next to nothing.
 type changes struct {
 	list  []change
 	chunk []byte
 }
 
-// Room for keys and payloads is allocated in chunks that double, so that a transaction of three values costs little and one
-// of thousands allocates seldom.
+// Room for keys and payloads is allocated in chunks that double, so that a transaction of three values costs
+// little and one of thousands allocates seldom.
 const (
 	firstChunkBytes = 128
 	chunkBytes      = 16 << 10
@@ -65,8 +65,8 @@ func (c *changes) add(key []byte, kind changeKind, id uint64, pay []byte) {
 	c.list = append(c.list, change{key, id, pay, kind, int32(len(c.list))})
 }
 
-// pending returns the changes as records, sorted by key. Of several changes of one element the last counts, but a deletion
-// never undoes a set: within one mutation deletions come first (dql.md fact 99).
+// pending returns the changes as records, sorted by key. Of several changes of one element the last counts,
+// but a deletion never undoes a set: within one mutation deletions come first (dql.md fact 99).
 func (c *changes) pending() *Pending {
 	slices.SortFunc(c.list, func(a, b change) int {
 		return cmp.Or(bytes.Compare(a.key, b.key), cmp.Compare(min(a.kind, 1), min(b.kind, 1)),

@@ -12,9 +12,10 @@ import (
 	"dragg/storage"
 )
 
-// Committer stores the pending changes of committed transactions: any number of commits in ascending order, then one Flush.
-// What it writes depends on the commits and on what was committed below them, not on the cache, the clock or newer versions
-// on disk, so that replaying a log writes the same bytes again. One goroutine may use it.
+// Committer stores the pending changes of committed transactions: any number of commits in ascending order,
+// then one Flush. What it writes depends on the commits and on what was committed below them, not on the
+// cache, the clock or newer versions on disk, so that replaying a log writes the same bytes again. One
+// goroutine may use it.
 type Committer struct {
 	s     *Store
 	batch storage.Batch
@@ -45,9 +46,10 @@ func (c *Committer) Len() int { return c.batch.Len() }
 // Bytes returns the approximate size of the changes gathered since the last Flush.
 func (c *Committer) Bytes() int { return c.batch.Bytes() }
 
-// Commit adds the changes of a transaction that was committed at ts, above the ts of the commit before. For predicates with
-// @count it derives the count keys, reading the lists as of just before ts. schemaOf returns the definition of a tablet
-// copy's predicate as of ts, or nil where the copy is gone: then no counts are kept for it.
+// Commit adds the changes of a transaction that was committed at ts, above the ts of the commit before. For
+// predicates with @count it derives the count keys, reading the lists as of just before ts. schemaOf returns
+// the definition of a tablet copy's predicate as of ts, or nil where the copy is gone: then no counts are
+// kept for it.
 //
 // Pending's slices go over to the engine. After an error the committer must not be used.
 func (c *Committer) Commit(
@@ -91,7 +93,8 @@ func (c *Committer) add(key, rec []byte, ts graph.Timestamp) {
 // count notes how the length of a list changes by rec.
 func (c *Committer) count(ts graph.Timestamp, key, rec []byte, pred *schema.Predicate) error {
 	kind := keys.KindOf(key)
-	// While reverse edges are being built, their lists are not whole: their counts are built after them, see NextBuild.
+	// While reverse edges are being built, their lists are not whole: their counts are built after them, see
+	// NextBuild.
 	if kind != keys.KindData && (kind != keys.KindReverse || !pred.Reverse || !pred.Ready(schema.BuildingReverse)) {
 		return nil
 	}
@@ -151,9 +154,10 @@ func (c *Committer) addCounts(ts graph.Timestamp) {
 	}
 }
 
-// Flush writes everything in one batch together with the caller's own changes, and updates the cache. When it returns nil,
-// readers at or above the last commit may start, and the committer is empty again. After storage.ErrFull nothing was
-// written and Flush may be called again, with the same extra; any other error is final.
+// Flush writes everything in one batch together with the caller's own changes, and updates the cache. When it
+// returns nil, readers at or above the last commit may start, and the committer is empty again. After
+// storage.ErrFull nothing was written and Flush may be called again, with the same extra; any other error is
+// final.
 func (c *Committer) Flush(ctx context.Context, extra ...storage.Op) error {
 	if c.err != nil {
 		return c.err

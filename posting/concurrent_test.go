@@ -1,7 +1,7 @@
 package posting_test
 
-// Readers, commits, rollups, discards and evictions at the same time. Every reader must see exactly the commits at or below
-// its timestamp, whatever is rewritten around it. Run with -race.
+// Readers, commits, rollups, discards and evictions at the same time. Every reader must see exactly the
+// commits at or below its timestamp, whatever is rewritten around it. Run with -race.
 
 import (
 	"context"

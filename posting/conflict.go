@@ -9,8 +9,9 @@ import (
 	"dragg/graph"
 )
 
-// conflicts gathers the conflict keys of one predicate (dql.md fact 124). A conflict key is a fingerprint of the namespace,
-// the predicate and what was written, without the incarnation, so that moving a tablet keeps it.
+// conflicts gathers the conflict keys of one predicate (dql.md fact 124). A conflict key is a fingerprint of
+// the namespace, the predicate and what was written, without the incarnation, so that moving a tablet keeps
+// it.
 //
 //	scalar value, single edge:   uid                two writes of one node meet, whatever the language
 //	value or edge of a list:     uid, element       two writes of the same value or edge meet

@@ -15,7 +15,8 @@ type element struct {
 	pay []byte
 }
 
-// content is an immutable set of elements. A single value, which is what most scalars are, is kept as its bytes alone.
+// content is an immutable set of elements. A single value, which is what most scalars are, is kept as its
+// bytes alone.
 type content struct {
 	// one is the payload of the only element oneID, where that has one; then ids and pay are empty.
 	one   []byte

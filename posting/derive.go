@@ -27,15 +27,16 @@ const maxDerivedKey = 64_900
 // errEdge says that an edge does not fit its predicate; the mutation layer lets none through.
 var errEdge = errors.New("edge does not fit the predicate")
 
-// Derive returns the changes that edges make to the lists of predicate p, whose tablet copy is inc. v is the snapshot at the
-// transaction's start with its own earlier changes on top; they are not part of the result, see [Pending.Merge].
+// Derive returns the changes that edges make to the lists of predicate p, whose tablet copy is inc. v is the
+// snapshot at the transaction's start with its own earlier changes on top; they are not part of the result,
+// see [Pending.Merge].
 //
-// All deletions count as before all sets, whatever the order of the edges; of several sets of one scalar the last wins
-// (dql.md fact 99, architecture section 6). Adding to a list and setting a scalar without index reads nothing. Counts are
-// not derived here but when the changes are committed.
+// All deletions count as before all sets, whatever the order of the edges; of several sets of one scalar the
+// last wins (dql.md fact 99, architecture section 6). Adding to a list and setting a scalar without index
+// reads nothing. Counts are not derived here but when the changes are committed.
 //
-// It is a pure function. An error is the caller's to report to the client where it wraps tok.ErrTooLarge; others mean that
-// stored data is damaged or an edge was not validated.
+// It is a pure function. An error is the caller's to report to the client where it wraps tok.ErrTooLarge;
+// others mean that stored data is damaged or an edge was not validated.
 func Derive(v *View, p *schema.Predicate, inc graph.Incarnation, edges []graph.Edge) (Derived, error) {
 	d := &deriver{v: v, p: p, inc: inc, conflicts: newConflicts(p.Name, p.NoConflict)}
 	d.out.list = make([]change, 0, len(edges)*(1+2*len(p.Index)))
@@ -122,7 +123,8 @@ func (d *deriver) value(e *graph.Edge) []byte {
 	return d.out.taken(appendValue(d.out.room(64), e.Lang, e.Value, facets))
 }
 
-// tokensOf returns the tokens of a value under one tokenizer. They are valid until the next call with the same buffer.
+// tokensOf returns the tokens of a value under one tokenizer. They are valid until the next call with the
+// same buffer.
 func tokensOf(dst []string, t tok.Tokenizer, v types.Value, lang string) ([]string, error) {
 	if have, want := v.Type(), t.Type(); have != want && !(want == types.String && have == types.Default) {
 		converted, err := types.Convert(v, want)

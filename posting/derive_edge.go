@@ -4,7 +4,8 @@ import (
 	"dragg/graph"
 )
 
-// edgeList derives the changes of a node's edges in a list predicate. Adding and removing a named edge reads nothing.
+// edgeList derives the changes of a node's edges in a list predicate. Adding and removing a named edge reads
+// nothing.
 func (d *deriver) edgeList(edges []graph.Edge) error {
 	subject := edges[0].Subject
 	key := d.dataKey(subject)
@@ -44,8 +45,8 @@ func (d *deriver) removeEdge(key []byte, subject, object graph.UID) {
 	}
 }
 
-// singleEdge derives the changes of the one edge of a node. A set replaces it (dql.md fact 115), and the reverse edge of the
-// target before.
+// singleEdge derives the changes of the one edge of a node. A set replaces it (dql.md fact 115), and the
+// reverse edge of the target before.
 func (d *deriver) singleEdge(edges []graph.Edge) error {
 	subject := edges[0].Subject
 	key := d.dataKey(subject)

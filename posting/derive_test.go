@@ -271,7 +271,8 @@ func TestSharedTokens(t *testing.T) {
 	w.want("tags", nil)
 }
 
-// TestConcurrentStar: S P * removes what the snapshot saw, and leaves what is added at the same time, with its index.
+// TestConcurrentStar: S P * removes what the snapshot saw, and leaves what is added at the same time, with
+// its index.
 func TestConcurrentStar(t *testing.T) {
 	w := newWorld(t, "tags: [string] @index(exact) @count .\nfriend: [uid] @reverse @count .")
 	w.do("tags", "set 1 a; set 1 b")

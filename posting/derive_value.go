@@ -108,7 +108,8 @@ func (d *deriver) scalarEdits(es *edits, edges []graph.Edge, old []Posting) (who
 	return whole || only && len(*es) > 0
 }
 
-// same says that a deletion of the value b means the stored value a. Both are compared in the type that was stored.
+// same says that a deletion of the value b means the stored value a. Both are compared in the type that was
+// stored.
 func same(a, b types.Value) bool {
 	if types.Equal(a, b) {
 		return true
@@ -120,8 +121,8 @@ func same(a, b types.Value) bool {
 	return err == nil && types.Equal(a, c)
 }
 
-// scalarIndex moves a node from the tokens of an old value to those of the new one. Tokens are kept by language, so that
-// the slots of a node do not share any.
+// scalarIndex moves a node from the tokens of an old value to those of the new one. Tokens are kept by
+// language, so that the slots of a node do not share any.
 func (d *deriver) scalarIndex(subject graph.UID, e edit) error {
 	for _, t := range d.p.Index {
 		var before, after []string
@@ -161,8 +162,8 @@ func (d *deriver) scalarIndex(subject graph.UID, e edit) error {
 	return nil
 }
 
-// valueList derives the changes of a node's values in a list predicate. Adding reads nothing; removing reads only where
-// other values may share a token of the removed one.
+// valueList derives the changes of a node's values in a list predicate. Adding reads nothing; removing reads
+// only where other values may share a token of the removed one.
 func (d *deriver) valueList(edges []graph.Edge) error {
 	subject := edges[0].Subject
 	key := d.dataKey(subject)
@@ -195,8 +196,8 @@ func (d *deriver) valueList(edges []graph.Edge) error {
 	return d.listIndex(subject, es, old)
 }
 
-// listEdits gathers what edges do to the values of a list, value by value: a deletion of all means those that the snapshot
-// saw, so that values that are added concurrently stay, with their index entries.
+// listEdits gathers what edges do to the values of a list, value by value: a deletion of all means those that
+// the snapshot saw, so that values that are added concurrently stay, with their index entries.
 func (d *deriver) listEdits(edges []graph.Edge, old []Posting, all bool) edits {
 	place := make(map[uint64]int, len(edges)+len(old))
 	var es edits

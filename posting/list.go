@@ -8,12 +8,12 @@ import (
 	"dragg/posting/uidset"
 )
 
-// List is one posting list as a View sees it: its elements at the read timestamp, with the transaction's own changes on
-// top. It is an immutable value: it may be copied, kept after the view is closed and read by many goroutines.
-// The zero List is empty.
+// List is one posting list as a View sees it: its elements at the read timestamp, with the transaction's own
+// changes on top. It is an immutable value: it may be copied, kept after the view is closed and read by many
+// goroutines. The zero List is empty.
 //
-// A list holds uids (edges, index entries) or values. Len, IsEmpty and Contains cost at most a few searches and never build
-// the set; UIDs builds it once where there are recent changes.
+// A list holds uids (edges, index entries) or values. Len, IsEmpty and Contains cost at most a few searches
+// and never build the set; UIDs builds it once where there are recent changes.
 type List struct {
 	s   *state
 	ts  graph.Timestamp
@@ -111,7 +111,8 @@ func (l List) FacetsOf(uid graph.UID) ([]graph.Facet, error) {
 	return decodeFacets(pay)
 }
 
-// HasFacets says that some edge of a list of uids may carry facets. Where it is false, FacetsOf is nil for every uid.
+// HasFacets says that some edge of a list of uids may carry facets. Where it is false, FacetsOf is nil for
+// every uid.
 func (l List) HasFacets() bool {
 	if l.own != nil && l.own.sets.pays() != paysNone {
 		return true

@@ -52,7 +52,8 @@ func readVersions(r storage.Reader, key []byte) ([]version, error) {
 	return out, nil
 }
 
-// readState returns the list of key as of ts, straight from disk. chain is what lies above its last whole version.
+// readState returns the list of key as of ts, straight from disk. chain is what lies above its last whole
+// version.
 func (s *Store) readState(key []byte, ts graph.Timestamp) (*state, chain, error) {
 	for range maxReadTries {
 		r := s.engine.ReaderAt(ts)

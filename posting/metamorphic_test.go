@@ -1,7 +1,8 @@
 package posting_test
 
-// One random history of concurrent transactions, run under many configurations of engine, cache, rollup, split and reopening.
-// Each must agree with the naive model at many timestamps, and all of them must derive the same bytes.
+// One random history of concurrent transactions, run under many configurations of engine, cache, rollup,
+// split and reopening. Each must agree with the naive model at many timestamps, and all of them must derive
+// the same bytes.
 
 import (
 	"bytes"
@@ -39,8 +40,9 @@ type history struct {
 	graphs []model // graphs[i] is the graph after i commits
 }
 
-// makeHistory draws a history. Transactions start up to six commits before they commit. Which of them conflict is decided by
-// the store under test, in run; here every transaction is drawn with its changes to the graph it sees.
+// makeHistory draws a history. Transactions start up to six commits before they commit. Which of them
+// conflict is decided by the store under test, in run; here every transaction is drawn with its changes to
+// the graph it sees.
 func makeHistory(t testing.TB, seed uint64, n int) *history {
 	h := &history{ps: predicates(t)}
 	rng := rand.New(rand.NewPCG(seed, 7))
@@ -184,7 +186,8 @@ func (r *runner) flush(c *posting.Committer) {
 	}
 }
 
-// derive derives the mutations of a transaction at its start, one after the other, and checks its own view after each.
+// derive derives the mutations of a transaction at its start, one after the other, and checks its own view
+// after each.
 func (r *runner) derive(x *txn) (*posting.Pending, []graph.ConflictKey) {
 	own := r.h.graphAt(x.start).clone()
 	x.ops = nil
@@ -352,8 +355,8 @@ func (r *recorder) Write(ctx context.Context, b *storage.Batch) error {
 	return r.Engine.Write(ctx, b)
 }
 
-// TestReplay commits a history, rolls it up, and commits its second half again: the same bytes must be written, although the
-// store holds newer versions of everything.
+// TestReplay commits a history, rolls it up, and commits its second half again: the same bytes must be
+// written, although the store holds newer versions of everything.
 func TestReplay(t *testing.T) {
 	for _, c := range []struct {
 		cache int64

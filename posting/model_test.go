@@ -1,7 +1,7 @@
 package posting_test
 
-// The naive twin of the store: whole graphs in maps, one for every commit, and what index, reverse and count keys must hold
-// according to them. The metamorphic tests compare the store with it.
+// The naive twin of the store: whole graphs in maps, one for every commit, and what index, reverse and count
+// keys must hold according to them. The metamorphic tests compare the store with it.
 
 import (
 	"fmt"
@@ -54,7 +54,8 @@ func schemaOf(ps []*schema.Predicate) func(graph.Incarnation) *schema.Predicate 
 	}
 }
 
-// elem is a value or an edge of a model node. Its id is the target, the language tag, or the text of a list value.
+// elem is a value or an edge of a model node. Its id is the target, the language tag, or the text of a list
+// value.
 type elem struct {
 	id     string
 	lang   string
@@ -129,7 +130,8 @@ func elemOf(p *schema.Predicate, e *graph.Edge) elem {
 	return el
 }
 
-// mutate returns what the edges do to the snapshot m: deletions first, as the snapshot saw it, then the sets in order.
+// mutate returns what the edges do to the snapshot m: deletions first, as the snapshot saw it, then the sets
+// in order.
 func (m model) mutate(p *schema.Predicate, inc graph.Incarnation, edges []graph.Edge) (ops []modelOp) {
 	for _, e := range edges {
 		at := nodeKey{inc, e.Subject}
@@ -223,7 +225,8 @@ func (m model) lists(p *schema.Predicate, inc graph.Incarnation) map[string]stri
 	return out
 }
 
-// listText returns a list of the store in the form of model.lists, after checking that its methods agree with each other.
+// listText returns a list of the store in the form of model.lists, after checking that its methods agree with
+// each other.
 func listText(t testing.TB, l posting.List, values bool) string {
 	t.Helper()
 	var out []string

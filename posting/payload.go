@@ -17,8 +17,8 @@ var ErrCorrupt = errors.New("posting: corrupt record")
 
 // Posting is one value of a list.
 type Posting struct {
-	// Slot is where in the list the value is: Untagged, the fingerprint of the language tag, or, in a list predicate,
-	// the fingerprint of the value.
+	// Slot is where in the list the value is: Untagged, the fingerprint of the language tag, or, in a list
+	// predicate, the fingerprint of the value.
 	Slot uint64
 	// Lang is the language tag, "" for untagged.
 	Lang   string
@@ -26,11 +26,12 @@ type Posting struct {
 	Facets []graph.Facet
 }
 
-// Untagged is the slot of the one value of a scalar predicate that has no language tag. It sorts before every tag.
+// Untagged is the slot of the one value of a scalar predicate that has no language tag. It sorts before every
+// tag.
 const Untagged uint64 = 0
 
-// LangSlot returns the slot of the value with the given language tag: Untagged for "", else a fingerprint that is never 0.
-// The order of tags in a list is the order of their slots (dql.md fact 85).
+// LangSlot returns the slot of the value with the given language tag: Untagged for "", else a fingerprint
+// that is never 0. The order of tags in a list is the order of their slots (dql.md fact 85).
 func LangSlot(lang string) uint64 {
 	if lang == "" {
 		return Untagged
@@ -48,7 +49,8 @@ const (
 // maxLang is the longest language tag that can be stored.
 const maxLang = 255
 
-// appendValue appends the payload of a value: | flags and type (1) | [length (1) | lang] | [length uvarint | facets] | value |.
+// appendValue appends the payload of a value: | flags and type (1) | [length (1) | lang] | [length uvarint |
+// facets] | value |.
 func appendValue(dst []byte, lang string, v types.Value, facets []byte) []byte {
 	head := len(dst)
 	dst = append(dst, byte(v.Type()))

@@ -12,10 +12,11 @@ import (
 	"dragg/posting/uidset"
 )
 
-// Pending holds the changes of one transaction that are not committed: at most one record a key, sorted by key. It is
-// immutable and may be shared. The zero Pending and a nil one are empty.
+// Pending holds the changes of one transaction that are not committed: at most one record a key, sorted by
+// key. It is immutable and may be shared. The zero Pending and a nil one are empty.
 //
-// Its binary form is what travels through the Raft log; the record of a key is the very bytes that are stored at commit.
+// Its binary form is what travels through the Raft log; the record of a key is the very bytes that are stored
+// at commit.
 type Pending struct {
 	keys [][]byte
 	recs [][]byte
@@ -73,7 +74,8 @@ func (p *Pending) record(key []byte) (*record, error) {
 	return &r, err
 }
 
-// Merge returns the changes of p followed by those of q: what the transaction did after both. p and q stay as they are.
+// Merge returns the changes of p followed by those of q: what the transaction did after both. p and q stay as
+// they are.
 func (p *Pending) Merge(q *Pending) (*Pending, error) {
 	if p.Len() == 0 {
 		return q, nil
@@ -152,7 +154,8 @@ func mergeRecords(a, b []byte) ([]byte, error) {
 	return appendRecord(nil, x.whole, &merged, dels), nil
 }
 
-// AppendBinary appends the binary form: | version (1) | keys uvarint | per key: length uvarint | key | length uvarint | record |.
+// AppendBinary appends the binary form: | version (1) | keys uvarint | per key: length uvarint | key | length
+// uvarint | record |.
 func (p *Pending) AppendBinary(dst []byte) []byte {
 	dst = slices.Grow(dst, p.Bytes()+6*p.Len()+8)
 	dst = binary.AppendUvarint(append(dst, pendingVersion), uint64(p.Len()))
@@ -163,8 +166,9 @@ func (p *Pending) AppendBinary(dst []byte) []byte {
 	return dst
 }
 
-// DecodePending decodes the binary form; all of b belongs to it. The result refers to b, which must not change afterwards.
-// The structure of every key and record is checked. It returns ErrCorrupt for other bytes, and never panics.
+// DecodePending decodes the binary form; all of b belongs to it. The result refers to b, which must not
+// change afterwards. The structure of every key and record is checked. It returns ErrCorrupt for other bytes,
+// and never panics.
 func DecodePending(b []byte) (*Pending, error) {
 	if len(b) < 2 || b[0] != pendingVersion {
 		return nil, fmt.Errorf("%w: version of pending changes", ErrCorrupt)
@@ -219,8 +223,8 @@ func checkPending(key, rec []byte) error {
 	return err
 }
 
-// Split returns the changes of p in pieces of at most maxBytes, or of one key where that alone is larger. Merged in any
-// order they are p again.
+// Split returns the changes of p in pieces of at most maxBytes, or of one key where that alone is larger.
+// Merged in any order they are p again.
 func (p *Pending) Split(maxBytes int) []*Pending {
 	if p.Bytes() <= maxBytes {
 		return []*Pending{p}

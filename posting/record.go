@@ -8,7 +8,8 @@ import (
 	"dragg/posting/uidset"
 )
 
-// A record is one stored version of a key: | version (1) | form (1) | elements set | elements deleted or directory |.
+// A record is one stored version of a key: | version (1) | form (1) | elements set | elements deleted or
+// directory |.
 const recordVersion = 1
 
 // The bits of a record's form.
@@ -44,7 +45,8 @@ func isEmptyRecord(b []byte) bool {
 	return len(b) == 3 && b[1] == formWhole && b[2] == 0
 }
 
-// setsSomething says, without decoding, that a list is not empty once b is its newest version: it adds an element.
+// setsSomething says, without decoding, that a list is not empty once b is its newest version: it adds an
+// element.
 func setsSomething(b []byte) bool {
 	return len(b) > 2 && (b[1]&formParts != 0 || b[2] != 0)
 }
@@ -73,8 +75,8 @@ func appendRecord(dst []byte, whole bool, sets *content, dels uidset.Set) []byte
 	return dst
 }
 
-// appendDirectory appends the record of a split list: | version | form | count uvarint | per part: first (8) | ts uvarint |
-// elements uvarint |.
+// appendDirectory appends the record of a split list: | version | form | count uvarint | per part: first (8)
+// | ts uvarint | elements uvarint |.
 func appendDirectory(dst []byte, parts []part) []byte {
 	dst = binary.AppendUvarint(append(dst, recordVersion, formWhole|formParts), uint64(len(parts)))
 	for _, p := range parts {

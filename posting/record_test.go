@@ -19,7 +19,8 @@ import (
 
 func setOf(uids ...graph.UID) uidset.Set { return uidset.Of(uids) }
 
-// TestGoldenRecords pins the bytes of docs/format/posting.md. A change here is a change of format: it needs a new version.
+// TestGoldenRecords pins the bytes of docs/format/posting.md. A change here is a change of format: it needs a
+// new version.
 func TestGoldenRecords(t *testing.T) {
 	facets := appendFacets(nil, []graph.Facet{{Key: "w", Value: types.OfInt(7)}})
 	scalar := contentOf([]element{{Untagged, appendValue(nil, "", types.OfString("Jena"), nil)}})
@@ -150,7 +151,8 @@ func TestContentRoundTrip(t *testing.T) {
 	}
 }
 
-// FuzzRecord: no bytes make the decoder panic or take much memory, and what it accepts keeps its meaning when written again.
+// FuzzRecord: no bytes make the decoder panic or take much memory, and what it accepts keeps its meaning when
+// written again.
 func FuzzRecord(f *testing.F) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	for range 20 {

@@ -16,8 +16,9 @@ import (
 // rollupBatch is how many keys Run rolls up in one write.
 const rollupBatch = 32
 
-// Run rolls up, until ctx ends, the lists that commits and readers found to have long chains of changes. It returns nil when
-// ctx ends, and otherwise the error that ended it: the engine's, or ErrCorrupt. A full disk is waited for.
+// Run rolls up, until ctx ends, the lists that commits and readers found to have long chains of changes. It
+// returns nil when ctx ends, and otherwise the error that ended it: the engine's, or ErrCorrupt. A full disk
+// is waited for.
 func (s *Store) Run(ctx context.Context) error {
 	limit := rate.NewLimiter(rate.Limit(s.cfg.RollupsPerSecond), max(s.cfg.RollupsPerSecond/10, rollupBatch))
 	for {
@@ -58,8 +59,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Rollup rolls up the given keys now, up to the oldest reader: each gets a whole version in place of its newest change.
-// It changes no answer of any reader.
+// Rollup rolls up the given keys now, up to the oldest reader: each gets a whole version in place of its
+// newest change. It changes no answer of any reader.
 func (s *Store) Rollup(ctx context.Context, key ...[]byte) error {
 	due := make([]string, len(key))
 	for i := range key {

@@ -2,7 +2,8 @@ package posting
 
 import "sync"
 
-// maxDue bounds the keys that wait for a rollup; more are forgotten, and found again by their next reader or commit.
+// maxDue bounds the keys that wait for a rollup; more are forgotten, and found again by their next reader or
+// commit.
 const maxDue = 1 << 14
 
 // rollupQueue holds the keys that are due for a rollup, each once.

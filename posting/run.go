@@ -20,8 +20,8 @@ const maxStampTs = graph.Timestamp(1)<<63 - 1
 func (o *op) ts() graph.Timestamp { return graph.Timestamp(o.stamp >> 1) }
 func (o *op) deleted() bool       { return o.stamp&1 != 0 }
 
-// run is an immutable sequence of changes, by element, and for one element newest first. Runs of one list follow each
-// other in time: every change of a later run is newer than every change of an earlier one.
+// run is an immutable sequence of changes, by element, and for one element newest first. Runs of one list
+// follow each other in time: every change of a later run is newer than every change of an earlier one.
 type run struct {
 	ops      []op
 	min, max graph.Timestamp
@@ -40,7 +40,8 @@ func runOf(r *record, ts graph.Timestamp) run {
 			ops = append(ops, op{uint64(u), uint64(ts)<<1 | 1, nil})
 		}
 		if sets > 0 {
-			// A set wins over a deletion of the same element in one commit: the sort is stable and sets came first.
+			// A set wins over a deletion of the same element in one commit: the sort is stable and sets came
+			// first.
 			slices.SortStableFunc(ops, func(a, b op) int { return compareID(a.id, b.id) })
 			ops = slices.CompactFunc(ops, func(a, b op) bool { return a.id == b.id })
 		}
@@ -89,8 +90,8 @@ func mergeRuns(a, b run) run {
 	return run{out, a.min, b.max}
 }
 
-// pushRun returns runs with r, the newest, at the end, and merges neighbours of like size, so that there are about
-// log2(changes) runs and each change is copied as often. runs itself does not change.
+// pushRun returns runs with r, the newest, at the end, and merges neighbours of like size, so that there are
+// about log2(changes) runs and each change is copied as often. runs itself does not change.
 func pushRun(runs []run, r run) []run {
 	if len(r.ops) == 0 {
 		return runs

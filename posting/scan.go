@@ -9,8 +9,8 @@ import (
 	"dragg/storage"
 )
 
-// Iterator walks the keys of a view in order, those of the transaction's own changes included. Keys whose list is empty at
-// the read timestamp are skipped.
+// Iterator walks the keys of a view in order, those of the transaction's own changes included. Keys whose
+// list is empty at the read timestamp are skipped.
 //
 //	for it.Next() {
 //		it.Key()         // valid until Next
@@ -39,8 +39,8 @@ type rawVersion struct {
 	start, end int
 }
 
-// Scan returns an iterator over the keys in [from, to); a nil to means the end of the store. While it is open, the view may
-// be used as well.
+// Scan returns an iterator over the keys in [from, to); a nil to means the end of the store. While it is
+// open, the view may be used as well.
 func (v *View) Scan(from, to []byte) *Iterator {
 	err := v.await()
 	r := v.s.engine.ReaderAt(v.ts)
@@ -127,8 +127,8 @@ func (it *Iterator) diskKey() []byte {
 
 func (it *Iterator) advance() { it.diskOK = it.it.Next() }
 
-// onDisk makes the engine's current key current, if its list is not empty. The versions are kept as bytes: has() asks for
-// keys alone, and the newest version mostly tells whether the list is empty.
+// onDisk makes the engine's current key current, if its list is not empty. The versions are kept as bytes:
+// has() asks for keys alone, and the newest version mostly tells whether the list is empty.
 func (it *Iterator) onDisk(key []byte) bool {
 	it.key = append(it.key[:0], key...)
 	it.list, it.loaded = List{}, false

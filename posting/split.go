@@ -18,7 +18,8 @@ type piece struct {
 	rec   []byte
 }
 
-// splitContent cuts a content that starts at first into pieces of at most limit stored bytes, of one element at least.
+// splitContent cuts a content that starts at first into pieces of at most limit stored bytes, of one element
+// at least.
 func splitContent(c *content, first uint64, limit int) []piece {
 	rec := appendRecord(nil, true, c, noUIDs())
 	if len(rec) <= limit || c.len() < 2 {

@@ -7,11 +7,11 @@ import (
 	"dragg/posting/uidset"
 )
 
-// state is what is known of one list from a timestamp on: the whole content at from, and every later change. It is
-// immutable; a commit makes a new one that shares most of it.
+// state is what is known of one list from a timestamp on: the whole content at from, and every later change.
+// It is immutable; a commit makes a new one that shares most of it.
 //
-// Changes lie in runs (see run.go). When they outgrow the content they are folded into it, so that a change costs O(log n)
-// amortised however hot the list is. What older readers need stays reachable by prev.
+// Changes lie in runs (see run.go). When they outgrow the content they are folded into it, so that a change
+// costs O(log n) amortised however hot the list is. What older readers need stays reachable by prev.
 type state struct {
 	from graph.Timestamp
 	last graph.Timestamp // of the newest change, or from
@@ -26,8 +26,8 @@ type state struct {
 }
 
 const (
-	// foldOps and foldShare say when changes are folded: more than foldOps of them, and more than 1/foldShare of the
-	// content.
+	// foldOps and foldShare say when changes are folded: more than foldOps of them, and more than 1/foldShare
+	// of the content.
 	foldOps   = 64
 	foldShare = 8
 	// foldSmall is up to how many elements a list is folded as soon as no reader needs the older state: runs take

@@ -16,10 +16,10 @@ type Config struct {
 	CacheBytes int64
 	// SplitBytes is the stored size above which a rollup splits a list into parts; 512 KiB.
 	SplitBytes int
-	// OldestReader returns the timestamp below which no reader is or will be open; rollups stay at or below it. It
-	// must not pass the applied watermark, the hold of a tablet copy, or the timestamp of an index build that has not
-	// finished. nil means that nothing is known: no rollups in the background, and folded lists keep what older
-	// readers may need.
+	// OldestReader returns the timestamp from which on readers are to be expected; lists are folded and rolled
+	// up to it. A reader below it is answered from disk, correctly but more slowly. It must not pass the applied
+	// watermark, the hold of a tablet copy, or the timestamp of an index build that has not finished. nil means
+	// that nothing is known: no rollups, and folded lists keep what older readers may need.
 	OldestReader func() graph.Timestamp
 	// RollupsPerSecond bounds the background rollups; 2000.
 	RollupsPerSecond int
@@ -43,8 +43,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Store holds the posting lists of one replica: an engine, and a cache of decoded lists that commits update in place. All
-// methods may be called concurrently.
+// Store holds the posting lists of one replica: an engine, and a cache of decoded lists that commits update
+// in place. All methods may be called concurrently.
 type Store struct {
 	engine storage.Engine
 	cfg    Config
@@ -70,16 +70,16 @@ func NewStore(engine storage.Engine, cfg Config) *Store {
 	return s
 }
 
-// SetDiscardTs allows the engine to forget superseded versions below ts, and rollups to forget that a list existed. No
-// reader may be open below ts, now or later, replays of commits included: ts must not pass the last commit that is known
-// to be durable. ts never decreases.
+// SetDiscardTs allows the engine to forget superseded versions below ts, and rollups to forget that a list
+// existed. No reader may be open below ts, now or later, replays of commits included: ts must not pass the
+// last commit that is known to be durable. ts never decreases.
 func (s *Store) SetDiscardTs(ts graph.Timestamp) {
 	s.discard.Store(uint64(ts))
 	s.engine.SetDiscardTs(ts)
 }
 
-// Retire forgets a tablet copy: its lists leave the cache and no rollup writes under its incarnation any more, so that its
-// prefix may be deleted. Nobody may commit to it afterwards.
+// Retire forgets a tablet copy: its lists leave the cache and no rollup writes under its incarnation any
+// more, so that its prefix may be deleted. Nobody may commit to it afterwards.
 func (s *Store) Retire(inc graph.Incarnation) {
 	s.mu.Lock()
 	s.mu.retired[inc] = true
@@ -90,7 +90,8 @@ func (s *Store) Retire(inc graph.Incarnation) {
 // Forget drops every cached list of a tablet copy. It is needed after its keys were written past the store.
 func (s *Store) Forget(inc graph.Incarnation) { s.cache.dropIncarnation(inc) }
 
-// CacheStats returns how many lists the cache holds, their bytes, and how often a list was found and not found in it.
+// CacheStats returns how many lists the cache holds, their bytes, and how often a list was found and not
+// found in it.
 func (s *Store) CacheStats() (lists int, bytes, hits, misses int64) { return s.cache.stats() }
 
 // oldest returns the timestamp below which no reader is open; 0 where that is not known.

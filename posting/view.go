@@ -29,8 +29,9 @@ func (v *View) ReadTs() graph.Timestamp { return v.ts }
 // Lists returns how many lists were read.
 func (v *View) Lists() int { return v.lists }
 
-// Await makes the view call ready before it first reads the store, instead of requiring that every commit at or below its
-// timestamp was flushed when it was made. What reads nothing, or only the transaction's own changes, never waits.
+// Await makes the view call ready before it first reads the store, instead of requiring that every commit at
+// or below its timestamp was flushed when it was made. What reads nothing, or only the transaction's own
+// changes, never waits.
 func (v *View) Await(ready func() error) { v.ready = ready }
 
 func (v *View) await() error {

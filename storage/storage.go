@@ -1,9 +1,10 @@
-// Package storage is the door to the disk: versioned, ordered bytes. It is an interface with two implementations,
-// badgerkv (Badger in managed mode) and memkv (an in-memory twin that can lose what was not synced), and one conformance
-// suite, storagetest.
+// Package storage is the door to the disk: versioned, ordered bytes. It is an interface with two
+// implementations, badgerkv (Badger in managed mode) and memkv (an in-memory twin that can lose what was not
+// synced), and one conformance suite, storagetest.
 //
-// A key has many versions, each written at a commit timestamp by the caller. The engine never draws a timestamp. Writing
-// the same key at the same timestamp again replaces that version, so replaying a log is idempotent.
+// A key has many versions, each written at a commit timestamp by the caller. The engine never draws a
+// timestamp. Writing the same key at the same timestamp again replaces that version, so replaying a log is
+// idempotent.
 //
 // Keys sort bytewise ascending; the versions of one key are visited newest first.
 package storage
@@ -15,54 +16,59 @@ import (
 	"dragg/graph"
 )
 
-// ErrNotFound says that a key has no version at or below the reader's timestamp, or that its newest one is a deletion.
+// ErrNotFound says that a key has no version at or below the reader's timestamp, or that its newest one is a
+// deletion.
 var ErrNotFound = errors.New("storage: key not found")
 
-// ErrFull says that the disk has no room for the write. Nothing of the batch was stored. The engine goes on serving reads,
-// and accepts writes again once there is room.
+// ErrFull says that the disk has no room for the write. Nothing of the batch was stored. The engine goes on
+// serving reads, and accepts writes again once there is room.
 var ErrFull = errors.New("storage: disk is full")
 
 // Engine stores versioned bytes. All methods may be called concurrently, except that Close must come last.
-// Any error of Write or Sync other than ErrFull and a context error leaves the engine unusable: the caller ends the process
-// (a retried fsync proves nothing).
+// Any error of Write or Sync other than ErrFull and a context error leaves the engine unusable: the caller
+// ends the process (a retried fsync proves nothing).
 type Engine interface {
-	// ReaderAt returns a view of everything written at or below ts, as of now. Later writes at or below ts may or may
-	// not be seen; callers read only below their applied watermark, where no more writes arrive (rollups, which change
-	// no answer, excepted).
+	// ReaderAt returns a view of everything written at or below ts, as of now. Later writes at or below ts
+	// may or may not be seen; callers read only below their applied watermark, where no more writes arrive
+	// (rollups, which change no answer, excepted).
 	ReaderAt(ts graph.Timestamp) Reader
 
-	// Write stores the batch: all of it or nothing, also after a crash of the process. It is visible when Write returns,
-	// and survives the loss of power only after a later Sync.
+	// Write stores the batch: all of it or nothing, also after a crash of the process. It is visible when
+	// Write returns, and survives the loss of power only after a later Sync.
 	Write(ctx context.Context, b *Batch) error
 
-	// Sync is a barrier: when it returns nil, every batch whose Write returned before Sync began survives the loss of power.
+	// Sync is a barrier: when it returns nil, every batch whose Write returned before Sync began survives the
+	// loss of power.
 	Sync(ctx context.Context) error
 
-	// DeletePrefix removes every version of every key that starts with prefix, in the background of other work, in
-	// bounded steps. Nobody may write under the prefix meanwhile or later. It may be repeated after a crash.
+	// DeletePrefix removes every version of every key that starts with prefix, in the background of other
+	// work, in bounded steps. Nobody may write under the prefix meanwhile or later. It may be repeated after
+	// a crash.
 	DeletePrefix(ctx context.Context, prefix []byte) error
 
-	// SetDiscardTs allows the engine to forget, at its leisure, versions below ts that a later version at or below ts
-	// marked Complete (or a deletion) has superseded. ts never decreases.
+	// SetDiscardTs allows the engine to forget, at its leisure, versions below ts that a later version at or
+	// below ts marked Complete (or a deletion) has superseded. ts never decreases.
 	SetDiscardTs(ts graph.Timestamp)
 
-	// Size returns the approximate bytes on disk of keys that start with prefix; of everything for an empty prefix.
+	// Size returns the approximate bytes on disk of keys that start with prefix; of everything for an empty
+	// prefix.
 	Size(prefix []byte) int64
 
 	// Close flushes and releases the engine.
 	Close() error
 }
 
-// Reader is a view of an Engine. It must be closed. One goroutine may use it at a time; Versions and Scan may not be nested
-// within one Reader.
+// Reader is a view of an Engine. It must be closed. One goroutine may use it at a time; Versions and Scan may
+// not be nested within one Reader.
 type Reader interface {
-	// Versions calls fn for each version of key at or below the reader's timestamp, newest first, down to and including
-	// the first one that is Complete or a deletion (deletions are not passed on). fn returns false to stop.
-	// The value is only valid during the call. Where there is no version to pass, it returns ErrNotFound.
+	// Versions calls fn for each version of key at or below the reader's timestamp, newest first, down to and
+	// including the first one that is Complete or a deletion (deletions are not passed on). fn returns false
+	// to stop. The value is only valid during the call. Where there is no version to pass, it returns
+	// ErrNotFound.
 	Versions(key []byte, fn func(ts graph.Timestamp, v Version) (more bool)) error
 
-	// Scan returns an iterator over the keys in [from, to) that have a version at or below the reader's timestamp, in
-	// ascending order. A nil to means the end of the store.
+	// Scan returns an iterator over the keys in [from, to) that have a version at or below the reader's
+	// timestamp, in ascending order. A nil to means the end of the store.
 	Scan(from, to []byte) Iterator
 
 	// Close releases the view.

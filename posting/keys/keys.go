@@ -47,9 +47,9 @@ func AppendReverse(dst []byte, inc graph.Incarnation, uid graph.UID) []byte {
 	return binary.BigEndian.AppendUint64(appendHeader(dst, inc, KindReverse), uint64(uid))
 }
 
-// Index returns the key of the subjects that have a value with this token. tokenizer is tok.Tokenizer.ID, lang the
-// language tag of the value ("" for untagged), which must not hold a zero byte. The token may be any bytes; within one
-// tokenizer and language keys sort as their tokens do.
+// Index returns the key of the subjects that have a value with this token. tokenizer is tok.Tokenizer.ID,
+// lang the language tag of the value ("" for untagged), which must not hold a zero byte. The token may be any
+// bytes; within one tokenizer and language keys sort as their tokens do.
 func Index(inc graph.Incarnation, tokenizer byte, lang, token string) []byte {
 	return AppendIndex(make([]byte, 0, headerLen+2+len(lang)+len(token)), inc, tokenizer, lang, token)
 }
@@ -78,8 +78,8 @@ func countKind(reverse bool) Kind {
 	return KindCount
 }
 
-// Part returns the key of the part of the list under parent that starts with the element first. parent must be a key of a
-// tablet, other than a part.
+// Part returns the key of the part of the list under parent that starts with the element first. parent must
+// be a key of a tablet, other than a part.
 func Part(parent []byte, first uint64) []byte {
 	dst := make([]byte, 0, len(parent)+headerLen)
 	dst = append(append(dst, parent[:8]...), byte(KindPart))

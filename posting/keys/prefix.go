@@ -27,8 +27,8 @@ func IndexPrefix(inc graph.Incarnation, tokenizer byte) []byte {
 	return append(appendHeader(make([]byte, 0, headerLen+1), inc, KindIndex), tokenizer)
 }
 
-// IndexLangPrefix returns the prefix of every Index key of one tokenizer and language tag, "" for untagged. What follows
-// it in a key is the token.
+// IndexLangPrefix returns the prefix of every Index key of one tokenizer and language tag, "" for untagged.
+// What follows it in a key is the token.
 func IndexLangPrefix(inc graph.Incarnation, tokenizer byte, lang string) []byte {
 	return Index(inc, tokenizer, lang, "")
 }
@@ -43,8 +43,8 @@ func CountPrefix(inc graph.Incarnation, reverse bool) []byte {
 	return KindPrefix(inc, countKind(reverse))
 }
 
-// End returns the first key above every key that starts with prefix, so that [prefix, End(prefix)) is the range of the
-// prefix. It is nil, which scans take as the end of the store, where there is no such key.
+// End returns the first key above every key that starts with prefix, so that [prefix, End(prefix)) is the
+// range of the prefix. It is nil, which scans take as the end of the store, where there is no such key.
 func End(prefix []byte) []byte {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] != 0xFF {

@@ -11,8 +11,8 @@ import (
 // flushLen is how many uids a Builder gathers before it folds them into a bitmap.
 const flushLen = 1 << 16
 
-// Builder gathers uids in any order into a Set. Its memory grows with the members, not with the calls. The zero Builder is
-// ready; one goroutine may use it.
+// Builder gathers uids in any order into a Set. Its memory grows with the members, not with the calls. The
+// zero Builder is ready; one goroutine may use it.
 type Builder struct {
 	pending []graph.UID
 	bitmap  *roaring64.Bitmap

@@ -14,7 +14,8 @@ import (
 // ErrCorrupt says that bytes are not the stored form of a set.
 var ErrCorrupt = errors.New("uidset: corrupt set")
 
-// The first byte of a stored set: up to maxPacked it is the number of packed members, then comes one of the forms.
+// The first byte of a stored set: up to maxPacked it is the number of packed members, then comes one of the
+// forms.
 const (
 	maxPacked  = 64
 	formPacked = 0xFE // uvarint count, then as below

@@ -13,7 +13,8 @@ import (
 // maxSlice is up to how many members a set is a slice, however dense it is.
 const maxSlice = 256
 
-// minPerContainer is how many members a Roaring container must hold on average for a bitmap to be worth its headers.
+// minPerContainer is how many members a Roaring container must hold on average for a bitmap to be worth its
+// headers.
 const minPerContainer = 16
 
 // Set is an immutable set of uids. The zero Set is empty. Any number of goroutines may read one Set.
@@ -24,7 +25,8 @@ type Set struct {
 	n      int
 }
 
-// Of returns the set of the uids in sorted, which must ascend without duplicates. It takes ownership of the slice.
+// Of returns the set of the uids in sorted, which must ascend without duplicates. It takes ownership of the
+// slice.
 func Of(sorted []graph.UID) Set {
 	if len(sorted) <= maxSlice || sparse(sorted) {
 		return Set{slice: sorted, n: len(sorted)}
@@ -34,8 +36,8 @@ func Of(sorted []graph.UID) Set {
 	return Set{bitmap: b, n: len(sorted)}
 }
 
-// FromUnsorted returns the set of the given uids, in any order, duplicates allowed. It takes ownership of the slice and
-// sorts it.
+// FromUnsorted returns the set of the given uids, in any order, duplicates allowed. It takes ownership of the
+// slice and sorts it.
 func FromUnsorted(uids []graph.UID) Set {
 	if !slices.IsSorted(uids) {
 		slices.Sort(uids)

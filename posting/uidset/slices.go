@@ -10,8 +10,9 @@ import (
 // gallopRatio is from which ratio of lengths on it pays to search the longer slice instead of walking it.
 const gallopRatio = 16
 
-// Intersect appends to dst the uids that are in both a and b, which ascend without duplicates. dst may be a[:0] or b[:0].
-// Where one is much longer than the other, it gallops: cost O(short × log(long/short)) (Bentley and Yao 1976).
+// Intersect appends to dst the uids that are in both a and b, which ascend without duplicates. dst may be
+// a[:0] or b[:0]. Where one is much longer than the other, it gallops: cost O(short × log(long/short))
+// (Bentley and Yao 1976).
 func Intersect(dst, a, b []graph.UID) []graph.UID {
 	if len(a) > len(b) {
 		a, b = b, a
@@ -82,8 +83,8 @@ func Union(dst, a, b []graph.UID) []graph.UID {
 	return append(dst, b...)
 }
 
-// MergeK appends to dst the uids that are in any of the lists, each of which ascends without duplicates. dst must not
-// overlap them.
+// MergeK appends to dst the uids that are in any of the lists, each of which ascends without duplicates. dst
+// must not overlap them.
 func MergeK(dst []graph.UID, lists ...[]graph.UID) []graph.UID {
 	live := make([][]graph.UID, 0, len(lists))
 	for _, l := range lists {
@@ -99,7 +100,8 @@ func MergeK(dst []graph.UID, lists ...[]graph.UID) []graph.UID {
 	case 2:
 		return Union(dst, live[0], live[1])
 	}
-	// Pairwise, shortest first: every uid is copied about log2(len(lists)) times, in straight runs without a heap.
+	// Pairwise, shortest first: every uid is copied about log2(len(lists)) times, in straight runs without a
+	// heap.
 	sort.Slice(live, func(i, j int) bool { return len(live[i]) < len(live[j]) })
 	for len(live) > 2 {
 		next := live[:0]

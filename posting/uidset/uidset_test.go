@@ -1,6 +1,7 @@
 package uidset
 
-// Sets against a naive twin (a sorted slice), the slice algebra, the stored form and its decoding of hostile bytes.
+// Sets against a naive twin (a sorted slice), the slice algebra, the stored form and its decoding of hostile
+// bytes.
 
 import (
 	"bytes"

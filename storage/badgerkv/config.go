@@ -11,9 +11,9 @@ import (
 
 // Config sets the bounds of an Engine. The zero Config is usable: every field has the default named beside it.
 type Config struct {
-	// MemoryBytes is what the engine may hold in memory; 256 MiB. A third goes to memtables (three of them, each a
-	// sixteenth but 4 to 32 MiB, and what Badger allocates beside), a quarter each to the caches of blocks and of
-	// table indexes and filters. The page cache is the operating system's.
+	// MemoryBytes is what the engine may hold in memory; 256 MiB. A third goes to memtables (three of them,
+	// each a sixteenth but 4 to 32 MiB, and what Badger allocates beside), a quarter each to the caches of
+	// blocks and of table indexes and filters. The page cache is the operating system's.
 	MemoryBytes int64
 	// ReserveBytes is the free space on the disk below which writes are refused; 256 MiB.
 	ReserveBytes int64
@@ -39,8 +39,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// valueThreshold is the size from which a value goes to the value log instead of the tables: whole lists and parts do not,
-// large texts do.
+// valueThreshold is the size from which a value goes to the value log instead of the tables: whole lists and
+// parts do not, large texts do.
 const valueThreshold = 600 << 10
 
 // memtables is how many memtables there may be besides the active one.

@@ -58,7 +58,8 @@ func manyTimestamps(n int) []storage.Op {
 	return ops
 }
 
-// TestJournalFinishesBatches kills a process, in effect, after the journal was written and before or amid the store.
+// TestJournalFinishesBatches kills a process, in effect, after the journal was written and before or amid the
+// store.
 func TestJournalFinishesBatches(t *testing.T) {
 	dir := t.TempDir()
 	killed := errors.New("killed")
@@ -144,7 +145,8 @@ func damage(t *testing.T, dir string, at int) {
 	}
 }
 
-// TestKilled copies the files of a running engine, which is what a killed process leaves, with half a batch stored.
+// TestKilled copies the files of a running engine, which is what a killed process leaves, with half a batch
+// stored.
 func TestKilled(t *testing.T) {
 	dir, copied := t.TempDir(), t.TempDir()
 	e := openIn(t, dir, smallConfig())
@@ -168,8 +170,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestLessMemoryAfterAKill opens what a killed process left with a quarter of its memory: its memtables are larger than those
-// that this configuration asks for.
+// TestLessMemoryAfterAKill opens what a killed process left with a quarter of its memory: its memtables are
+// larger than those that this configuration asks for.
 func TestLessMemoryAfterAKill(t *testing.T) {
 	dir, copied := t.TempDir(), t.TempDir()
 	large, small := Config{MemoryBytes: 256 << 20, ReserveBytes: 1}, smallConfig()
@@ -255,8 +257,8 @@ func TestSyncWhileRotating(t *testing.T) {
 	}
 }
 
-// TestFullDisk fills a small file system of its own: writes are refused in time, reads go on, and so do writes after there is
-// room again.
+// TestFullDisk fills a small file system of its own: writes are refused in time, reads go on, and so do
+// writes after there is room again.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=128m"); err != nil {

@@ -16,8 +16,8 @@ import (
 // deleteStep is how many versions DeletePrefix deletes in one write.
 const deleteStep = 1000
 
-// DeletePrefix implements [storage.Engine]. It writes a deletion over every version, so that none is left to any reader, and
-// compactions drop both in their own time.
+// DeletePrefix implements [storage.Engine]. It writes a deletion over every version, so that none is left to
+// any reader, and compactions drop both in their own time.
 func (e *Engine) DeletePrefix(ctx context.Context, prefix []byte) error {
 	limit := rate.NewLimiter(rate.Limit(e.cfg.DeletesPerSecond), max(e.cfg.DeletesPerSecond, deleteStep))
 	from := bytes.Clone(prefix)
@@ -45,8 +45,8 @@ func (e *Engine) DeletePrefix(ctx context.Context, prefix []byte) error {
 	}
 }
 
-// versionsFrom returns deletions for the next versions under prefix from the key from on, and where to go on; nil at the
-// end. A key with more than a step's versions is taken whole.
+// versionsFrom returns deletions for the next versions under prefix from the key from on, and where to go on;
+// nil at the end. A key with more than a step's versions is taken whole.
 func (e *Engine) versionsFrom(prefix, from []byte) (ops []storage.Op, next []byte) {
 	txn := e.db.NewTransactionAt(math.MaxUint64, false)
 	defer txn.Discard()

@@ -1,7 +1,8 @@
-// Package badgerkv is the storage engine on disk: Badger in managed mode (Lu et al., "WiscKey", 2016, is its design).
+// Package badgerkv is the storage engine on disk: Badger in managed mode (Lu et al., "WiscKey", 2016, is its
+// design).
 //
-// Badger is told every timestamp, keeps every version until a whole one supersedes it below the discard timestamp, and
-// verifies checksums on reading. What it does not promise, this package adds:
+// Badger is told every timestamp, keeps every version until a whole one supersedes it below the discard
+// timestamp, and verifies checksums on reading. What it does not promise, this package adds:
 //
 //   - A batch is atomic across a crash of the process also where it spans several timestamps or Badger transactions: such a
 //     batch is noted in a journal file first, and finished by the next Open on the same boot of the machine. After a reboot
@@ -13,6 +14,6 @@
 //     room on the disk is a SIGBUS. Below a reserve of free space Write returns storage.ErrFull, until there is room again.
 //   - [Engine.DeletePrefix] works in small steps beside other work. Badger's DropPrefix stops all writes.
 //
-// All methods may be called concurrently; Close comes last. One goroutine, owned by the engine and ended by Close, collects
-// the garbage of the value log.
+// All methods may be called concurrently; Close comes last. One goroutine, owned by the engine and ended by
+// Close, collects the garbage of the value log.
 package badgerkv

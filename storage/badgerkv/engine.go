@@ -97,8 +97,8 @@ func (e *Engine) Sync(ctx context.Context) error {
 	if err := e.db.Sync(); err != nil {
 		return fmt.Errorf("sync store: %w", err)
 	}
-	// Memtables that wait to be flushed hold batches too. fsync through any descriptor of a file writes back the pages
-	// that Badger dirtied through its mapping.
+	// Memtables that wait to be flushed hold batches too. fsync through any descriptor of a file writes back
+	// the pages that Badger dirtied through its mapping.
 	for _, pattern := range []string{"*.mem", "*.vlog"} {
 		names, err := filepath.Glob(filepath.Join(e.dir, pattern))
 		if err != nil {

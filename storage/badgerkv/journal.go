@@ -18,7 +18,8 @@ const journalSlots = 4
 
 // A journal file holds the batch that is being written, or none:
 // | magic (8) | boot id (36) | body length (8) | CRC-32C of the body (4) | body |.
-// The body is | count uvarint | per change: flags (1) | ts uvarint | length uvarint | key | length uvarint | value |.
+// The body is | count uvarint | per change: flags (1) | ts uvarint | length uvarint | key | length uvarint |
+// value |.
 const (
 	journalMagic  = "draggjl1"
 	bootIDLen     = 36
@@ -32,8 +33,8 @@ const (
 	flagDelete
 )
 
-// journal notes batches that Badger does not store atomically, so that a process that is killed half-way is finished by the
-// next one. It relies on the page cache alone: the journal of another boot is void.
+// journal notes batches that Badger does not store atomically, so that a process that is killed half-way is
+// finished by the next one. It relies on the page cache alone: the journal of another boot is void.
 type journal struct {
 	boot  [bootIDLen]byte
 	slots chan *journalFile // those that are free

@@ -13,9 +13,10 @@ import (
 // memtableName is the file that says how large the memtables in the folder may be: a decimal number of bytes.
 const memtableName = "memtable.size"
 
-// memtableBytes returns how large memtables must be to open dir, where want is what the configuration asks for. Badger ends
-// the process when it finds a memtable that outgrows the ones it is configured for, as after a kill and a restart with less
-// memory; so until those that are there have been flushed, memtables stay as large as they were.
+// memtableBytes returns how large memtables must be to open dir, where want is what the configuration asks
+// for. Badger ends the process when it finds a memtable that outgrows the ones it is configured for, as after
+// a kill and a restart with less memory; so until those that are there have been flushed, memtables stay as
+// large as they were.
 func memtableBytes(dir string, want int64) (int64, error) {
 	left, err := filepath.Glob(filepath.Join(dir, "*.mem"))
 	if err != nil {

@@ -20,8 +20,8 @@ type reader struct{ txn *badger.Txn }
 
 func (r *reader) Close() { r.txn.Discard() }
 
-// Versions first asks for the newest version, which Bloom filters make cheap and which mostly is whole. Only for a chain of
-// changes does it open an iterator, which then sees all of them at one moment.
+// Versions first asks for the newest version, which Bloom filters make cheap and which mostly is whole. Only
+// for a chain of changes does it open an iterator, which then sees all of them at one moment.
 func (r *reader) Versions(key []byte, fn func(graph.Timestamp, storage.Version) bool) error {
 	item, err := r.txn.Get(key)
 	if errors.Is(err, badger.ErrKeyNotFound) || errors.Is(err, badger.ErrEmptyKey) {

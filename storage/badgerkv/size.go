@@ -14,7 +14,8 @@ const prefixLen = 8
 // maxPrefixes bounds how many prefixes are counted apart.
 const maxPrefixes = 1 << 16
 
-// writtenBytes counts what this process wrote, by prefix: what is still in memtables does not show in the tables' sizes.
+// writtenBytes counts what this process wrote, by prefix: what is still in memtables does not show in the
+// tables' sizes.
 type writtenBytes struct {
 	mu sync.Mutex
 	by map[uint64]int64 // guarded by mu
@@ -55,8 +56,8 @@ func (w *writtenBytes) forget(prefix []byte) {
 	delete(w.by, binary.BigEndian.Uint64(prefix))
 }
 
-// Size implements [storage.Engine]. Of a table that holds other keys too, half is counted; of what may still be in memtables,
-// what this process wrote.
+// Size implements [storage.Engine]. Of a table that holds other keys too, half is counted; of what may still
+// be in memtables, what this process wrote.
 func (e *Engine) Size(prefix []byte) int64 {
 	if len(prefix) == 0 {
 		lsm, vlog := e.db.Size()

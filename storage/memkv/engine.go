@@ -274,8 +274,8 @@ const (
 	LoseAll                 // none survives
 )
 
-// Crash ends this engine and returns the one that the next process finds. The engine must be Crashable. What is lost is
-// drawn from seed.
+// Crash ends this engine and returns the one that the next process finds. The engine must be Crashable. What
+// is lost is drawn from seed.
 func (e *Engine) Crash(loss Loss, seed uint64) *Engine {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"dragg/storage"
 )
 
-// Opener opens an engine in dir: an empty one the first time, afterwards the one that was closed there. An engine without a
-// disk may keep it by dir.
+// Opener opens an engine in dir: an empty one the first time, afterwards the one that was closed there. An
+// engine without a disk may keep it by dir.
 type Opener func(t *testing.T, dir string) storage.Engine
 
 // Run checks that the engines of open keep the contract of package storage.
