@@ -135,7 +135,7 @@ func (n *Node) Run(ctx context.Context) error {
 	eg.Go(func() error { return n.getReady(running) })
 	err := eg.Wait()
 	n.ready.Store(false)
-	if errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	return errors.Join(err, n.engine.Close())

@@ -52,6 +52,11 @@ func (n *Node) Do(ctx context.Context, req *api.Request, opts Options) (*api.Res
 	return r.resp, nil
 }
 
+// maxAnswerBytes bounds one answer where there is memory enough.
+const maxAnswerBytes = 256 << 20
+
+func (n *Node) answerBytes() int { return int(min(n.cfg.MemoryBytes/8, maxAnswerBytes)) }
+
 // classify gives an error without a class one: what a request got wrong is the client's to mend.
 func classify(err error) error {
 	if tooMuch := (*query.LimitError)(nil); errors.As(err, &tooMuch) {
@@ -185,9 +190,11 @@ func (r *request) query(ctx context.Context) error {
 	r.resp.Latency.ProcessingNs = uint64(encoding.Sub(began))
 	r.resp.Metrics = &api.Metrics{NumUids: r.found.NumUIDs}
 	if r.req.RespFormat == api.Request_RDF {
-		r.resp.Rdf, err = r.found.Answer.AppendRDF(nil, answer.Options{})
+		r.resp.Rdf, err = r.found.Answer.AppendRDF(nil, answer.Options{MaxBytes: r.n.answerBytes()})
 	} else {
-		r.resp.Json, err = r.found.Answer.AppendJSON(nil, answer.Options{Debug: r.opts.Debug})
+		r.resp.Json, err = r.found.Answer.AppendJSON(nil, answer.Options{
+			Debug: r.opts.Debug, MaxBytes: r.n.answerBytes(),
+		})
 	}
 	r.resp.Latency.EncodingNs = uint64(time.Since(encoding))
 	return err

@@ -110,12 +110,12 @@ func newClusterID() string {
 
 // Run serves until ctx ends or the log fails. Call it once.
 func (s *Server) Run(ctx context.Context) error {
-	eg, ctx := errgroup.WithContext(ctx)
-	eg.Go(func() error { return s.group.Run(ctx) })
-	eg.Go(func() error { return s.lead(ctx) })
-	eg.Go(func() error { return s.collectCommits(ctx) })
-	eg.Go(func() error { return s.housekeeping(ctx) })
-	if err := eg.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+	eg, running := errgroup.WithContext(ctx)
+	eg.Go(func() error { return s.group.Run(running) })
+	eg.Go(func() error { return s.lead(running) })
+	eg.Go(func() error { return s.collectCommits(running) })
+	eg.Go(func() error { return s.housekeeping(running) })
+	if err := eg.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil

@@ -76,8 +76,9 @@ func limitMemory(flag size) int64 {
 	if limit == 0 {
 		limit = int64(memoryShare * float64(availableMemory()))
 	}
-	// The collector works harder close to the limit instead of passing it. What is mapped from files is not counted.
-	debug.SetMemoryLimit(limit / 10 * 9)
+	// The collector works harder close to its limit instead of passing it. It does not count what is mapped from files, the
+	// engine's memtables above all: a quarter is left for them.
+	debug.SetMemoryLimit(limit / 4 * 3)
 	return limit
 }
 
