@@ -134,7 +134,7 @@ func (s *Shard) keep(start graph.Timestamp, old, next *txn) {
 func mergeRefs(a, b []*pb.TabletRef) []*pb.TabletRef {
 	out := a[:len(a):len(a)]
 	for _, r := range b {
-		if !slices.ContainsFunc(out, func(o *pb.TabletRef) bool { return proto.Equal(o, r) }) {
+		if !slices.ContainsFunc(out, func(o *pb.TabletRef) bool { return o.Epoch == r.Epoch }) { // epochs are unique
 			out = append(out, r)
 		}
 	}
@@ -235,7 +235,7 @@ func (t *tablet) derivedSince(old *tablet) uint64 {
 	switch {
 	case old == nil || old.incarnation() != t.incarnation():
 		return 0
-	case len(old.def.Building) > 0 && len(t.def.Building) == 0:
+	case len(t.def.Building) < len(old.def.Building): // a build, or one stage of it, is complete
 		return max(old.set.Ts, old.set.DerivedSince)
 	}
 	return old.set.DerivedSince
