@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -124,29 +125,16 @@ func (s *Shard) unfinished() *tablet {
 	return nil
 }
 
-// buildTablet derives the missing keys from the data as of the change that asked for them. The tablet may change meanwhile;
-// then what was built is of no use and the next round builds anew.
+// buildTablet derives the first of the missing keys from the data as of the change that asked for them, see posting.NextBuild. The
+// tablet may change meanwhile; then what was built is of no use and the next round builds anew.
 func (s *Shard) buildTablet(ctx context.Context, t *tablet, done Built) error {
 	ts := graph.Timestamp(t.set.Ts)
 	if err := s.WaitTimestamp(ctx, ts); err != nil {
 		return err
 	}
 	started := time.Now()
-	what := posting.Build{Progress: s.reportBuild(t)}
-	for _, name := range t.def.Building {
-		switch name {
-		case schema.BuildingReverse:
-			what.Reverse = true
-		case schema.BuildingCount:
-			what.Count = true
-		default:
-			for _, tokenizer := range t.def.Index {
-				if tokenizer.Name() == name {
-					what.Tokenizers = append(what.Tokenizers, tokenizer)
-				}
-			}
-		}
-	}
+	what, built := posting.NextBuild(t.def)
+	what.Progress = s.reportBuild(t)
 	if err := s.store.BuildIndex(ctx, ts, t.def, t.incarnation(), what); err != nil {
 		return err
 	}
@@ -156,10 +144,15 @@ func (s *Shard) buildTablet(ctx context.Context, t *tablet, done Built) error {
 	}
 	ready := *t.def
 	ready.Building = nil
+	for _, name := range t.def.Building {
+		if !slices.Contains(built, name) && len(built) > 0 {
+			ready.Building = append(ready.Building, name)
+		}
+	}
 	if err := done(ctx, t.set.Tablet, &ready); err != nil {
 		return err
 	}
-	s.lg.Info("built an index", "predicate", t.def.Name.String(), "built", t.def.Building, "took", time.Since(started).Round(time.Millisecond))
+	s.lg.Info("built an index", "predicate", t.def.Name.String(), "built", built, "took", time.Since(started).Round(time.Millisecond))
 	return nil
 }
 
