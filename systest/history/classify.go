@@ -9,10 +9,14 @@ import (
 
 // describe renders a read.
 func describe(r *Read) string {
-	if len(r.Keys) == 1 && len(r.Among) == 1 && r.Count == 1 {
-		return fmt.Sprintf("%s = %q", r.Keys[0], r.Among[0])
+	asked := ""
+	if r.Asked != "" {
+		asked = r.Asked + ": "
 	}
-	return fmt.Sprintf("%d of [%s] among %q", r.Count, strings.Join(r.Keys, " "), r.Among)
+	if len(r.Keys) == 1 && len(r.Among) == 1 && r.Count == 1 {
+		return asked + fmt.Sprintf("%s = %q", r.Keys[0], r.Among[0])
+	}
+	return asked + fmt.Sprintf("%d of [%s] among %q", r.Count, strings.Join(r.Keys, " "), r.Among)
 }
 
 // classify says what is wrong with a read that does not fit its snapshot.

@@ -39,6 +39,8 @@ type Txn struct {
 	Stale bool `json:"stale,omitempty"`
 	// Ops are what was written and read, in order.
 	Ops []Op `json:"ops,omitempty"`
+	// Asking is the question whose answer is being noted.
+	Asking string `json:"-"`
 	// Claims are what it claimed beside the registers it wrote: no two transactions that overlap may commit with one.
 	Claims []string `json:"claims,omitempty"`
 }
@@ -63,6 +65,8 @@ type Read struct {
 	Keys  []string `json:"k"`
 	Among []string `json:"v"`
 	Count int      `json:"n"`
+	// Asked is the question that was answered, for whoever looks at a finding.
+	Asked string `json:"q,omitempty"`
 }
 
 // Write notes that the transaction wrote a register.
@@ -80,7 +84,7 @@ func (t *Txn) Read(key, value string) { t.Match([]string{key}, []string{value}, 
 
 // Match notes that the transaction saw count of the registers hold one of the values.
 func (t *Txn) Match(keys, among []string, count int) {
-	t.Ops = append(t.Ops, Op{Read: &Read{Keys: keys, Among: among, Count: count}})
+	t.Ops = append(t.Ops, Op{Read: &Read{Keys: keys, Among: among, Count: count, Asked: t.Asking}})
 }
 
 // Claim notes something that no concurrent transaction may claim too.
