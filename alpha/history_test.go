@@ -43,7 +43,7 @@ func TestHistoryIsSnapshotIsolation(t *testing.T) {
 func TestHistoryWhileIndexesAreBuilt(t *testing.T) {
 	w := &workload{nodes: 5, rough: true, seed: 5}
 	w.n = plan{}.start(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	w.prepare(t, ctx)
 	done, built := make(chan struct{}), 0
@@ -87,7 +87,7 @@ func TestHistoryAcrossRestarts(t *testing.T) {
 	w := &workload{nodes: 5, abandon: true, seed: 11}
 	p := plan{dir: t.TempDir(), disk: true, cfg: Config{TxnAbortAfter: time.Minute}}
 	w.n = p.start(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	w.prepare(t, ctx)
 	for life := range 3 {
@@ -97,8 +97,11 @@ func TestHistoryAcrossRestarts(t *testing.T) {
 		running, stop := context.WithCancel(ctx)
 		w.ctx, w.rough = running, true
 		var stopping sync.WaitGroup
+		before := w.count(string(history.OK))
 		stopping.Go(func() {
-			time.Sleep(150 * time.Millisecond)
+			for w.count(string(history.OK)) < before+40 && ctx.Err() == nil {
+				time.Sleep(time.Millisecond)
+			}
 			w.n.kill()
 			stop()
 		})

@@ -56,10 +56,16 @@ func (w *workload) note(what string) {
 	w.seen[what]++
 }
 
+func (w *workload) count(what string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seen[what]
+}
+
 // run has each of the clients carry out transactions one after the other, and checks the history.
 func (w *workload) run(t *testing.T, clients, each int) *history.Report {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	w.prepare(t, ctx)
 	w.clients(t, clients, each)
