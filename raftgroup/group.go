@@ -154,13 +154,14 @@ func (g *Group) Propose(ctx context.Context, cmd []byte) (any, error) {
 // Run drives the member until ctx ends or its log or machine fails. It closes the log before it returns; a nil error means
 // that ctx ended. Call it once.
 func (g *Group) Run(ctx context.Context) error {
-	eg, ctx := errgroup.WithContext(ctx)
-	eg.Go(func() error { return g.drive(ctx) })
-	eg.Go(func() error { return g.apply(ctx) })
-	eg.Go(func() error { return g.checkpoints(ctx) })
+	eg, running := errgroup.WithContext(ctx)
+	eg.Go(func() error { return g.drive(running) })
+	eg.Go(func() error { return g.apply(running) })
+	eg.Go(func() error { return g.checkpoints(running) })
 	err := eg.Wait()
+	told := ctx.Err() != nil
 	g.waiting.failAll(errStopped, true)
-	if errors.Is(err, context.Canceled) {
+	if told && errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	return errors.Join(err, g.log.Close())

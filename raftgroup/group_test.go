@@ -188,6 +188,22 @@ func TestMachineFailureEndsRun(t *testing.T) {
 	}
 }
 
+// A group that is not told to stop does not end in silence, even where its machine says "canceled".
+func TestCanceledMachineIsAFailure(t *testing.T) {
+	m := openSum(&sumDisk{})
+	g, stop := startGroup(t, filepath.Join(t.TempDir(), "wal"), m, 1<<30)
+	add(t, g, 1)
+	m.mu.Lock()
+	m.failing = fmt.Errorf("a request that was given up: %w", context.Canceled)
+	m.mu.Unlock()
+	if _, err := propose(g, 1, 0); err == nil {
+		t.Error("the proposal succeeded")
+	}
+	if err := stop(); !errors.Is(err, context.Canceled) {
+		t.Errorf("the group ended with %v", err)
+	}
+}
+
 // A log is refused when it is another node's, or when the data it was trimmed for is gone.
 func TestOpenRefusesWhatDoesNotFit(t *testing.T) {
 	dir, disk := filepath.Join(t.TempDir(), "wal"), &sumDisk{}

@@ -228,6 +228,7 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 	if err != nil {
 		return err
 	}
+	context.AfterFunc(ctx, func() { lg.Info("stopping", "why", context.Cause(ctx)) })
 	memory := limitMemory(f.memory)
 	stopProfile, err := profileCPU(f.profile)
 	if err != nil {
@@ -264,7 +265,7 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 	tour := &tour{flags: f, example: example, zero: z, out: stdout, lg: lg}
 	err = serveAlpha(alphaCtx, f, cfg, z, lg, tour.run)
 	stopZero()
-	if errors.Is(err, context.Canceled) {
+	if alphaCtx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	return errors.Join(err, <-zeroDone)
