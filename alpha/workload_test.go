@@ -282,8 +282,10 @@ func (c *client) change(commit bool) *api.Response {
 			scalar("tag", fmt.Sprintf("t%d.%d", c.process, c.writes))
 		case 5:
 			mail := nameOf(c.rng.IntN(universe))
+			if !wrote[fmt.Sprintf("mail/%d", a)] { // else this statement is left out
+				record = append(record, func() { c.txn.Claim("mail " + mail) })
+			}
 			scalar("mail", mail)
-			record = append(record, func() { c.txn.Claim("mail " + mail) })
 		case 6:
 			nick := nameOf(c.rng.IntN(universe))
 			element(fmt.Sprintf("nick/%d/%s", a, nick), strconv.Quote(nick), c.rng.IntN(3) > 0)
