@@ -72,20 +72,35 @@ func (n *lane) commit(ctx context.Context, batch []statement) error {
 		nquads = append(nquads, s.text...)
 	}
 	req := &api.Request{Mutations: []*api.Mutation{{SetNquads: nquads}}, CommitNow: true}
+	return n.l.patiently(ctx, "a batch", func() error {
+		_, err := n.l.client.Query(ctx, req)
+		if err != nil && again(err) {
+			n.l.tally.aborts.Add(1)
+		}
+		return err
+	})
+}
+
+// again reports whether another try of a request that failed with err may succeed.
+func again(err error) bool {
+	switch fault.ClassOf(err) {
+	case fault.Aborted, fault.Conflict, fault.Unavailable, fault.Unknown, fault.Exhausted:
+		return true
+	default:
+		return false
+	}
+}
+
+// patiently calls fn again and again while another try may succeed.
+func (l *loader) patiently(ctx context.Context, what string, fn func() error) error {
 	pause := 10 * time.Millisecond
 	for waiting := false; ; waiting = true {
-		_, err := n.l.client.Query(ctx, req)
-		if err == nil || ctx.Err() != nil {
+		err := fn()
+		if err == nil || ctx.Err() != nil || !again(err) {
 			return err
 		}
-		switch fault.ClassOf(err) {
-		case fault.Aborted, fault.Conflict, fault.Unavailable, fault.Unknown, fault.Exhausted:
-		default:
-			return err
-		}
-		n.l.tally.aborts.Add(1)
 		if c := fault.ClassOf(err); !waiting && c != fault.Aborted && c != fault.Conflict {
-			n.l.cfg.Logger.Warn("the server does not take a batch now; it is sent again until it does", "err", err)
+			l.cfg.Logger.Warn("the server does not take a request now; it is sent again until it does", "request", what, "err", err)
 		}
 		t := time.NewTimer(pause)
 		select {
@@ -96,4 +111,13 @@ func (n *lane) commit(ctx context.Context, batch []statement) error {
 		}
 		pause = min(2*pause, 2*time.Second)
 	}
+}
+
+// lease leases uids, waiting for a server that is down. A lease whose answer was lost is not used by anybody.
+func (l *loader) lease(ctx context.Context, n uint64) (first uint64, err error) {
+	err = l.patiently(ctx, "a lease of uids", func() error {
+		first, err = l.client.LeaseUIDs(ctx, n)
+		return err
+	})
+	return first, err
 }

@@ -55,7 +55,7 @@ func Run(ctx context.Context, cfg Config, client Client) (Summary, error) {
 	if l.seen, err = learnSchema(ctx, client); err != nil {
 		return Summary{}, err
 	}
-	if l.xids, err = openXIDs(cfg.XIDs, client.LeaseUIDs); err != nil {
+	if l.xids, err = openXIDs(cfg.XIDs, l.lease); err != nil {
 		return Summary{}, err
 	}
 	l.before = l.xids.done
