@@ -34,7 +34,7 @@ lint: proto-check ## vet, staticcheck, gofumpt, house rules, fresh generated cod
 	$(GO) test ./internal/lint
 
 systest: build ## whole-system tests against real processes
-	$(GO) test -tags systest -timeout 20m ./systest/... -args -chaos $(CHAOS)
+	$(GO) test -tags systest -timeout 20m ./systest -args -chaos $(CHAOS)
 
 bench: build ## the figures of docs/benchmarks.md, side by side in one run
 	$(GO) test -tags systest -timeout 30m -run '^$$' -bench . -benchtime 1x ./systest/bench
