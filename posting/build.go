@@ -12,7 +12,6 @@ import (
 	"dragg/graph"
 	"dragg/graph/types"
 	"dragg/posting/keys"
-	"dragg/posting/uidset"
 	"dragg/schema"
 	"dragg/schema/tok"
 	"dragg/storage"
@@ -101,15 +100,23 @@ func (s *Store) BuildIndex(
 			return err
 		}
 	}
-	if !b.Count {
-		return nil
+	if b.Count {
+		err := b.pass(ctx, [][]byte{keys.CountPrefix(inc, false)}, keys.DataPrefix(inc), b.countInto(false))
+		if err != nil {
+			return err
+		}
 	}
-	// A pass of its own: the counts of reverse edges need the reverse lists.
-	err = b.pass(ctx, [][]byte{keys.CountPrefix(inc, false)}, keys.DataPrefix(inc), b.countInto(false))
-	if err != nil || !p.Reverse {
-		return err
+	if b.Count && p.Reverse {
+		err := b.pass(ctx, [][]byte{keys.CountPrefix(inc, true)}, keys.ReversePrefix(inc), b.countInto(true))
+		if err != nil {
+			return err
+		}
 	}
-	return b.pass(ctx, [][]byte{keys.CountPrefix(inc, true)}, keys.ReversePrefix(inc), b.countInto(true))
+	// Once the caller has noted that the build is done, nobody writes these lists again.
+	if err := s.engine.Sync(ctx); err != nil {
+		return fmt.Errorf("index build: %w", err)
+	}
+	return nil
 }
 
 // builder is one index build.
@@ -249,38 +256,6 @@ func (b *builder) write(ctx context.Context, targets [][]byte, sorted *sorter) e
 	return b.flush(ctx)
 }
 
-// gatherer makes a content of elements that come in order. Without payloads, which is how almost all come, it
-// takes no more memory than the set of them.
-type gatherer struct {
-	uids  uidset.Builder
-	elems []element // from the first one with a payload on, all of them
-}
-
-func (g *gatherer) add(id uint64, pay []byte) {
-	if pay == nil && g.elems == nil {
-		g.uids.Add(graph.UID(id))
-		return
-	}
-	if g.elems == nil {
-		for u := range g.uids.Set().All() {
-			g.elems = append(g.elems, element{id: uint64(u)})
-		}
-	}
-	if n := len(g.elems); n > 0 && g.elems[n-1].id == id {
-		return
-	}
-	g.elems = append(g.elems, element{id, slices.Clone(pay)})
-}
-
-// content returns what was gathered and starts anew.
-func (g *gatherer) content() content {
-	defer func() { g.elems = nil }()
-	if g.elems != nil {
-		return contentOf(g.elems)
-	}
-	return content{ids: g.uids.Set()}
-}
-
 // list writes one derived list, after emptying the stale ones before it.
 func (b *builder) list(ctx context.Context, old *oldKeys, key []byte, g *gatherer) error {
 	if key == nil {
@@ -297,7 +272,8 @@ func (b *builder) list(ctx context.Context, old *oldKeys, key []byte, g *gathere
 		}
 	}
 	c := g.content()
-	pieces := writeList(&b.batch, key, &c, b.s.cfg.SplitBytes, b.ts)
+	pieces := splitContent(&c, 0, b.s.cfg.SplitBytes)
+	writeWhole(&b.batch, &b.batch, key, pieces, b.ts)
 	b.dropParts(key, parts, pieces)
 	b.lists++
 	if b.batch.Bytes() < buildBatch {
@@ -313,7 +289,7 @@ func (b *builder) clear(ctx context.Context, old *oldKeys, key []byte) error {
 	}
 	for old.key != nil && (key == nil || bytes.Compare(old.key, key) < 0) {
 		if !old.empty {
-			b.batch.SetComplete(slices.Clone(old.key), emptyRecord(), b.ts)
+			b.batch.SetFolded(slices.Clone(old.key), emptyRecord(), b.ts)
 			b.dropParts(old.key, old.parts, nil)
 		}
 		if err := old.next(); err != nil {
@@ -332,7 +308,7 @@ func (b *builder) clear(ctx context.Context, old *oldKeys, key []byte) error {
 func (b *builder) dropParts(key []byte, parts []part, pieces []piece) {
 	for _, p := range parts {
 		if !slices.ContainsFunc(pieces, func(q piece) bool { return q.first == p.first }) {
-			b.batch.Delete(keys.Part(key, p.first), b.ts)
+			b.batch.DeleteFolded(keys.Part(key, p.first), b.ts)
 		}
 	}
 }

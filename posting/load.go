@@ -9,14 +9,14 @@ import (
 
 	"dragg/graph"
 	"dragg/posting/keys"
-	"dragg/posting/uidset"
 	"dragg/storage"
 )
 
-// errPartMoved says that a rollup replaced a part between reading the directory and reading the part.
-var errPartMoved = errors.New("posting: a part was replaced while it was read")
+// errPartMoved says that a part was deleted between reading the directory and reading the part: a rollup has joined the
+// list meanwhile.
+var errPartMoved = errors.New("posting: a part is missing")
 
-// maxReadTries bounds how often a split list is read anew because rollups replaced its parts meanwhile.
+// maxReadTries bounds how often a split list is read anew because its parts were joined meanwhile.
 const maxReadTries = 16
 
 // maxListBytes bounds the payloads of one list in memory: offsets into them are 32 bits wide.
@@ -80,9 +80,11 @@ func stateOf(r storage.Reader, key []byte, versions []version) (*state, chain, e
 		versions, base, from = versions[:n-1], oldest.sets, oldest.ts
 		if oldest.parts != nil {
 			var err error
-			if base, err = readParts(r, key, oldest.parts); err != nil {
+			var newest graph.Timestamp
+			if base, newest, err = readParts(r, key); err != nil {
 				return nil, chain{}, err
 			}
+			from = max(from, newest) // older readers must not see what a newer part holds
 		}
 	}
 	st := newState(base, from)
@@ -112,67 +114,57 @@ func stateOf(r storage.Reader, key []byte, versions []version) (*state, chain, e
 			st.n++
 		}
 	}
-	st.runs, st.ops, st.last = []run{all}, len(all.ops), all.max
+	st.runs, st.ops, st.last = []run{all}, len(all.ops), max(from, all.max)
 	return st, ch, nil
 }
 
-// readParts returns the content of a split list.
-func readParts(r storage.Reader, key []byte, parts []part) (content, error) {
-	var uids uidset.Builder
-	var elems []element
+// readParts returns the content of a split list. It goes from part to part by their links, as in a B-link tree
+// (Lehman and Yao 1981), each in its newest version that r sees. That may be newer than the directory, and even split
+// since: then it holds some of the changes that lie above the directory already, which does no harm, as the last
+// change of an element decides.
+//
+// newest is the largest version of a part.
+func readParts(r storage.Reader, key []byte) (c content, newest graph.Timestamp, err error) {
+	var g gatherer
 	total := 0
-	for _, p := range parts {
-		c, err := readPart(r, key, p)
+	for first, more := uint64(0), true; more; {
+		p, err := readPart(r, key, first)
 		if err != nil {
-			return content{}, err
+			return content{}, 0, err
 		}
-		if total += c.payBytes(); total > maxListBytes {
-			return content{}, fmt.Errorf("key %x: the list holds more than %d bytes", key, maxListBytes)
+		newest = max(newest, p.ts)
+		if total += p.sets.payBytes(); total > maxListBytes {
+			return content{}, 0, fmt.Errorf("key %x: the list holds more than %d bytes", key, maxListBytes)
 		}
-		if c.pays() == paysNone && elems == nil {
-			uids.AddSet(c.ids)
-			continue
-		}
-		if elems == nil {
-			for u := range uids.Set().All() {
-				elems = append(elems, element{id: uint64(u)})
-			}
-		}
-		c.each(func(e element) bool {
-			elems = append(elems, e)
-			return true
-		})
+		g.addAll(&p.sets)
+		first, more = p.next, p.next != 0
 	}
-	if elems != nil {
-		return contentOf(elems), nil
-	}
-	return content{ids: uids.Set()}, nil
+	return g.content(), newest, nil
 }
 
-// readPart returns one part, in exactly the version that its directory names.
-func readPart(r storage.Reader, key []byte, p part) (content, error) {
+// readPart returns the part of a split list that starts at first.
+func readPart(r storage.Reader, key []byte, first uint64) (version, error) {
 	var (
-		rec   record
-		found bool
-		fail  error
+		p    version
+		fail error
 	)
-	partKey := keys.Part(key, p.first)
+	partKey := keys.Part(key, first)
 	err := r.Versions(partKey, func(ts graph.Timestamp, v storage.Version) bool {
-		if ts == p.ts {
-			found = true
-			rec, fail = decodeRecord(v.Value)
+		p.ts = ts
+		if p.record, fail = decodeRecord(v.Value); fail != nil {
+			fail = fmt.Errorf("key %x at %d: %w", partKey, ts, fail)
 		}
 		return false
 	})
 	switch {
-	case err != nil && !errors.Is(err, storage.ErrNotFound):
-		return content{}, err
+	case errors.Is(err, storage.ErrNotFound):
+		return version{}, errPartMoved
+	case err != nil:
+		return version{}, err
 	case fail != nil:
-		return content{}, fmt.Errorf("key %x at %d: %w", partKey, p.ts, fail)
-	case !found:
-		return content{}, errPartMoved
-	case !rec.whole || rec.parts != nil || uint64(rec.sets.len()) != p.n:
-		return content{}, fmt.Errorf("key %x at %d: %w: not the part of its directory", partKey, p.ts, ErrCorrupt)
+		return version{}, fail
+	case !p.whole || p.parts != nil || p.next != 0 && p.next <= first:
+		return version{}, fmt.Errorf("key %x: %w: not a part", partKey, ErrCorrupt)
 	}
-	return rec.sets, nil
+	return p, nil
 }

@@ -142,7 +142,7 @@ func mergeRecords(a, b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.parts != nil || y.parts != nil {
+	if isPart(a) || isPart(b) {
 		return nil, fmt.Errorf("%w: a split list in a transaction", ErrCorrupt)
 	}
 	below := newState(x.sets, 0)
@@ -216,11 +216,13 @@ func checkPending(key, rec []byte) error {
 	if _, err := keys.Parse(key); err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	r, err := decodeRecord(rec)
-	if err == nil && r.parts != nil {
-		err = fmt.Errorf("%w: a split list in a transaction", ErrCorrupt)
+	if _, err := decodeRecord(rec); err != nil {
+		return err
 	}
-	return err
+	if isPart(rec) {
+		return fmt.Errorf("%w: a split list in a transaction", ErrCorrupt)
+	}
+	return nil
 }
 
 // Split returns the changes of p in pieces of at most maxBytes, or of one key where that alone is larger.

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"dragg/graph"
 	"dragg/posting/uidset"
 )
 
@@ -19,7 +18,8 @@ const (
 	formAll   = 1 << 2 // every element has a payload
 	formSome  = 1 << 3 // some elements have a payload
 	formParts = 1 << 4 // a directory of parts instead of elements; whole
-	formKnown = formWhole | formDels | formAll | formSome | formParts
+	formLink  = 1 << 5 // a part: where the next one starts comes first; whole
+	formKnown = formWhole | formDels | formAll | formSome | formParts | formLink
 )
 
 // record is a decoded version of a key.
@@ -27,15 +27,18 @@ type record struct {
 	whole bool
 	sets  content
 	dels  uidset.Set
-	parts []part
+	parts []part // of a directory
+	next  uint64 // of a part: the first element of the next one, 0 for none
 }
 
 // part is a line of a split list's directory.
 type part struct {
-	first uint64          // the part holds elements from first up to the next part's first
-	ts    graph.Timestamp // the version of the part's key
-	n     uint64          // how many elements it holds
+	first uint64 // the part holds elements from first on
+	n     uint64 // how many, as of the directory's version
 }
+
+// isPart says that b is a directory or a part.
+func isPart(b []byte) bool { return len(b) > 1 && b[1]&(formParts|formLink) != 0 }
 
 // emptyRecord is the whole version of a list without elements.
 func emptyRecord() []byte { return []byte{recordVersion, formWhole, 0} }
@@ -48,7 +51,7 @@ func isEmptyRecord(b []byte) bool {
 // setsSomething says, without decoding, that a list is not empty once b is its newest version: it adds an
 // element.
 func setsSomething(b []byte) bool {
-	return len(b) > 2 && (b[1]&formParts != 0 || b[2] != 0)
+	return len(b) > 2 && b[2] != 0
 }
 
 // isWhole says that the record b makes older versions irrelevant.
@@ -81,10 +84,21 @@ func appendDirectory(dst []byte, parts []part) []byte {
 	dst = binary.AppendUvarint(append(dst, recordVersion, formWhole|formParts), uint64(len(parts)))
 	for _, p := range parts {
 		dst = binary.BigEndian.AppendUint64(dst, p.first)
-		dst = binary.AppendUvarint(dst, uint64(p.ts))
 		dst = binary.AppendUvarint(dst, p.n)
 	}
 	return dst
+}
+
+// appendPart appends the record of a part: | version | form | next (8) | elements set | payloads |.
+func appendPart(dst []byte, c *content, next uint64) []byte {
+	form := byte(formWhole | formLink)
+	switch c.pays() {
+	case paysAll:
+		form |= formAll
+	case paysSome:
+		form |= formSome
+	}
+	return c.appendBinary(binary.BigEndian.AppendUint64(append(dst, recordVersion, form), next))
 }
 
 // decodeRecord decodes a version of a key. What it returns does not refer to b.
@@ -106,6 +120,13 @@ func decodeRecord(b []byte) (record, error) {
 		parts, err := decodeDirectory(b)
 		return record{whole: true, parts: parts}, err
 	}
+	r := record{whole: form&formWhole != 0}
+	if form&formLink != 0 {
+		if form&(formWhole|formDels) != formWhole || len(b) < 8 {
+			return record{}, fmt.Errorf("%w: form %#x", ErrCorrupt, form)
+		}
+		r.next, b = binary.BigEndian.Uint64(b), b[8:]
+	}
 	pays := paysNone
 	switch {
 	case form&formAll != 0:
@@ -113,11 +134,10 @@ func decodeRecord(b []byte) (record, error) {
 	case form&formSome != 0:
 		pays = paysSome
 	}
-	sets, b, err := decodeContent(b, pays)
-	if err != nil {
+	var err error
+	if r.sets, b, err = decodeContent(b, pays); err != nil {
 		return record{}, err
 	}
-	r := record{whole: form&formWhole != 0, sets: sets}
 	if form&formDels != 0 {
 		if r.dels, b, err = uidset.Decode(b); err != nil {
 			return record{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
@@ -131,7 +151,7 @@ func decodeRecord(b []byte) (record, error) {
 
 func decodeDirectory(b []byte) ([]part, error) {
 	n, k := binary.Uvarint(b)
-	if k <= 0 || n == 0 || n > uint64(len(b)/10) {
+	if k <= 0 || n == 0 || n > uint64(len(b)/9) {
 		return nil, fmt.Errorf("%w: part count", ErrCorrupt)
 	}
 	b = b[k:]
@@ -145,15 +165,11 @@ func decodeDirectory(b []byte) ([]part, error) {
 		if i == 0 && p.first != 0 || i > 0 && p.first <= parts[i-1].first {
 			return nil, fmt.Errorf("%w: order of parts", ErrCorrupt)
 		}
-		ts, k := binary.Uvarint(b)
-		if k <= 0 {
-			return nil, fmt.Errorf("%w: version of part", ErrCorrupt)
-		}
-		b = b[k:]
+		var k int
 		if p.n, k = binary.Uvarint(b); k <= 0 {
 			return nil, fmt.Errorf("%w: size of part", ErrCorrupt)
 		}
-		p.ts, b = graph.Timestamp(ts), b[k:]
+		b = b[k:]
 		parts[i] = p
 	}
 	if len(b) > 0 {

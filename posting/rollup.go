@@ -82,16 +82,16 @@ func (s *Store) rollup(ctx context.Context, due []string) error {
 	if limit == 0 {
 		return nil
 	}
-	var batch storage.Batch
+	var out rollupWrites
 	var done []rolled
 	for _, key := range due {
 		if s.mu.retired[keys.IncarnationOf([]byte(key))] {
 			continue
 		}
-		mark := batch
-		ch, err := s.rollupKey(&batch, []byte(key), limit)
+		mark := out
+		ch, err := s.rollupKey(&out, []byte(key), limit)
 		if errors.Is(err, errPartMoved) { // an index build replaces this list
-			batch = mark
+			out = mark
 			continue
 		}
 		if err != nil {
@@ -99,10 +99,8 @@ func (s *Store) rollup(ctx context.Context, due []string) error {
 		}
 		done = append(done, rolled{key, ch})
 	}
-	if batch.Len() > 0 {
-		if err := s.engine.Write(ctx, &batch); err != nil {
-			return err
-		}
+	if err := out.write(ctx, s.engine); err != nil {
+		return err
 	}
 	for _, r := range done {
 		s.cache.rolledUp([]byte(r.key), r.chain)
@@ -119,8 +117,36 @@ func (s *Store) rollupLimit() graph.Timestamp {
 	return limit
 }
 
-// rollupKey adds to batch what makes the list of key whole as of its newest change at or below limit.
-func (s *Store) rollupKey(batch *storage.Batch, key []byte, limit graph.Timestamp) (chain, error) {
+// rollupWrites are the writes of a rollup, in an order that a loss of power cannot make harmful: what a batch needs
+// is durable before it is written. Lists that are not split, which is almost all, need one batch and no barrier.
+type rollupWrites struct {
+	ahead storage.Batch // new parts that nothing leads to yet
+	parts storage.Batch // parts in their place; those that were cut lead to new ones
+	lists storage.Batch // whole lists and directories, which hide the changes that the parts now hold
+	after storage.Batch // deletions of parts that nothing leads to any more
+}
+
+func (w *rollupWrites) write(ctx context.Context, e storage.Engine) error {
+	dirty := false
+	for _, b := range []*storage.Batch{&w.ahead, &w.parts, &w.lists, &w.after} {
+		if b.Len() == 0 {
+			continue
+		}
+		if dirty {
+			if err := e.Sync(ctx); err != nil {
+				return err
+			}
+		}
+		if err := e.Write(ctx, b); err != nil {
+			return err
+		}
+		dirty = true
+	}
+	return nil
+}
+
+// rollupKey adds to out what makes the list of key whole as of its newest change at or below limit.
+func (s *Store) rollupKey(out *rollupWrites, key []byte, limit graph.Timestamp) (chain, error) {
 	r := s.engine.ReaderAt(limit)
 	defer r.Close()
 	versions, err := readVersions(r, key)
@@ -131,18 +157,18 @@ func (s *Store) rollupKey(batch *storage.Batch, key []byte, limit graph.Timestam
 	ts := versions[0].ts
 	if len(versions) == 1 && last.whole {
 		if last.parts == nil && last.sets.len() == 0 && ts <= graph.Timestamp(s.discard.Load()) {
-			batch.Delete(key, ts) // nobody needs to know any more that there was a list
+			out.lists.DeleteFolded(key, ts) // nobody needs to know any more that there was a list
 		}
 		return chain{}, nil
 	}
 	if last.parts != nil {
-		return s.rollupParts(batch, r, key, versions)
+		return s.rollupParts(out, r, key, versions)
 	}
 	st, ch, err := stateOf(r, key, versions)
 	if err != nil {
 		return chain{}, err
 	}
 	c := st.content(ts)
-	writeList(batch, key, &c, s.cfg.SplitBytes, ts)
+	writeWhole(&out.ahead, &out.lists, key, splitContent(&c, 0, s.cfg.SplitBytes), ts)
 	return ch, nil
 }

@@ -4,7 +4,8 @@
 //
 // A key has many versions, each written at a commit timestamp by the caller. The engine never draws a
 // timestamp. Writing the same key at the same timestamp again replaces that version, so replaying a log is
-// idempotent.
+// idempotent. A folded version (Batch.SetFolded) stands beside and in front of the one that was committed at its
+// timestamp, so that a replay does not undo a rollup.
 //
 // Keys sort bytewise ascending; the versions of one key are visited newest first.
 package storage
@@ -109,6 +110,9 @@ type Op struct {
 	Ts         graph.Timestamp
 	Complete   bool
 	Delete     bool
+	// Folded says that the version is the result of a rollup at Ts: readers at or above Ts see it instead of
+	// what was or will be written there without Folded. Only another folded one replaces it. It is Complete.
+	Folded bool
 }
 
 // Batch is a list of changes to be stored together. The engine owns the slices it holds from Write on.
@@ -125,6 +129,16 @@ func (b *Batch) Set(key, value []byte, ts graph.Timestamp) {
 // SetComplete adds a version that makes older ones irrelevant.
 func (b *Batch) SetComplete(key, value []byte, ts graph.Timestamp) {
 	b.add(Op{Key: key, Value: value, Ts: ts, Complete: true})
+}
+
+// SetFolded adds a complete version that hides what else is or will be written of the key at ts.
+func (b *Batch) SetFolded(key, value []byte, ts graph.Timestamp) {
+	b.add(Op{Key: key, Value: value, Ts: ts, Complete: true, Folded: true})
+}
+
+// DeleteFolded adds a deletion that hides what else is or will be written of the key at ts.
+func (b *Batch) DeleteFolded(key []byte, ts graph.Timestamp) {
+	b.add(Op{Key: key, Ts: ts, Delete: true, Complete: true, Folded: true})
 }
 
 // Delete adds a deletion: at and above ts the key does not exist.

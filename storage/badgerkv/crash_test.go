@@ -52,7 +52,7 @@ func manyTimestamps(n int) []storage.Op {
 	var ops []storage.Op
 	for i := range n {
 		op := storage.Op{Key: fmt.Appendf(nil, "k%d", i), Value: []byte("v"), Ts: graph.Timestamp(1 + i%3)}
-		op.Complete, op.Delete = i%5 == 0, i%5 == 1
+		op.Complete, op.Delete, op.Folded = i%5 < 2, i%5 == 1, i%10 == 0
 		ops = append(ops, op)
 	}
 	return ops
@@ -100,7 +100,7 @@ func TestJournalFinishesBatches(t *testing.T) {
 	stop(j)
 	same := func(a, b storage.Op) bool {
 		return bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value) && a.Ts == b.Ts &&
-			a.Complete == b.Complete && a.Delete == b.Delete
+			a.Complete == b.Complete && a.Delete == b.Delete && a.Folded == b.Folded
 	}
 	if j = open(); !slices.EqualFunc(got, ops, same) {
 		t.Errorf("%d changes of a batch of %d are done again", len(got), len(ops))

@@ -8,9 +8,6 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"golang.org/x/time/rate"
-
-	"dragg/graph"
-	"dragg/storage"
 )
 
 // deleteStep is how many versions DeletePrefix deletes in one write.
@@ -25,15 +22,12 @@ func (e *Engine) DeletePrefix(ctx context.Context, prefix []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		ops, next := e.versionsFrom(prefix, from)
-		if len(ops) > 0 {
-			if err := limit.WaitN(ctx, len(ops)); err != nil {
+		found, next := e.versionsFrom(prefix, from)
+		if len(found) > 0 {
+			if err := limit.WaitN(ctx, len(found)); err != nil {
 				return err
 			}
-			if err := e.checkRoom(opBytes(ops)); err != nil {
-				return err
-			}
-			if err := e.writeOps(ops); err != nil {
+			if err := e.deleteVersions(found); err != nil {
 				return fmt.Errorf("delete prefix: %w", err)
 			}
 		}
@@ -45,9 +39,33 @@ func (e *Engine) DeletePrefix(ctx context.Context, prefix []byte) error {
 	}
 }
 
-// versionsFrom returns deletions for the next versions under prefix from the key from on, and where to go on;
-// nil at the end. A key with more than a step's versions is taken whole.
-func (e *Engine) versionsFrom(prefix, from []byte) (ops []storage.Op, next []byte) {
+// stored names one version of a key as Badger knows it.
+type stored struct {
+	key     []byte
+	version uint64
+}
+
+func (e *Engine) deleteVersions(found []stored) error {
+	size := 0
+	for _, s := range found {
+		size += len(s.key) + 16
+	}
+	if err := e.checkRoom(size); err != nil {
+		return err
+	}
+	wb := e.db.NewManagedWriteBatch()
+	defer wb.Cancel()
+	for _, s := range found {
+		if err := wb.DeleteAt(s.key, s.version); err != nil {
+			return err
+		}
+	}
+	return wb.Flush()
+}
+
+// versionsFrom returns the next versions under prefix from the key from on, and where to go on; nil at the end. A
+// key with more than a step's versions is taken whole.
+func (e *Engine) versionsFrom(prefix, from []byte) (found []stored, next []byte) {
 	txn := e.db.NewTransactionAt(math.MaxUint64, false)
 	defer txn.Discard()
 	it := txn.NewIterator(badger.IteratorOptions{AllVersions: true, Prefix: prefix})
@@ -55,16 +73,13 @@ func (e *Engine) versionsFrom(prefix, from []byte) (ops []storage.Op, next []byt
 	seen := 0
 	for it.Seek(from); it.Valid(); it.Next() {
 		item := it.Item()
-		last := len(ops) - 1
-		if seen++; seen > deleteStep && (last < 0 || !bytes.Equal(ops[last].Key, item.Key())) {
-			return ops, item.KeyCopy(nil)
+		last := len(found) - 1
+		if seen++; seen > deleteStep && (last < 0 || !bytes.Equal(found[last].key, item.Key())) {
+			return found, item.KeyCopy(nil)
 		}
-		if item.IsDeletedOrExpired() {
-			continue
+		if !item.IsDeletedOrExpired() {
+			found = append(found, stored{item.KeyCopy(nil), item.Version()})
 		}
-		ops = append(ops, storage.Op{
-			Key: item.KeyCopy(nil), Ts: graph.Timestamp(item.Version()), Delete: true, Complete: true,
-		})
 	}
-	return ops, nil
+	return found, nil
 }

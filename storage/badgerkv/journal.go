@@ -31,6 +31,7 @@ const (
 const (
 	flagComplete = 1 << iota
 	flagDelete
+	flagFolded
 )
 
 // journal notes batches that Badger does not store atomically, so that a process that is killed half-way is
@@ -135,6 +136,9 @@ func (j *journal) encode(b []byte, ops []storage.Op) []byte {
 		if op.Delete {
 			flags |= flagDelete
 		}
+		if op.Folded {
+			flags |= flagFolded
+		}
 		b = binary.AppendUvarint(append(b, flags), uint64(op.Ts))
 		b = append(binary.AppendUvarint(b, uint64(len(op.Key))), op.Key...)
 		b = append(binary.AppendUvarint(b, uint64(len(op.Value))), op.Value...)
@@ -181,6 +185,7 @@ func decodeOps(b []byte) ([]storage.Op, bool) {
 		}
 		op := storage.Op{
 			Ts: graph.Timestamp(ts), Complete: flags&flagComplete != 0, Delete: flags&flagDelete != 0,
+			Folded: flags&flagFolded != 0,
 		}
 		b = b[1+k:]
 		for _, field := range []*[]byte{&op.Key, &op.Value} {

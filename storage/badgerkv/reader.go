@@ -13,7 +13,7 @@ import (
 
 // ReaderAt implements [storage.Engine].
 func (e *Engine) ReaderAt(ts graph.Timestamp) storage.Reader {
-	return &reader{txn: e.db.NewTransactionAt(uint64(ts), false)}
+	return &reader{txn: e.db.NewTransactionAt(upTo(ts), false)}
 }
 
 type reader struct{ txn *badger.Txn }
@@ -58,7 +58,7 @@ func (r *reader) Versions(key []byte, fn func(graph.Timestamp, storage.Version) 
 func pass(item *badger.Item, fn func(graph.Timestamp, storage.Version) bool) (more bool, err error) {
 	complete := item.DiscardEarlierVersions()
 	err = item.Value(func(value []byte) error {
-		more = fn(graph.Timestamp(item.Version()), storage.Version{Value: value, Complete: complete}) && !complete
+		more = fn(timestamp(item.Version()), storage.Version{Value: value, Complete: complete}) && !complete
 		return nil
 	})
 	if err != nil {

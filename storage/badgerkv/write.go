@@ -57,7 +57,7 @@ func (e *Engine) oneTransaction(ops []storage.Op, bytes int) bool {
 		return false
 	}
 	for i := range ops {
-		if ops[i].Ts != ops[0].Ts {
+		if ops[i].Ts != ops[0].Ts || ops[i].Folded != ops[0].Folded {
 			return false
 		}
 	}
@@ -79,7 +79,7 @@ func (e *Engine) commit(ops []storage.Op) error {
 			return fmt.Errorf("write store: %w", err)
 		}
 	}
-	if err := txn.CommitAt(uint64(ops[0].Ts), nil); err != nil {
+	if err := txn.CommitAt(version(&ops[0]), nil); err != nil {
 		return fmt.Errorf("write store: %w", err)
 	}
 	return nil
@@ -104,9 +104,9 @@ func (e *Engine) writeOps(ops []storage.Op) error {
 		op := &ops[i]
 		var err error
 		if op.Delete {
-			err = wb.DeleteAt(op.Key, uint64(op.Ts))
+			err = wb.DeleteAt(op.Key, version(op))
 		} else {
-			err = wb.SetEntryAt(entry(op), uint64(op.Ts))
+			err = wb.SetEntryAt(entry(op), version(op))
 		}
 		if err != nil {
 			return fmt.Errorf("write store: %w", err)
@@ -124,7 +124,7 @@ func (e *Engine) load(ops []storage.Op) error {
 	var fail error
 	for i := range ops {
 		op := &ops[i]
-		kv := &pb.KV{Key: op.Key, Value: op.Value, Version: uint64(op.Ts)}
+		kv := &pb.KV{Key: op.Key, Value: op.Value, Version: version(op)}
 		switch {
 		case op.Delete:
 			kv.Meta = []byte{metaDelete}

@@ -58,7 +58,14 @@ type storedVersion struct {
 	value    []byte
 	complete bool
 	deleted  bool
+	folded   bool
 }
+
+// newer says that v comes before o, and same that it replaces it.
+func (v *storedVersion) newer(o *storedVersion) bool {
+	return v.ts > o.ts || v.ts == o.ts && v.folded && !o.folded
+}
+func (v *storedVersion) same(o *storedVersion) bool { return v.ts == o.ts && v.folded == o.folded }
 
 const overhead = 16 // bytes that a version counts besides key and value
 
@@ -109,16 +116,16 @@ func (e *Engine) Write(ctx context.Context, b *storage.Batch) error {
 func (e *Engine) apply(op *storage.Op) {
 	old, _ := e.mu.tree.Get(&item{key: op.Key})
 	next := &item{key: op.Key}
-	v := storedVersion{op.Ts, op.Value, op.Complete || op.Delete, op.Delete}
+	v := storedVersion{op.Ts, op.Value, op.Complete || op.Delete, op.Delete, op.Folded}
 	placed := false
 	if old != nil {
 		e.mu.bytes -= old.bytes()
 		next.key = old.key
 		for _, o := range old.versions {
-			if !placed && o.ts <= v.ts {
+			if !placed && !o.newer(&v) {
 				next.versions, placed = append(next.versions, v), true
 			}
-			if o.ts != v.ts {
+			if !o.same(&v) {
 				next.versions = append(next.versions, o)
 			}
 		}
@@ -272,6 +279,7 @@ const (
 	LoseSuffix              // the first of them survive
 	LoseAny                 // any of them survive: a disk writes back in its own order
 	LoseAll                 // none survives
+	LoseAnyOps              // any of their changes survive: a batch need not be in one place of the disk
 )
 
 // Crash ends this engine and returns the one that the next process finds. The engine must be Crashable. What
@@ -300,7 +308,9 @@ func (e *Engine) Crash(loss Loss, seed uint64) *Engine {
 			continue
 		}
 		for j := range w.ops {
-			next.apply(&w.ops[j])
+			if loss != LoseAnyOps || rng.IntN(2) == 0 {
+				next.apply(&w.ops[j])
+			}
 		}
 	}
 	next.mu.synced = next.mu.tree.Clone()

@@ -78,6 +78,39 @@ func testComplete(t *testing.T, open Opener) {
 	equal(t, "scan", scan(t, e, "", "", 9), "k 5=c 3=b!")
 }
 
+func testFolded(t *testing.T, open Opener) {
+	e := opened(t, open)
+	folded := func(key, value string, ts graph.Timestamp) storage.Op {
+		op := whole(key, value, ts)
+		op.Folded = true
+		return op
+	}
+	gone := folded("gone", "", 5)
+	gone.Delete = true
+	write(t, e, set("k", "a", 3), set("k", "b", 5), set("k", "c", 7), set("gone", "a", 5))
+	write(t, e, folded("k", "ab", 5), gone)
+	write(t, e, set("k", "b", 5), set("gone", "a", 5)) // a replay
+	check := func() {
+		t.Helper()
+		equal(t, "in front of the change at its timestamp", versions(t, e, "k", 9), "7=c", "5=ab!")
+		equal(t, "at its timestamp", versions(t, e, "k", 5), "5=ab!")
+		equal(t, "deleted", versions(t, e, "gone", 9))
+		equal(t, "scan", scan(t, e, "", "", 9), "k 7=c 5=ab!")
+	}
+	check()
+	equal(t, "below", versions(t, e, "k", 4), "3=a")
+	e.SetDiscardTs(5)
+	write(t, e, set("k", "b", 5))
+	check()
+	write(t, e, folded("k", "AB", 5))
+	equal(t, "replaced", versions(t, e, "k", 9), "7=c", "5=AB!")
+	if err := e.DeletePrefix(t.Context(), []byte("k")); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "prefix deleted", scan(t, e, "k", "l", 9))
+	equal(t, "prefix deleted, at 5", versions(t, e, "k", 5))
+}
+
 func testScan(t *testing.T, open Opener) {
 	e := opened(t, open)
 	equal(t, "empty store", scan(t, e, "", "", 9))

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,32 +13,49 @@ import (
 )
 
 // model is the naive twin of an engine: every version ever written, by key and timestamp.
-type model map[string]map[graph.Timestamp]storage.Op
+type model map[string]map[stamp]storage.Op
+
+// stamp orders the versions of a key: of two at one timestamp the folded one is the newer.
+type stamp struct {
+	ts     graph.Timestamp
+	folded bool
+}
+
+func (a stamp) compare(b stamp) int {
+	switch {
+	case a.ts != b.ts:
+		return cmp.Compare(a.ts, b.ts)
+	case a.folded == b.folded:
+		return 0
+	case a.folded:
+		return 1
+	}
+	return -1
+}
 
 func (m model) apply(op storage.Op) {
 	key := string(op.Key)
 	if m[key] == nil {
-		m[key] = make(map[graph.Timestamp]storage.Op)
+		m[key] = make(map[stamp]storage.Op)
 	}
-	m[key][op.Ts] = op
+	m[key][stamp{op.Ts, op.Folded}] = op
 }
 
 func (m model) versions(key string, at graph.Timestamp) []string {
-	var stamps []graph.Timestamp
-	for ts := range m[key] {
-		if ts <= at {
-			stamps = append(stamps, ts)
+	var stamps []stamp
+	for s := range m[key] {
+		if s.ts <= at {
+			stamps = append(stamps, s)
 		}
 	}
-	slices.Sort(stamps)
-	slices.Reverse(stamps)
+	slices.SortFunc(stamps, func(a, b stamp) int { return b.compare(a) })
 	var out []string
-	for _, ts := range stamps {
-		op := m[key][ts]
+	for _, s := range stamps {
+		op := m[key][s]
 		if op.Delete {
 			return out
 		}
-		out = append(out, line(ts, storage.Version{Value: op.Value, Complete: op.Complete}))
+		out = append(out, line(s.ts, storage.Version{Value: op.Value, Complete: op.Complete}))
 		if op.Complete {
 			return out
 		}
@@ -84,9 +102,9 @@ func testRandom(t *testing.T, open Opener) {
 				op := storage.Op{Key: []byte(k), Ts: ts}
 				switch rng.IntN(6) {
 				case 0:
-					op.Delete, op.Complete = true, true
+					op.Delete, op.Complete, op.Folded = true, true, rng.IntN(3) == 0
 				case 1, 2:
-					op.Complete = true
+					op.Complete, op.Folded = true, rng.IntN(2) == 0
 					op.Value = fmt.Appendf(nil, "w%d", step)
 				default:
 					op.Value = fmt.Appendf(nil, "v%d", step)

@@ -25,6 +25,7 @@ func Run(t *testing.T, open Opener) {
 		{"overwrite", testOverwrite},
 		{"deletion", testDeletion},
 		{"complete", testComplete},
+		{"folded", testFolded},
 		{"scan", testScan},
 		{"seek", testSeek},
 		{"snapshot of a scan", testScanSnapshot},
