@@ -124,6 +124,9 @@ func (n *Node) alterSchema(ctx context.Context, text string, background bool) er
 	if err != nil {
 		return err
 	}
+	if err := n.shard.Room(0); err != nil {
+		return err
+	}
 	// What is allowed depends on the data: look at all that was committed before.
 	start, err := n.starter.Start(ctx)
 	if err != nil {
@@ -220,6 +223,9 @@ func (n *Node) definition(def *schema.Predicate) *pb.PredicateChange {
 
 // createPredicates makes predicates on first sight. Somebody else may have made them meanwhile: then theirs stay.
 func (n *Node) createPredicates(ctx context.Context, defs []*schema.Predicate) error {
+	if err := n.shard.Room(0); err != nil {
+		return err
+	}
 	a := &pb.Alter{}
 	for _, def := range defs {
 		a.Predicates = append(a.Predicates, n.definition(def))

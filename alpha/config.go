@@ -17,7 +17,8 @@ type Config struct {
 	Version string
 	// MemoryBytes is the budget that caches and pending transactions share. Default 1 GiB.
 	MemoryBytes int64
-	// DiskReserveBytes is how much room on the disk is left alone: below it, writes are refused. Default 256 MiB.
+	// DiskReserveBytes is how much room on the disk is left alone: below it, writes are refused, and what was accepted
+	// before uses it. At least MinDiskReserve; default 256 MiB.
 	DiskReserveBytes int64
 	// TxnAbortAfter is how long a transaction may be idle before it is aborted, and how long a snapshot stays readable.
 	// Default 5 min.
@@ -25,6 +26,10 @@ type Config struct {
 	Limits        Limits
 	Logger        *slog.Logger
 }
+
+// MinDiskReserve is the least that DiskReserveBytes may be: it must hold the segments that the logs of an Alpha and a Zero
+// on one disk allocate in advance, and what was accepted at that moment.
+const MinDiskReserve = 128 << 20
 
 // Limits bounds single requests.
 type Limits struct {

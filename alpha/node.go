@@ -99,17 +99,21 @@ func (n *Node) join(ctx context.Context) error {
 // maxEngineBytes is more than the engine can put to use: beyond it the page cache does as well.
 const maxEngineBytes = 1 << 30
 
+// openReplica opens what is on disk. The disk's reserve has two halves: clients may not write where less than all of it is
+// free; what was accepted from them, and the work in the background, may use the first half; the second is for the log, whose
+// end would be the end of the process.
 func (n *Node) openReplica() error {
-	var err error
-	n.engine, err = badgerkv.Open(filepath.Join(n.cfg.Dir, "p"), badgerkv.Config{
-		MemoryBytes: min(n.cfg.MemoryBytes/4, maxEngineBytes), ReserveBytes: n.cfg.DiskReserveBytes, Logger: n.lg,
+	engine, err := badgerkv.Open(filepath.Join(n.cfg.Dir, "p"), badgerkv.Config{
+		MemoryBytes: min(n.cfg.MemoryBytes/4, maxEngineBytes), ReserveBytes: n.cfg.DiskReserveBytes / 2, Logger: n.lg,
 	})
 	if err != nil {
 		return fmt.Errorf("opening the posting lists: %w", err)
 	}
+	n.engine = engine
 	n.shard, err = shard.Open(shard.Config{
 		Group: n.group, CacheBytes: n.cfg.MemoryBytes / 4, PendingBytes: int(n.cfg.MemoryBytes / 8),
 		Horizon: n.cfg.TxnAbortAfter, Logger: n.lg,
+		Room: func(bytes int64) error { return engine.Room(n.cfg.DiskReserveBytes, bytes) },
 	}, n.engine)
 	if err != nil {
 		return err
@@ -127,6 +131,7 @@ func (n *Node) openReplica() error {
 func (n *Node) Run(ctx context.Context) error {
 	eg, running := errgroup.WithContext(ctx)
 	n.life = running
+	context.AfterFunc(running, n.shard.Stop)
 	eg.Go(func() error { return n.raft.Run(running) })
 	eg.Go(func() error { return n.follow(running) })
 	eg.Go(func() error { return n.acknowledge(running) })

@@ -70,6 +70,7 @@ func Run(ctx context.Context, cfg Config, f Folder, lg *slog.Logger) (sum Summar
 	if err != nil {
 		return Summary{}, err
 	}
+	defer context.AfterFunc(ctx, s.Stop)()
 	id, err := replay(ctx, filepath.Join(f.Alpha, "wal"), s, lg)
 	if err != nil {
 		return Summary{}, fmt.Errorf("replaying the log of the group: %w", err)

@@ -288,6 +288,9 @@ func (b *applying) copyTablets() {
 // fullRetry is how long Apply waits on a full disk before it looks again.
 const fullRetry = time.Second
 
+// errStopped says that the process stopped while what was committed waited for room on the disk. The log has it.
+var errStopped = errors.New("stopped while the disk was full")
+
 // flush stores what was committed. A full disk holds the group up until there is room: nothing is lost, reads go on.
 func (b *applying) flush() error {
 	for told := false; ; told = true {
@@ -298,6 +301,10 @@ func (b *applying) flush() error {
 		if !told {
 			b.s.lg.Error("the disk is full: commits wait until there is room", "err", err)
 		}
-		time.Sleep(fullRetry)
+		select {
+		case <-time.After(fullRetry):
+		case <-b.s.stopped:
+			return errors.Join(errStopped, err)
+		}
 	}
 }

@@ -39,12 +39,21 @@ func (s *Shard) Prewrite(ctx context.Context, start, after graph.Timestamp, step
 	if err := s.admit(); err != nil {
 		return Written{}, err
 	}
+	if err := s.Room(0); err != nil {
+		return Written{}, err
+	}
 	ready := func() error { return s.WaitTimestamp(ctx, after) }
 	changes, written, err := s.derive(start, ready, steps)
 	if err != nil {
 		return Written{}, err
 	}
 	keys := written.Keys
+	bytes := int64(changes.Bytes())
+	defer s.proposing.Add(-bytes)
+	s.proposing.Add(bytes)
+	if err := s.Room(0); err != nil {
+		return Written{}, err
+	}
 	for _, part := range changes.Split(maxPrewriteBytes) {
 		if err := s.proposePrewrite(ctx, start, part, Written{Tablets: written.Tablets, Keys: keys}); err != nil {
 			return Written{}, err
@@ -62,6 +71,18 @@ func (s *Shard) admit() error {
 	if s.pendingB > s.cfg.PendingBytes {
 		return fault.New(fault.Exhausted, "open transactions hold %d MiB of changes, the most is %d MiB: commit or discard some",
 			s.pendingB>>20, s.cfg.PendingBytes>>20)
+	}
+	return nil
+}
+
+// Room returns an error of class fault.Exhausted where the disk has no room for bytes more beside everything that was
+// accepted and is not stored yet.
+func (s *Shard) Room(bytes int64) error {
+	s.mu.Lock()
+	bytes += int64(s.pendingB)
+	s.mu.Unlock()
+	if err := s.cfg.Room(bytes + s.proposing.Load()); err != nil {
+		return fault.New(fault.Exhausted, "the disk of this server is full, so that nothing can be written until there is room: %w", err)
 	}
 	return nil
 }

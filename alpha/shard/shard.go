@@ -27,6 +27,9 @@ type Config struct {
 	CacheBytes int64
 	// PendingBytes bounds the pending changes of all open transactions. Default 256 MiB.
 	PendingBytes int
+	// Room returns an error where the disk has no room for that many bytes of changes: then no more are accepted. What
+	// was accepted is stored all the same; so it must refuse earlier than the engine does. nil: there is always room.
+	Room func(bytes int64) error
 	// Horizon is how long a snapshot stays readable after it was taken. Default 5 min.
 	Horizon time.Duration
 	Logger  *slog.Logger
@@ -57,7 +60,11 @@ type Shard struct {
 	touched  map[graph.Timestamp]time.Time // guarded by mu: when a pending transaction was last used here
 	dropped  []*pb.TabletDrop              // guarded by mu: copies whose bytes are still there
 
-	inUse    atomic.Uint64 // see noteInUse; it may lag behind
+	inUse     atomic.Uint64 // see noteInUse; it may lag behind
+	proposing atomic.Int64  // bytes of changes that are on their way into the log
+	stopOnce  sync.Once
+	stopped   chan struct{} // closed by Stop
+
 	deriving keyedLocks
 	horizon  horizon
 	demand   chan struct{} // capacity 1: somebody waits for the watermark
@@ -76,13 +83,17 @@ func Open(cfg Config, engine storage.Engine) (*Shard, error) {
 	if cfg.Horizon == 0 {
 		cfg.Horizon = 5 * time.Minute
 	}
+	if cfg.Room == nil {
+		cfg.Room = func(int64) error { return nil }
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Shard{
 		cfg: cfg, lg: cfg.Logger, engine: engine, moved: make(chan struct{}),
 		types: map[string]*pb.TypeChange{}, pending: map[graph.Timestamp]*txn{}, touched: map[graph.Timestamp]time.Time{},
-		demand: make(chan struct{}, 1), clean: make(chan struct{}, 1), build: make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+		demand:  make(chan struct{}, 1), clean: make(chan struct{}, 1), build: make(chan struct{}, 1),
 	}
 	s.store = posting.NewStore(engine, posting.Config{
 		CacheBytes: cfg.CacheBytes, Logger: cfg.Logger,
@@ -93,6 +104,10 @@ func Open(cfg Config, engine storage.Engine) (*Shard, error) {
 	}
 	return s, nil
 }
+
+// Stop ends an Apply that waits for room on the disk: it fails. Call it when the process stops; the log keeps what was not
+// applied.
+func (s *Shard) Stop() { s.stopOnce.Do(func() { close(s.stopped) }) }
 
 // Attach gives the shard the group that replicates its writes. Call it once, before the first write.
 func (s *Shard) Attach(g Proposer) { s.group = g }

@@ -21,6 +21,7 @@ import (
 
 	"dragg/alpha"
 	"dragg/cluster"
+	"dragg/storage/room"
 	"dragg/zero"
 )
 
@@ -54,6 +55,18 @@ func (f *serverFlags) add(flags *pflag.FlagSet, data string) {
 	flags.StringVar(&f.profile, "cpu-profile", "", "file that gets a CPU profile of the whole run, for pprof")
 	f.reserve = 256 << 20
 	flags.Var(&f.reserve, "disk-reserve", "room on the disk that is left alone: below it writes are refused")
+}
+
+// startBytes is how much room the disk must have before a server opens its data: it allocates the next segment of each of its
+// logs at once, and could not go on later without.
+const startBytes = 72 << 20
+
+// awaitRoom waits until a server may open what is in dir.
+func (f *serverFlags) awaitRoom(ctx context.Context, lg *slog.Logger) error {
+	if f.reserve < alpha.MinDiskReserve {
+		return fmt.Errorf("--disk-reserve must be at least %s", formatSize(alpha.MinDiskReserve))
+	}
+	return room.Await(ctx, f.data, startBytes, lg)
 }
 
 func (f *serverFlags) port(p int) string { return net.JoinHostPort(f.bind, strconv.Itoa(p+f.offset)) }
@@ -108,6 +121,9 @@ func runZero(ctx context.Context, f *serverFlags, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := f.awaitRoom(ctx, lg); err != nil {
+		return err
+	}
 	limitMemory(f.memory)
 	z, err := zero.Open(zero.Config{Dir: f.data, My: f.address(zeroNodePort), Logger: lg})
 	if err != nil {
@@ -155,6 +171,9 @@ func Alpha() *cobra.Command {
 func runAlpha(ctx context.Context, f *serverFlags, a *alphaFlags, zeroAddr string, stderr io.Writer) error {
 	lg, err := f.log.logger(stderr)
 	if err != nil {
+		return err
+	}
+	if err := f.awaitRoom(ctx, lg); err != nil {
 		return err
 	}
 	memory := limitMemory(f.memory)
@@ -229,6 +248,9 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 		return err
 	}
 	context.AfterFunc(ctx, func() { lg.Info("stopping", "why", context.Cause(ctx)) })
+	if err := f.awaitRoom(ctx, lg); err != nil {
+		return err
+	}
 	memory := limitMemory(f.memory)
 	stopProfile, err := profileCPU(f.profile)
 	if err != nil {

@@ -10,7 +10,7 @@ var floors = map[string]int{
 	"graph/types": 0, "internal/fault": 0, "internal/gather": 0,
 	"graph": 10, "protos/pb": 10, "schema/tok": 10,
 	"posting/uidset": 15,
-	"posting/keys":   20, "schema": 20, "dql": 20, "mutation/nquad": 20, "query/task": 20, "storage": 20, "raftgroup/fsm": 20,
+	"posting/keys":   20, "schema": 20, "dql": 20, "mutation/nquad": 20, "query/task": 20, "storage": 20, "storage/room": 20, "raftgroup/fsm": 20,
 	"storage/storagetest": 25, "raftgroup/fsm/fsmtest": 25,
 	"posting": 30, "storage/badgerkv": 30, "storage/memkv": 30, "query/arith": 30, "query/answer": 30,
 	"raftgroup/raftlog": 30, "zero/oracle": 30,

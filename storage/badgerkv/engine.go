@@ -8,11 +8,9 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
-	"golang.org/x/sys/unix"
 
 	"dragg/graph"
 	"dragg/storage"
@@ -28,6 +26,10 @@ type Engine struct {
 	journal *journal
 	written *writtenBytes
 	discard atomic.Uint64
+
+	opened    time.Time
+	debtAt    atomic.Int64 // nanoseconds after opened; 0: never
+	debtBytes atomic.Int64 // as of then
 
 	stop chan struct{}
 	work sync.WaitGroup // the value log's garbage collector
@@ -47,7 +49,7 @@ func Open(dir string, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	e := &Engine{db: db, dir: dir, cfg: cfg, written: newWrittenBytes(), stop: make(chan struct{})}
+	e := &Engine{db: db, dir: dir, cfg: cfg, written: newWrittenBytes(), opened: time.Now(), stop: make(chan struct{})}
 	if e.journal, err = openJournal(dir, e.writeOps); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -122,26 +124,4 @@ func syncFile(name string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
-}
-
-// checkRoom returns storage.ErrFull where the disk has no room for that many bytes beside the reserve.
-func (e *Engine) checkRoom(bytes int) error {
-	var st unix.Statfs_t
-	if err := unix.Statfs(e.dir, &st); err != nil {
-		return fmt.Errorf("free space of store: %w", err)
-	}
-	free := int64(st.Bavail) * st.Bsize
-	// A batch lies in the journal and in a memtable, and later in a table.
-	if free < e.cfg.ReserveBytes+3*int64(bytes) {
-		return fmt.Errorf("%w: %d MiB left of the disk, %d reserved", storage.ErrFull, free>>20, e.cfg.ReserveBytes>>20)
-	}
-	return nil
-}
-
-// full turns the system's error of a full disk into storage.ErrFull.
-func full(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("%w: %w", storage.ErrFull, err)
-	}
-	return err
 }

@@ -1,0 +1,60 @@
+package badgerkv
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"dragg/storage"
+	"dragg/storage/room"
+)
+
+// Room returns storage.ErrFull where the disk has no room for that many bytes of changes beside the reserve and what
+// compactions need: they write new tables before they delete the old ones, and must never meet the end of the disk, since
+// Badger writes tables through a mapping.
+func (e *Engine) Room(reserve, bytes int64) error {
+	free, err := room.Free(e.dir)
+	if err != nil {
+		return err
+	}
+	debt := e.debt()
+	// A batch lies in the journal and in a memtable, and later in a table.
+	if free < reserve+debt+3*bytes {
+		return fmt.Errorf("%w: %d MiB are free, of which %d are reserved and %d are for compactions",
+			storage.ErrFull, free>>20, reserve>>20, debt>>20)
+	}
+	return nil
+}
+
+// checkRoom is Room for the engine's own writes.
+func (e *Engine) checkRoom(bytes int) error { return e.Room(e.cfg.ReserveBytes, int64(bytes)) }
+
+// debtInterval is how long an estimate of what compactions need is good for.
+const debtInterval = 100 * time.Millisecond
+
+// debt estimates how much room the next compactions need for a while: for what memtables still have to become tables, and
+// for merging all of the first level into the one below it.
+func (e *Engine) debt() int64 {
+	now := time.Since(e.opened).Nanoseconds()
+	if at := e.debtAt.Load(); at != 0 && now-at < debtInterval.Nanoseconds() {
+		return e.debtBytes.Load()
+	}
+	bytes := e.db.Opts().MemTableSize
+	for _, l := range e.db.Levels() {
+		if l.Level == 0 || l.IsBaseLevel {
+			bytes += l.Size
+		}
+	}
+	e.debtBytes.Store(bytes)
+	e.debtAt.Store(now)
+	return bytes
+}
+
+// full turns the system's error of a full disk into storage.ErrFull.
+func full(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", storage.ErrFull, err)
+	}
+	return err
+}
