@@ -87,7 +87,7 @@ func (e *Engine) Close() error {
 // SetDiscardTs implements [storage.Engine].
 func (e *Engine) SetDiscardTs(ts graph.Timestamp) {
 	if old := e.discard.Load(); uint64(ts) > old && e.discard.CompareAndSwap(old, uint64(ts)) {
-		e.db.SetDiscardTs(uint64(ts))
+		e.db.SetDiscardTs(upTo(ts))
 	}
 }
 
