@@ -14,7 +14,7 @@ import (
 )
 
 func TestCrashAndReplay(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(8) {
 		loss := []memkv.Loss{memkv.LoseAny, memkv.LoseSuffix, memkv.LoseAll, memkv.LoseAnyOps}[seed%4]
 		t.Run(fmt.Sprintf("loss %d, seed %d", loss, seed), func(t *testing.T) { crashAndReplay(t, loss, seed) })
 	}

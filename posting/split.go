@@ -116,8 +116,8 @@ func (s *Store) rollupParts(
 	return ch, nil
 }
 
-// partOf returns the part that an element belongs to and where it starts. The directory says where to look; from there it
-// goes on by the links, for the part may have been cut since.
+// partOf returns the part that an element belongs to and where it starts. The directory says where to look; from
+// there it goes on by the links, for the part may have been cut since.
 func partOf(r storage.Reader, key []byte, lines []part, id uint64) (version, uint64, error) {
 	i, found := slices.BinarySearchFunc(lines, id, func(l part, id uint64) int { return compareID(l.first, id) })
 	if !found {
