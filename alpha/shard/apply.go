@@ -53,6 +53,7 @@ func (s *Shard) Apply(cmds []fsm.Command) ([]any, error) {
 	if err := b.flush(); err != nil {
 		return nil, err
 	}
+	b.handOver()
 	s.applied = cmds[len(cmds)-1].Index
 	s.publish(&b.next)
 	return results, nil
@@ -73,6 +74,7 @@ type applying struct {
 	commits    *posting.Committer
 	next       published
 	ownTablets bool // next.tablets is a copy already
+	retired    []*pb.TabletDrop
 }
 
 // prewrite keeps a transaction's changes until its verdict.
@@ -253,12 +255,20 @@ func (b *applying) dropTablet(d *pb.TabletDrop) {
 	b.retire(d)
 }
 
-// retire hands a copy that nobody reads any more to the janitor.
-func (b *applying) retire(d *pb.TabletDrop) {
+// retire notes a copy that nobody reads any more. Commits of this batch may still be written under it.
+func (b *applying) retire(d *pb.TabletDrop) { b.retired = append(b.retired, d) }
+
+// handOver hands the retired copies to the janitor, now that nothing is written under them any more.
+func (b *applying) handOver() {
+	if len(b.retired) == 0 {
+		return
+	}
+	for _, d := range b.retired {
+		b.s.store.Retire(graph.Incarnation(d.Incarnation))
+	}
 	b.s.mu.Lock()
-	b.s.dropped = append(b.s.dropped, d)
+	b.s.dropped = append(b.s.dropped, b.retired...)
 	b.s.mu.Unlock()
-	b.s.store.Retire(graph.Incarnation(d.Incarnation))
 	b.s.wake()
 }
 
