@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,7 @@ type Node struct {
 	starter *cluster.Starter
 	uids    uidPool
 	slots   chan struct{} // one for each request in flight
+	door    sync.RWMutex  // read-locked by each request in flight; locked for good when the engine is closed
 	queries *query.Budget // memory of the queries that run
 	started time.Time
 	ready   atomic.Bool
@@ -143,7 +145,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return errors.Join(err, n.engine.Close())
+	return errors.Join(err, n.close())
 }
 
 // getReady makes the built-in predicates and types, waits until the replica has caught up, and opens the door.
@@ -186,10 +188,29 @@ func (n *Node) admit() (leave func(), err error) {
 	if !n.Ready() {
 		return nil, errNotReady
 	}
+	if !n.door.TryRLock() {
+		return nil, errNotReady
+	}
 	select {
 	case n.slots <- struct{}{}:
-		return func() { <-n.slots }, nil
+		return func() { <-n.slots; n.door.RUnlock() }, nil
 	default:
+		n.door.RUnlock()
 		return nil, errOverload
+	}
+}
+
+// drainTimeout bounds how long requests may take to end after the servers have cut them off.
+const drainTimeout = 5 * time.Second
+
+// close closes the engine once no request reads it any more: what it has mapped goes away with it.
+func (n *Node) close() error {
+	shut := make(chan struct{})
+	go func() { n.door.Lock(); close(shut) }() // ends with the last request
+	select {
+	case <-shut:
+		return n.engine.Close()
+	case <-time.After(drainTimeout):
+		return errors.New("requests in flight did not end; the store was not closed, the next start will take longer")
 	}
 }

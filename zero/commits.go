@@ -37,12 +37,16 @@ func (s *Server) Commit(ctx context.Context, r *pb.CommitRequest) (*pb.CommitRep
 	c := committing{request: r, done: make(chan verdict, 1)}
 	select {
 	case s.commits <- c:
+	case <-s.stopped:
+		return nil, errNoLeader
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	select {
 	case v := <-c.done:
 		return v.reply, v.err
+	case <-s.stopped:
+		return nil, fault.New(fault.Unknown, "this Zero stopped before it knew the verdict on transaction %d", r.StartTs)
 	case <-ctx.Done():
 		return nil, fault.New(fault.Unknown, "gave up waiting for the verdict on transaction %d: %w", r.StartTs, ctx.Err())
 	}

@@ -48,6 +48,7 @@ type Server struct {
 	clock   clock
 	commits chan committing
 	status  chan struct{} // capacity 1: leadership may have changed
+	stopped chan struct{} // closed when Run has ended
 
 	mu    sync.Mutex
 	acks  map[uint32]uint64 // guarded by mu: not replicated yet
@@ -69,7 +70,7 @@ func Open(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, lg: cfg.Logger.With("node", "zero"),
-		commits: make(chan committing, maxCommitBatch), status: make(chan struct{}, 1),
+		commits: make(chan committing, maxCommitBatch), status: make(chan struct{}, 1), stopped: make(chan struct{}),
 		acks: map[uint32]uint64{}, ready: make(chan struct{}),
 	}
 	walDir := filepath.Join(cfg.Dir, "wal")
@@ -110,6 +111,7 @@ func newClusterID() string {
 
 // Run serves until ctx ends or the log fails. Call it once.
 func (s *Server) Run(ctx context.Context) error {
+	defer close(s.stopped)
 	eg, running := errgroup.WithContext(ctx)
 	eg.Go(func() error { return s.group.Run(running) })
 	eg.Go(func() error { return s.lead(running) })

@@ -10,6 +10,7 @@ import (
 
 	"dragg/cluster"
 	"dragg/graph"
+	"dragg/internal/fault"
 	"dragg/protos/pb"
 )
 
@@ -203,4 +204,27 @@ func BenchmarkCommit(b *testing.B) {
 			}
 		}
 	})
+}
+
+// Whoever waits for a verdict when Zero stops learns that the outcome is unknown, and who comes later that nobody leads.
+func TestStopAnswersEverybody(t *testing.T) {
+	s, stop := start(t, t.TempDir())
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			for ts := uint64(i + 1); ; ts += 50 {
+				_, err := s.Commit(context.Background(), &pb.CommitRequest{StartTs: ts})
+				switch fault.ClassOf(err) {
+				case fault.Unknown, fault.Unavailable:
+					return
+				}
+			}
+		})
+	}
+	time.Sleep(20 * time.Millisecond)
+	stop()
+	wg.Wait()
+	if _, err := s.Commit(context.Background(), &pb.CommitRequest{StartTs: 1}); fault.ClassOf(err) != fault.Unavailable {
+		t.Errorf("after the end: %v", err)
+	}
 }

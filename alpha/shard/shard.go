@@ -105,8 +105,8 @@ func Open(cfg Config, engine storage.Engine) (*Shard, error) {
 	return s, nil
 }
 
-// Stop ends an Apply that waits for room on the disk: it fails. Call it when the process stops; the log keeps what was not
-// applied.
+// Stop ends all waiting: for the watermark, which will not move any more, and in Apply for room on the disk. Call it when the
+// process stops; the log keeps what was not applied.
 func (s *Shard) Stop() { s.stopOnce.Do(func() { close(s.stopped) }) }
 
 // Attach gives the shard the group that replicates its writes. Call it once, before the first write.
@@ -172,6 +172,9 @@ func (s *Shard) WaitSeq(ctx context.Context, seq uint64) error {
 	return s.waitUntil(ctx, func() bool { return s.Seq() >= seq })
 }
 
+// errStopping is what everybody gets who waits when the process stops.
+var errStopping = fault.New(fault.Unavailable, "this Alpha is stopping")
+
 // waitUntil returns once holds does; it is asked again after every batch that was applied.
 func (s *Shard) waitUntil(ctx context.Context, holds func() bool) error {
 	for {
@@ -187,6 +190,8 @@ func (s *Shard) waitUntil(ctx context.Context, holds func() bool) error {
 		}
 		select {
 		case <-moved:
+		case <-s.stopped:
+			return errStopping
 		case <-ctx.Done():
 			return fault.New(fault.Unavailable, "this replica did not catch up in time: %w", ctx.Err())
 		}
