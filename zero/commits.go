@@ -34,6 +34,11 @@ func (s *Server) Commit(ctx context.Context, r *pb.CommitRequest) (*pb.CommitRep
 	if r.StartTs == 0 {
 		return nil, fault.New(fault.Invalid, "a transaction without a start timestamp cannot be committed")
 	}
+	select {
+	case <-s.stopped: // the queue may have room still
+		return nil, errNoLeader
+	default:
+	}
 	c := committing{request: r, done: make(chan verdict, 1)}
 	select {
 	case s.commits <- c:
