@@ -207,19 +207,16 @@ func spoil(rng *rand.Rand, txns []*Txn) {
 			t.Outcome, t.Commit = Fail, 0
 		}
 	default:
-		for range 20 {
-			if len(t.Ops) == 0 {
-				break
-			}
-			switch op := t.Ops[rng.IntN(len(t.Ops))]; {
-			case op.Write != nil:
-				op.Write.Value += "'"
-			case rng.IntN(2) == 0:
-				op.Read.Count += 1 - 2*rng.IntN(2)
-			default:
-				op.Read.Among = []string{fmt.Sprint(rng.IntN(50))}
-			}
+		if len(t.Ops) == 0 {
 			return
+		}
+		switch op := t.Ops[rng.IntN(len(t.Ops))]; {
+		case op.Write != nil:
+			op.Write.Value += "'"
+		case rng.IntN(2) == 0:
+			op.Read.Count += 1 - 2*rng.IntN(2)
+		default:
+			op.Read.Among = []string{fmt.Sprint(rng.IntN(50))}
 		}
 	}
 }
