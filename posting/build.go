@@ -321,7 +321,7 @@ func (b *builder) flush(ctx context.Context) error {
 		return err
 	}
 	ops := b.batch.Ops
-	if err := b.s.engine.Write(ctx, &b.batch); err != nil {
+	if err := b.store(ctx); err != nil {
 		return fmt.Errorf("index build: %w", err)
 	}
 	for i := range ops {
@@ -330,4 +330,17 @@ func (b *builder) flush(ctx context.Context) error {
 	b.batch = storage.Batch{}
 	b.Progress(b.nodes, b.lists)
 	return nil
+}
+
+// errRetired says that the tablet copy was retired meanwhile: nothing may be written under it any more.
+var errRetired = errors.New("posting: the tablet copy was retired")
+
+// store writes the batch, unless the copy was retired: its prefix is being deleted.
+func (b *builder) store(ctx context.Context) error {
+	b.s.mu.Lock()
+	defer b.s.mu.Unlock()
+	if b.s.mu.retired[b.inc] {
+		return errRetired
+	}
+	return b.s.engine.Write(ctx, &b.batch)
 }

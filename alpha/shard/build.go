@@ -135,12 +135,13 @@ func (s *Shard) buildTablet(ctx context.Context, t *tablet, done Built) error {
 	started := time.Now()
 	what, built := posting.NextBuild(t.def)
 	what.Progress = s.reportBuild(t)
-	if err := s.store.BuildIndex(ctx, ts, t.def, t.incarnation(), what); err != nil {
-		return err
-	}
+	err := s.store.BuildIndex(ctx, ts, t.def, t.incarnation(), what)
 	now, ok := s.view.Load().tablets[t.def.Name]
 	if !ok || now.set != t.set {
 		return nil // changed meanwhile
+	}
+	if err != nil {
+		return err
 	}
 	ready := *t.def
 	ready.Building = nil
