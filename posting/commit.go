@@ -164,6 +164,7 @@ func (c *Committer) Flush(ctx context.Context, extra ...storage.Op) error {
 	}
 	own := c.batch.Ops
 	batch := c.batch
+	batch.Owed = true // the transactions were told that they are committed
 	if len(extra) > 0 {
 		batch.Ops = append(slices.Clip(own), extra...)
 	}

@@ -117,7 +117,10 @@ type Op struct {
 
 // Batch is a list of changes to be stored together. The engine owns the slices it holds from Write on.
 type Batch struct {
-	Ops   []Op
+	Ops []Op
+	// Owed says that the batch was promised already: it may use what is left of a full disk for as long as the engine
+	// can store it at all.
+	Owed  bool
 	bytes int
 }
 

@@ -185,8 +185,14 @@ func (b *applying) verdict(start, commit graph.Timestamp) error {
 	if t == nil || commit == 0 {
 		return nil
 	}
-	return b.commits.Commit(commit, t.pending, b.definition)
+	if err := b.commits.Commit(commit, t.pending, b.definition); err != nil || b.commits.Bytes() < flushBytes {
+		return err
+	}
+	return b.flush()
 }
+
+// flushBytes bounds what is stored at once. Nobody sees the commits of a batch before all of it is stored.
+const flushBytes = 4 << 20
 
 // definition returns the definition of the predicate whose copy is inc, nil if that copy is gone.
 func (b *applying) definition(inc graph.Incarnation) *schema.Predicate {

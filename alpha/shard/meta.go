@@ -108,7 +108,7 @@ func encodeMeta(meta *pb.ShardMeta) (*storage.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	batch := &storage.Batch{}
+	batch := &storage.Batch{Owed: true} // it makes room: the log can be trimmed
 	chunks := 0
 	for chunk := range slices.Chunk(whole, chunkBytes) {
 		chunks++

@@ -50,7 +50,8 @@ func (e *Engine) deleteVersions(found []stored) error {
 	for _, s := range found {
 		size += len(s.key) + 16
 	}
-	if err := e.checkRoom(size); err != nil {
+	// It makes room in the end.
+	if err := e.checkRoom(size, true); err != nil {
 		return err
 	}
 	wb := e.db.NewManagedWriteBatch()

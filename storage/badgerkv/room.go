@@ -18,7 +18,11 @@ func (e *Engine) Room(reserve, bytes int64) error {
 	if err != nil {
 		return err
 	}
-	debt := e.debt()
+	return fits(free, reserve, e.debt(), bytes)
+}
+
+// fits returns storage.ErrFull where free is less than what must stay free and what is to be written.
+func fits(free, reserve, debt, bytes int64) error {
 	// A batch lies in the journal and in a memtable, and later in a table.
 	if free < reserve+debt+3*bytes {
 		return fmt.Errorf("%w: %d MiB are free, of which %d are reserved and %d are for compactions",
@@ -27,8 +31,18 @@ func (e *Engine) Room(reserve, bytes int64) error {
 	return nil
 }
 
-// checkRoom is Room for the engine's own writes.
-func (e *Engine) checkRoom(bytes int) error { return e.Room(e.cfg.ReserveBytes, int64(bytes)) }
+// checkRoom is Room for the engine's own writes. What is owed may use half of the reserve, and what compactions will need:
+// when it was accepted there was room for all of it.
+func (e *Engine) checkRoom(bytes int, owed bool) error {
+	if !owed {
+		return e.Room(e.cfg.ReserveBytes, int64(bytes))
+	}
+	free, err := room.Free(e.dir)
+	if err != nil {
+		return err
+	}
+	return fits(free, e.cfg.ReserveBytes/2, 0, int64(bytes))
+}
 
 // debtInterval is how long an estimate of what compactions need is good for.
 const debtInterval = 100 * time.Millisecond

@@ -29,7 +29,7 @@ func (e *Engine) Write(ctx context.Context, b *storage.Batch) error {
 		return nil
 	}
 	bytes := opBytes(b.Ops)
-	if err := e.checkRoom(bytes); err != nil {
+	if err := e.checkRoom(bytes, b.Owed); err != nil {
 		return err
 	}
 	if e.oneTransaction(b.Ops, bytes) {
