@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/dgraph-io/dgo/v250/protos/api"
@@ -111,6 +112,21 @@ func (l *loader) patiently(ctx context.Context, what string, fn func() error) er
 		}
 		pause = min(2*pause, 2*time.Second)
 	}
+}
+
+// openingPatience is how long a load waits for a server that does not answer its first requests: a restart takes less.
+const openingPatience = 30 * time.Second
+
+// opening calls fn as patiently does, but not for ever: there may be no server at all.
+func (l *loader) opening(ctx context.Context, what string, fn func(ctx context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, openingPatience)
+	defer cancel()
+	var last error
+	err := l.patiently(limited, what, func() error { last = fn(limited); return last })
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("no answer within %s: %w", openingPatience, last)
+	}
+	return err
 }
 
 // lease leases uids, waiting for a server that is down. A lease whose answer was lost is not used by anybody.

@@ -52,7 +52,7 @@ func Run(ctx context.Context, cfg Config, client Client) (Summary, error) {
 	if err := l.applySchema(ctx); err != nil {
 		return Summary{}, err
 	}
-	if l.seen, err = learnSchema(ctx, client); err != nil {
+	if l.seen, err = l.learnSchema(ctx); err != nil {
 		return Summary{}, err
 	}
 	if l.xids, err = openXIDs(cfg.XIDs, l.lease); err != nil {
@@ -93,7 +93,10 @@ func (l *loader) applySchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := l.client.Alter(ctx, &api.Operation{Schema: string(text)}); err != nil {
+	err = l.opening(ctx, "the schema", func(ctx context.Context) error {
+		return l.client.Alter(ctx, &api.Operation{Schema: string(text)})
+	})
+	if err != nil {
 		return fmt.Errorf("applying the schema in %s: %w", l.cfg.Schema, err)
 	}
 	return nil
@@ -208,7 +211,7 @@ func (l *loader) object(ctx context.Context, s source, n int, object []byte) err
 		l.tracker.begin(s.path, n, len(quads))
 	}
 	for i := range quads {
-		if err := l.seen.ensure(ctx, l.client, &quads[i]); err != nil {
+		if err := l.ensure(ctx, &quads[i]); err != nil {
 			return &BadLine{File: s.path, Line: n, Text: string(object), Err: err}
 		}
 		if err := l.add(ctx, &quads[i], s.path, n, object); err != nil {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/dgraph-io/dgo/v250/protos/api"
 
@@ -16,6 +18,7 @@ type moody struct {
 	calls  int
 	leases int
 	quads  int
+	alters int
 }
 
 func (m *moody) away() error {
@@ -26,17 +29,23 @@ func (m *moody) away() error {
 }
 
 func (m *moody) Query(_ context.Context, r *api.Request) (*api.Response, error) {
-	if r.ReadOnly {
-		return &api.Response{Json: []byte(`{"schema":[]}`)}, nil
-	}
 	if err := m.away(); err != nil {
 		return nil, err
+	}
+	if r.ReadOnly {
+		return &api.Response{Json: []byte(`{"schema":[]}`)}, nil
 	}
 	m.quads++
 	return &api.Response{}, nil
 }
 
-func (m *moody) Alter(context.Context, *api.Operation) error { return nil }
+func (m *moody) Alter(context.Context, *api.Operation) error {
+	if err := m.away(); err != nil {
+		return err
+	}
+	m.alters++
+	return nil
+}
 
 func (m *moody) LeaseUIDs(_ context.Context, n uint64) (uint64, error) {
 	if err := m.away(); err != nil {
@@ -48,15 +57,41 @@ func (m *moody) LeaseUIDs(_ context.Context, n uint64) (uint64, error) {
 
 // A server that is away for a moment does not end a load, whatever request it misses.
 func TestServerGoesAway(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "x.rdf")
-	if err := os.WriteFile(file, []byte("_:a <p> \"1\" .\n_:b <p> \"2\" .\n_:c <p> \"3\" .\n"), 0o600); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
+	rdf := write("x.rdf", "_:a <p> \"1\" .\n_:b <p> \"2\" .\n_:c <p> \"3\" .\n")
+	object := write("y.json", `{"q": 1}`)
+	text := write("x.schema", "p: string .")
 	for first := range 2 {
 		m := &moody{calls: first}
-		s, err := Run(t.Context(), Config{Paths: []string{file}, Batch: 1, Lanes: 1}, m)
-		if err != nil || s.Quads != 3 || m.quads != 3 || m.leases != 1 || s.Nodes != 3 {
-			t.Errorf("%+v, %d requests: %v", s, m.quads, err)
+		s, err := Run(t.Context(), Config{Paths: []string{rdf, object}, Schema: text, Batch: 1, Lanes: 1}, m)
+		if err != nil || s.Quads != 4 || m.quads != 4 || m.leases != 1 || m.alters != 2 || s.Nodes != 4 {
+			t.Errorf("%+v, %+v: %v", s, m, err)
 		}
 	}
+}
+
+// A server that never answers ends the load in the end, with what was wrong.
+func TestNoServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, err := Run(t.Context(), Config{Paths: []string{t.TempDir()}}, &nobody{})
+		if fault.ClassOf(err) != fault.Unavailable || time.Since(began) < openingPatience {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
+}
+
+// nobody is a server that is not there.
+type nobody struct{ moody }
+
+func (*nobody) Query(context.Context, *api.Request) (*api.Response, error) {
+	return nil, fault.New(fault.Unavailable, "connection refused")
 }

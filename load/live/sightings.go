@@ -18,8 +18,12 @@ import (
 type sightings struct{ known map[string]bool }
 
 // learnSchema asks the server what exists.
-func learnSchema(ctx context.Context, client Client) (*sightings, error) {
-	resp, err := client.Query(ctx, &api.Request{Query: "schema {}", ReadOnly: true})
+func (l *loader) learnSchema(ctx context.Context) (*sightings, error) {
+	var resp *api.Response
+	err := l.opening(ctx, "the schema query", func(ctx context.Context) (err error) {
+		resp, err = l.client.Query(ctx, &api.Request{Query: "schema {}", ReadOnly: true})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the schema: %w", err)
 	}
@@ -35,8 +39,8 @@ func learnSchema(ctx context.Context, client Client) (*sightings, error) {
 }
 
 // ensure makes the predicate of a JSON statement, if nobody knows it.
-func (s *sightings) ensure(ctx context.Context, client Client, q *nquad.Quad) error {
-	if s.known[q.Predicate] {
+func (l *loader) ensure(ctx context.Context, q *nquad.Quad) error {
+	if l.seen.known[q.Predicate] {
 		return nil
 	}
 	first := schema.FirstSight{Type: q.Value.Type(), Many: q.Origin == nquad.FromArray, Tagged: q.Lang != ""}
@@ -47,9 +51,12 @@ func (s *sightings) ensure(ctx context.Context, client Client, q *nquad.Quad) er
 	if err != nil {
 		return err
 	}
-	if err := client.Alter(ctx, &api.Operation{Schema: string(def.AppendText(nil))}); err != nil {
+	err = l.patiently(ctx, "a new predicate", func() error {
+		return l.client.Alter(ctx, &api.Operation{Schema: string(def.AppendText(nil))})
+	})
+	if err != nil {
 		return fmt.Errorf("making predicate %s on first sight: %w", q.Predicate, err)
 	}
-	s.known[q.Predicate] = true
+	l.seen.known[q.Predicate] = true
 	return nil
 }
