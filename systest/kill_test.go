@@ -153,13 +153,28 @@ func logOnFailure(t testing.TB, d *Dragg) {
 // loader is dragg live as a process of its own.
 type loader struct {
 	cmd *exec.Cmd
-	out bytes.Buffer
+
+	mu  sync.Mutex
+	out bytes.Buffer // guarded by mu
+}
+
+// Write keeps what the loader prints.
+func (l *loader) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Write(p)
+}
+
+func (l *loader) output() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.String()
 }
 
 func startLive(t testing.TB, d *Dragg, args ...string) *loader {
 	t.Helper()
 	l := &loader{cmd: exec.Command(d.Bin, append([]string{"live", "--alpha", d.GRPC()}, args...)...)}
-	l.cmd.Stdout, l.cmd.Stderr = &l.out, &l.out
+	l.cmd.Stdout, l.cmd.Stderr = l, l
 	if err := l.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -170,9 +185,9 @@ func startLive(t testing.TB, d *Dragg, args ...string) *loader {
 func (l *loader) wait(t testing.TB) {
 	t.Helper()
 	if err := l.cmd.Wait(); err != nil {
-		t.Fatalf("dragg live: %v\n%s", err, &l.out)
+		t.Fatalf("dragg live: %v\n%s", err, l.output())
 	}
-	t.Logf("dragg live: %s", lastLine(l.out.String()))
+	t.Logf("dragg live: %s", lastLine(l.output()))
 }
 
 func lastLine(s string) string {
