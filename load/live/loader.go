@@ -14,6 +14,7 @@ import (
 	"github.com/dgraph-io/dgo/v250/protos/api"
 	"golang.org/x/sync/errgroup"
 
+	"dragg/internal/fault"
 	"dragg/mutation/nquad"
 )
 
@@ -29,7 +30,6 @@ type loader struct {
 	lanes   []*lane
 	filling [][]statement // by lane
 	before  map[string]int
-	blanks  int
 
 	mu      sync.Mutex
 	skipped *os.File // guarded by mu; nil until something is skipped
@@ -200,20 +200,27 @@ func (l *loader) object(ctx context.Context, s source, n int, object []byte) err
 		l.tally.resumed.Add(1)
 		return ctx.Err()
 	}
+	blanks := 0 // the names depend on the place in the file alone: a resumed load gives the same ones
 	quads, err := nquad.ReadJSON(object, func() string {
-		l.blanks++
-		return fmt.Sprintf("%s#%d.%d", s.path, n, l.blanks)
+		blanks++
+		return fmt.Sprintf("%s#%d.%d", s.path, n, blanks)
 	})
-	if err != nil {
-		return l.bad(&BadLine{File: s.path, Line: n, Text: string(object), Err: err})
+	for i := 0; i < len(quads) && err == nil; i++ {
+		err = l.ensure(ctx, &quads[i])
+	}
+	switch bad := (&BadLine{File: s.path, Line: n, Text: string(object), Err: err}); {
+	case err == nil:
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case fault.ClassOf(fault.As(fault.Invalid, err)) != fault.Invalid:
+		return bad
+	default:
+		return l.bad(bad)
 	}
 	if len(quads) > 0 {
 		l.tracker.begin(s.path, n, len(quads))
 	}
 	for i := range quads {
-		if err := l.ensure(ctx, &quads[i]); err != nil {
-			return &BadLine{File: s.path, Line: n, Text: string(object), Err: err}
-		}
 		if err := l.add(ctx, &quads[i], s.path, n, object); err != nil {
 			return err
 		}
