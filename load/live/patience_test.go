@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,10 +16,11 @@ import (
 
 // moody is a server that is away at every other request.
 type moody struct {
-	calls  int
-	leases int
-	quads  int
-	alters int
+	sync.Mutex // guards all below: the reader and the lanes call at the same time
+	calls      int
+	leases     int
+	quads      int
+	alters     int
 }
 
 func (m *moody) away() error {
@@ -29,6 +31,8 @@ func (m *moody) away() error {
 }
 
 func (m *moody) Query(_ context.Context, r *api.Request) (*api.Response, error) {
+	m.Lock()
+	defer m.Unlock()
 	if err := m.away(); err != nil {
 		return nil, err
 	}
@@ -40,6 +44,8 @@ func (m *moody) Query(_ context.Context, r *api.Request) (*api.Response, error) 
 }
 
 func (m *moody) Alter(context.Context, *api.Operation) error {
+	m.Lock()
+	defer m.Unlock()
 	if err := m.away(); err != nil {
 		return err
 	}
@@ -48,6 +54,8 @@ func (m *moody) Alter(context.Context, *api.Operation) error {
 }
 
 func (m *moody) LeaseUIDs(_ context.Context, n uint64) (uint64, error) {
+	m.Lock()
+	defer m.Unlock()
 	if err := m.away(); err != nil {
 		return 0, err
 	}
@@ -73,7 +81,7 @@ func TestServerGoesAway(t *testing.T) {
 		m := &moody{calls: first}
 		s, err := Run(t.Context(), Config{Paths: []string{rdf, object}, Schema: text, Batch: 1, Lanes: 1}, m)
 		if err != nil || s.Quads != 4 || m.quads != 4 || m.leases != 1 || m.alters != 2 || s.Nodes != 4 {
-			t.Errorf("%+v, %+v: %v", s, m, err)
+			t.Errorf("%+v, %d quads, %d leases, %d alters: %v", s, m.quads, m.leases, m.alters, err)
 		}
 	}
 }
