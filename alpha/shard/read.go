@@ -2,9 +2,12 @@ package shard
 
 import (
 	"context"
+	"errors"
 
 	"dragg/alpha/lookup"
 	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/posting"
 	"dragg/query/task"
 	"dragg/schema"
 )
@@ -38,7 +41,11 @@ func (r *Reader) Run(ctx context.Context, readTs graph.Timestamp, batch []task.T
 	state := s.view.Load()
 	view := s.store.View(readTs, t.pending)
 	defer view.Close()
-	return lookup.Run(ctx, view, state.schemaAt(readTs), state.incarnation, batch)
+	results, err := lookup.Run(ctx, view, state.schemaAt(readTs), state.incarnation, batch)
+	if errors.Is(err, posting.ErrCorrupt) {
+		err = fault.As(fault.Internal, err) // nothing that the client could mend
+	}
+	return results, err
 }
 
 // schemaAt returns the schema as a reader at ts may use it: keys that were derived from data later than ts hold nothing for it.

@@ -3,11 +3,11 @@ package badgerkv
 import (
 	"bytes"
 	"errors"
-	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
 
 	"dragg/graph"
+	"dragg/internal/fault"
 	"dragg/storage"
 )
 
@@ -28,7 +28,7 @@ func (r *reader) Versions(key []byte, fn func(graph.Timestamp, storage.Version) 
 		return storage.ErrNotFound
 	}
 	if err != nil {
-		return fmt.Errorf("read store: %w", err)
+		return fault.New(fault.Internal, "read store: %w", err)
 	}
 	if item.DiscardEarlierVersions() {
 		_, err := pass(item, fn)
@@ -62,7 +62,7 @@ func pass(item *badger.Item, fn func(graph.Timestamp, storage.Version) bool) (mo
 		return nil
 	})
 	if err != nil {
-		return false, fmt.Errorf("read store: %w", err)
+		return false, fault.New(fault.Internal, "read store: %w", err)
 	}
 	return more, nil
 }
