@@ -188,8 +188,10 @@ func TestInfer(t *testing.T) {
 // With leaves the snapshot it starts from alone.
 func TestSnapshotIsImmutable(t *testing.T) {
 	a := Snapshot{}.With(Update{Predicates: []*Predicate{define(t, "a: int .")}, Types: []*Type{{Name: "T"}}})
-	b := a.With(Update{DropPredicates: []graph.Predicate{graph.Pred("a")}, DropTypes: []string{"T"},
-		Predicates: []*Predicate{define(t, "b: int .")}})
+	b := a.With(Update{
+		DropPredicates: []graph.Predicate{graph.Pred("a")}, DropTypes: []string{"T"},
+		Predicates: []*Predicate{define(t, "b: int .")},
+	})
 	if a.Len() != 1 || b.Len() != 1 || len(a.Types()) != 1 || len(b.Types()) != 0 {
 		t.Errorf("a:\n%sb:\n%s", a.Text(), b.Text())
 	}

@@ -51,8 +51,15 @@ func TestRegexpQuery(t *testing.T) {
 // A text that the expression matches meets the trigram condition.
 func FuzzRegexpQuery(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"abc", "xabcx"}, {"(a|bc)d*e", "bcddde"}, {"(?i)straße", "STRASSE straße"}, {"[a-f]{3}g", "abcg"}, {"x.*y+z?", "x123yy"},
-		{"k\u212a", "kK"}, {"a\ufffdb", "a\xffb"}, {"(|abc)(|def)gh", "abcgh"}, {"^(foo|bar|)baz$", "baz"},
+		{"abc", "xabcx"},
+		{"(a|bc)d*e", "bcddde"},
+		{"(?i)straße", "STRASSE straße"},
+		{"[a-f]{3}g", "abcg"},
+		{"x.*y+z?", "x123yy"},
+		{"k\u212a", "kK"},
+		{"a\ufffdb", "a\xffb"},
+		{"(|abc)(|def)gh", "abcgh"},
+		{"^(foo|bar|)baz$", "baz"},
 	} {
 		f.Add(seed[0], seed[1])
 	}

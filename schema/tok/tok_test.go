@@ -174,8 +174,14 @@ func TestPhrase(t *testing.T) {
 		phrase string
 		want   bool
 	}{
-		{"quick brown", true}, {"brown fox jumps", true}, {"quick fox", false}, {"over lazy", true}, {"fox", true},
-		{"the", false}, {"", false}, {"quick brown fox jumping over lazy dogs", true},
+		{"quick brown", true},
+		{"brown fox jumps", true},
+		{"quick fox", false},
+		{"over lazy", true},
+		{"fox", true},
+		{"the", false},
+		{"", false},
+		{"quick brown fox jumping over lazy dogs", true},
 	} {
 		tokens, stems := PhraseTokens(tt.phrase, "")
 		has := tokensOf(t, Ngram, types.OfString(text), "")
