@@ -84,7 +84,7 @@ type httpError struct {
 
 // sendError writes the error envelope. withData adds "data":null, as requests that reached the engine do.
 func sendError(w http.ResponseWriter, code, message string, withData bool) {
-	e := map[string]any{"errors": []httpError{{message, map[string]string{"code": code}}}}
+	e := map[string]any{"errors": []httpError{{fault.Bounded(message), map[string]string{"code": code}}}}
 	if withData {
 		e["data"] = nil
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -108,7 +109,23 @@ func ToGRPC(err error) error {
 	if _, ok := status.FromError(err); ok {
 		return err
 	}
-	return status.Error(codeOf(err), err.Error())
+	return status.Error(codeOf(err), Bounded(err.Error()))
+}
+
+// maxTextBytes bounds the text of an error on its way to a client: it may quote the request, which may be huge, and gRPC
+// carries it in a header.
+const maxTextBytes = 8 << 10
+
+// Bounded returns the text of an error as clients get it: whole, or its beginning where it is very long.
+func Bounded(text string) string {
+	if len(text) <= maxTextBytes {
+		return text
+	}
+	cut := maxTextBytes
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return fmt.Sprintf("%s… (and %d bytes more)", text[:cut], len(text)-cut)
 }
 
 // FromGRPC returns a status error that came over the wire as an error of our classes; nil stays nil.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -36,5 +38,24 @@ func TestAs(t *testing.T) {
 		if got := status.Code(ToGRPC(err)); got != want {
 			t.Errorf("%v has code %v, want %v", err, got, want)
 		}
+	}
+}
+
+// An error that quotes a huge request does not become a huge answer, and stays text.
+func TestBounded(t *testing.T) {
+	for _, text := range []string{"", "short", strings.Repeat("x", maxTextBytes)} {
+		if got := Bounded(text); got != text {
+			t.Errorf("%d bytes became %d", len(text), len(got))
+		}
+	}
+	long := strings.Repeat("ä", maxTextBytes)
+	for _, text := range []string{long, "x" + long} {
+		got := Bounded(text)
+		if len(got) > maxTextBytes+100 || !utf8.ValidString(got) || !strings.HasPrefix(got, text[:100]) {
+			t.Errorf("%d bytes became %q", len(text), got)
+		}
+	}
+	if got := ToGRPC(New(Invalid, "%s", long)); len(got.Error()) > maxTextBytes+200 {
+		t.Errorf("the status has %d bytes", len(got.Error()))
 	}
 }
