@@ -1,12 +1,10 @@
 package alpha
 
 import (
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -104,27 +102,6 @@ func (n *Node) send(w http.ResponseWriter, body []byte) {
 	if _, err := w.Write(body); err != nil {
 		n.lg.Debug("the client went away before the answer", "err", err)
 	}
-}
-
-// body reads a request's body, unpacking gzip. What comes out is bounded, whatever went in.
-func (n *Node) body(r *http.Request) ([]byte, error) {
-	in := io.Reader(r.Body)
-	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
-		z, err := gzip.NewReader(r.Body)
-		if err != nil {
-			return nil, fmt.Errorf("unpacking the body: %w", err)
-		}
-		in = z
-	}
-	limit := int64(n.cfg.Limits.RequestBytes)
-	b, err := io.ReadAll(io.LimitReader(in, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the body: %w", err)
-	}
-	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("the body is larger than %d bytes", limit)
-	}
-	return b, nil
 }
 
 // mediaType returns the content type without its parameters, "" for none.
@@ -249,7 +226,9 @@ func (n *Node) httpState(w http.ResponseWriter, r *http.Request) {
 // httpGraphQL says that there is no GraphQL schema, in the way that layer does.
 func (n *Node) httpGraphQL(w http.ResponseWriter, r *http.Request) {
 	field := "the request"
-	if b, err := n.body(r); err == nil {
+	b, done, err := n.body(r)
+	defer done()
+	if err == nil {
 		var q struct{ Query string }
 		if json.Unmarshal(b, &q) == nil {
 			if f := strings.Fields(strings.Trim(q.Query, " \t\r\n{}")); len(f) > 0 {
@@ -257,7 +236,7 @@ func (n *Node) httpGraphQL(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	b, err := json.Marshal(map[string]any{"errors": []httpError{{
+	b, err = json.Marshal(map[string]any{"errors": []httpError{{
 		Message: "Not resolving " + field + ". There's no GraphQL schema in Dgraph. Use the /admin API to add a GraphQL schema",
 	}}})
 	if err != nil {

@@ -20,7 +20,8 @@ func (n *Node) httpCommit(w http.ResponseWriter, r *http.Request) {
 	if p.err == nil && t.StartTs == 0 {
 		p.err = errors.New("startTs parameter is mandatory while trying to commit")
 	}
-	body, err := n.body(r)
+	body, done, err := n.body(r)
+	defer done()
 	if err := errors.Join(p.err, err); err != nil {
 		sendError(w, codeInvalidRequest, err.Error(), false)
 		return
@@ -62,7 +63,8 @@ func readCommit(body []byte, t *api.TxnContext) error {
 func (n *Node) httpAlter(w http.ResponseWriter, r *http.Request) {
 	p := &params{r: r}
 	background := p.flag("runInBackground")
-	body, err := n.body(r)
+	body, done, err := n.body(r)
+	defer done()
 	if err := errors.Join(p.err, err); err != nil {
 		sendError(w, codeInvalidRequest, err.Error(), false)
 		return

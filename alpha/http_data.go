@@ -88,7 +88,8 @@ func (n *Node) httpQuery(w http.ResponseWriter, r *http.Request) {
 	default:
 		p.err = errors.Join(p.err, fmt.Errorf("respFormat=%q must be json or rdf", f))
 	}
-	body, err := n.body(r)
+	body, done, err := n.body(r)
+	defer done()
 	if err := errors.Join(p.err, err); err != nil {
 		sendError(w, codeInvalidRequest, err.Error(), false)
 		return
@@ -151,7 +152,8 @@ func jsonError(body []byte, err error) error {
 func (n *Node) httpMutate(w http.ResponseWriter, r *http.Request) {
 	p := &params{r: r}
 	commitNow, startTs, timeout := p.flag("commitNow"), p.number("startTs"), p.duration("timeout")
-	body, err := n.body(r)
+	body, done, err := n.body(r)
+	defer done()
 	if err := errors.Join(p.err, err); err != nil {
 		sendError(w, codeInvalidRequest, err.Error(), false)
 		return

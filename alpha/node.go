@@ -39,6 +39,7 @@ type Node struct {
 	starter *cluster.Starter
 	uids    uidPool
 	slots   chan struct{} // one for each request in flight
+	bodies  bodies
 	door    sync.RWMutex  // read-locked by each request in flight; locked for good when the engine is closed
 	queries *query.Budget // memory of the queries that run
 	started time.Time
