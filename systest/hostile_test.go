@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -435,6 +436,28 @@ func TestHostileSizes(t *testing.T) {
 		v.refusedHTTP("a gzip bomb", texts, err, false)
 		v.unharmed("a gzip bomb")
 	}
+	var together sync.WaitGroup
+	for range 12 {
+		together.Go(func() {
+			texts, err := v.post("/mutate", "application/json", bytes.NewReader(bomb.Bytes()), "Content-Encoding", "gzip")
+			v.refusedHTTP("many gzip bombs", texts, err, false)
+		})
+	}
+	most := int64(0)
+	done := make(chan struct{})
+	go func() { together.Wait(); close(done) }()
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		case <-time.After(50 * time.Millisecond):
+			most = max(most, v.memory())
+		}
+	}
+	if most > maxHostileMemory {
+		t.Errorf("with many gzip bombs at once the server held %d MiB", most>>20)
+	}
+	v.unharmed("many gzip bombs")
 	texts, err := v.post("/query", "application/dql", strings.NewReader("this is no gzip"), "Content-Encoding", "gzip")
 	v.refusedHTTP("what is no gzip", texts, err, false)
 	for name, header := range map[string][]string{
