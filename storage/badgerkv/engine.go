@@ -41,6 +41,9 @@ func Open(dir string, cfg Config) (*Engine, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	if err := removeStillborn(dir, cfg.Logger); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
 	memtable, err := memtableBytes(dir, cfg.memtable())
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
