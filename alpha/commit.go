@@ -17,7 +17,7 @@ var errAborted = fault.New(fault.Aborted, "Transaction has been aborted. Please 
 
 // commitNow asks for the verdict on a transaction that ends with this request.
 func (r *request) commitNow(ctx context.Context) error {
-	w, _ := r.n.shard.Written(r.start.Ts)
+	w, _ := r.n.shard.Close(r.start.Ts)
 	reply, err := r.n.decide(ctx, r.start.Ts, w, false)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ const abandonTimeout = 5 * time.Second
 
 // abandon aborts a transaction of which a part may be pending.
 func (n *Node) abandon(start graph.Timestamp) {
-	w, ok := n.shard.Written(start)
+	w, ok := n.shard.Close(start)
 	if !ok {
 		return
 	}
@@ -100,7 +100,7 @@ func (n *Node) toCommit(ctx context.Context, t *api.TxnContext) (shard.Written, 
 	if err != nil {
 		return shard.Written{}, err
 	}
-	w, ok := n.shard.Written(graph.Timestamp(t.StartTs))
+	w, ok := n.shard.Close(graph.Timestamp(t.StartTs))
 	if !ok {
 		// Nothing is pending: it never wrote, or it has ended. Tablets without epochs make Zero refuse the latter, unless it
 		// knows the outcome.

@@ -77,7 +77,7 @@ func (n *Node) reap(ctx context.Context) error {
 		case now = <-ticker.C:
 		}
 		for _, start := range n.shard.Idle(now, n.cfg.TxnAbortAfter) {
-			w, ok := n.shard.Written(start)
+			w, ok := n.shard.Close(start)
 			if !ok {
 				continue
 			}

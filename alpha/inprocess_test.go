@@ -136,6 +136,24 @@ func (p *inProcess) alter(t testing.TB, schema string) {
 	}
 }
 
+// ask answers a query in a transaction of its own.
+func (p *inProcess) ask(t testing.TB, query string) string {
+	t.Helper()
+	resp, err := p.Do(context.Background(), &api.Request{Query: query, ReadOnly: true}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(resp.Json)
+}
+
+// set commits N-Quads in a transaction of its own.
+func (p *inProcess) set(t testing.TB, nquads string) {
+	t.Helper()
+	if _, err := p.Do(context.Background(), setting(0, nquads, true), Options{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func setting(start uint64, nquads string, commit bool) *api.Request {
 	return &api.Request{StartTs: start, Mutations: []*api.Mutation{{SetNquads: []byte(nquads)}}, CommitNow: commit}
 }

@@ -36,7 +36,7 @@ func (s *Shard) Prewrite(ctx context.Context, start, after graph.Timestamp, step
 		return Written{}, err
 	}
 	defer leave()
-	if err := s.admit(); err != nil {
+	if err := s.admit(start); err != nil {
 		return Written{}, err
 	}
 	if err := s.Room(0); err != nil {
@@ -64,10 +64,13 @@ func (s *Shard) Prewrite(ctx context.Context, start, after graph.Timestamp, step
 	return written, nil
 }
 
-// admit refuses prewrites while too much is pending.
-func (s *Shard) admit() error {
+// admit refuses prewrites of a transaction that is at its end, and while too much is pending.
+func (s *Shard) admit(start graph.Timestamp) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed.set[start] {
+		return errEnded
+	}
 	if s.pendingB > s.cfg.PendingBytes {
 		return fault.New(fault.Exhausted, "open transactions hold %d MiB of changes, the most is %d MiB: commit or discard some",
 			s.pendingB>>20, s.cfg.PendingBytes>>20)
@@ -173,6 +176,17 @@ func (s *Shard) touch(start graph.Timestamp) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.touched[start] = time.Now()
+}
+
+// Close is for whoever is about to ask for the verdict on a transaction: it waits for the prewrite that is under way, takes no
+// more of them, and returns what is pending. What came later would be committed without having been judged.
+func (s *Shard) Close(start graph.Timestamp) (Written, bool) {
+	unlock := s.deriving.lock(start)
+	defer unlock()
+	s.mu.Lock()
+	s.closed.add(start)
+	s.mu.Unlock()
+	return s.Written(start)
 }
 
 // Written returns what the transaction has pending here; false if nothing is.

@@ -97,9 +97,12 @@ func (c *cluster) decide(r *pb.CommitRequest) *pb.CommitReply {
 	start, commit := graph.Timestamp(r.StartTs), graph.Timestamp(r.CommitTs)
 	if known, ok := c.oracle.Outcome(start); ok {
 		c.decided = max(c.decided, r.CommitTs)
-		if known == 0 {
-			// A write may have reached a group after its verdict: the group is told again, to forget it.
+		if known == 0 || r.Abort {
+			// A write may have reached a group after its verdict: the group is told again, to forget it. Of a commit it heard
+			// before.
 			c.tell(r, 0)
+		}
+		if known == 0 {
 			return &pb.CommitReply{Reason: pb.AbortReason_DISCARDED}
 		}
 		return &pb.CommitReply{CommitTs: uint64(known)}

@@ -198,7 +198,8 @@ func TestVerdicts(t *testing.T) {
 			StartTs: 32, CommitTs: 33, Tablets: []*pb.TabletRef{{Predicate: "p", Group: 2, Epoch: p.Epoch}},
 		}, 0, pb.AbortReason_STALE_TABLET, 0},
 		{"a timestamp that is decided", &pb.CommitRequest{StartTs: 34, CommitTs: 24, Tablets: refTo(p)}, 0, pb.AbortReason_STALE_TABLET, 1},
-		{"wrote nothing", &pb.CommitRequest{StartTs: 35, CommitTs: 36}, 36, 0, 0},
+		{"reaped after its commit", &pb.CommitRequest{StartTs: 10, CommitTs: 35, Tablets: refTo(p), Abort: true}, 20, 0, 1},
+		{"wrote nothing", &pb.CommitRequest{StartTs: 36, CommitTs: 37}, 36, 0, 0},
 	} {
 		r := d.commit(c.r)
 		if r.CommitTs != c.commit || r.Reason != c.reason {
@@ -210,7 +211,11 @@ func TestVerdicts(t *testing.T) {
 			t.Errorf("%s: the group was told %v", c.name, b.Events)
 		}
 		for _, e := range b.Events {
-			if e.Verdict.StartTs != c.r.StartTs || e.Verdict.CommitTs != c.commit {
+			told := c.commit
+			if c.r.Abort {
+				told = 0
+			}
+			if e.Verdict.StartTs != c.r.StartTs || e.Verdict.CommitTs != told {
 				t.Errorf("%s: the group was told %v", c.name, e)
 			}
 		}
