@@ -199,7 +199,7 @@ func TestVerdicts(t *testing.T) {
 		}, 0, pb.AbortReason_STALE_TABLET, 0},
 		{"a timestamp that is decided", &pb.CommitRequest{StartTs: 34, CommitTs: 24, Tablets: refTo(p)}, 0, pb.AbortReason_STALE_TABLET, 1},
 		{"reaped after its commit", &pb.CommitRequest{StartTs: 10, CommitTs: 35, Tablets: refTo(p), Abort: true}, 20, 0, 1},
-		{"wrote nothing", &pb.CommitRequest{StartTs: 36, CommitTs: 37}, 36, 0, 0},
+		{"wrote nothing", &pb.CommitRequest{StartTs: 36, CommitTs: 37}, 37, 0, 0},
 	} {
 		r := d.commit(c.r)
 		if r.CommitTs != c.commit || r.Reason != c.reason {
