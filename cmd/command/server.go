@@ -21,6 +21,7 @@ import (
 
 	"dragg/alpha"
 	"dragg/cluster"
+	"dragg/raftgroup/raftlog"
 	"dragg/storage/room"
 	"dragg/zero"
 )
@@ -58,7 +59,7 @@ func (f *serverFlags) add(flags *pflag.FlagSet, data string) {
 }
 
 // startBytes is how much room the disk must have before a server opens its data: it allocates the next segment of each of its
-// logs at once, and could not go on later without.
+// logs at once, and could not go on later without. What its predecessor has allocated counts.
 const startBytes = 72 << 20
 
 // awaitRoom waits until a server may open what is in dir.
@@ -66,7 +67,15 @@ func (f *serverFlags) awaitRoom(ctx context.Context, lg *slog.Logger) error {
 	if f.reserve < alpha.MinDiskReserve {
 		return fmt.Errorf("--disk-reserve must be at least %s", formatSize(alpha.MinDiskReserve))
 	}
-	return room.Await(ctx, f.data, startBytes, lg)
+	need := int64(startBytes)
+	for _, dir := range []string{"wal", "alpha/wal", "zero/wal"} {
+		spare, err := raftlog.SpareBytes(filepath.Join(f.data, dir))
+		if err != nil {
+			return err
+		}
+		need -= spare
+	}
+	return room.Await(ctx, f.data, need, lg)
 }
 
 func (f *serverFlags) port(p int) string { return net.JoinHostPort(f.bind, strconv.Itoa(p+f.offset)) }

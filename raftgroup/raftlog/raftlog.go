@@ -121,6 +121,9 @@ func Open(dir string, id Identity, lg *slog.Logger) (l *Log, st *State, err erro
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := removeSpare(dir); err != nil {
+		return nil, nil, err
+	}
 	for repaired := false; ; repaired = true {
 		w, err := wal.Open(zap.NewNop(), dir, mark)
 		if err != nil {
@@ -148,6 +151,37 @@ func asError(dir string, err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("the log in %s is damaged; keep the directory for diagnosis and add this node anew: %v", dir, p)
 	}
+}
+
+// SpareBytes returns how much room on the disk the segments take that the log in dir has allocated and not used yet. Open
+// gives it back before it allocates the same again.
+func SpareBytes(dir string) (bytes int64, err error) {
+	return bytes, eachSpare(dir, func(_ string, size int64) error {
+		bytes += size
+		return nil
+	})
+}
+
+// removeSpare removes the spare segment that a killed process left: its successor makes one by another name.
+func removeSpare(dir string) error {
+	return eachSpare(dir, func(path string, _ int64) error { return os.Remove(path) })
+}
+
+func eachSpare(dir string, fn func(path string, size int64) error) error {
+	names, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		if err := fn(name, info.Size()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func opened(w *wal.WAL, dir string, id Identity, meta []byte, st *State) (*Log, *State, error) {
