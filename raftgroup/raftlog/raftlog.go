@@ -121,6 +121,9 @@ func Open(dir string, id Identity, lg *slog.Logger) (l *Log, st *State, err erro
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := checkTail(dir); err != nil {
+		return nil, nil, fmt.Errorf("keep the directory for diagnosis and add this node anew: %w", err)
+	}
 	if err := removeSpare(dir); err != nil {
 		return nil, nil, err
 	}
