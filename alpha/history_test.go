@@ -3,6 +3,7 @@ package alpha
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ func TestHistoryWhileIndexesAreBuilt(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	w.prepare(t, ctx)
-	done, built := make(chan struct{}), 0
+	done, built := make(chan struct{}), atomic.Int64{}
 	var altering sync.WaitGroup
 	altering.Go(func() {
 		for {
@@ -61,23 +62,25 @@ func TestHistoryWhileIndexesAreBuilt(t *testing.T) {
 					t.Error(err)
 				}
 				if err == nil {
-					built++
+					built.Add(1)
 				}
 			}
 		}
 	})
-	w.clients(t, 6, 100)
+	for few := true; few && ctx.Err() == nil; few = built.Load() < 6 {
+		w.clients(t, 6, 100)
+	}
 	close(done)
 	altering.Wait()
 	w.n.alter(t, workloadSchema)
 	w.rough = false
 	r := w.check(t)
-	t.Log(r, w.seen, built, "schema changes")
+	t.Log(r, w.seen, built.Load(), "schema changes")
 	if len(r.Violations) > 0 {
 		t.Error(r)
 	}
-	if r.Committed < 60 || built < 6 || w.seen["eq"] < 3 || w.seen["count"] < 3 {
-		t.Errorf("too little happened: %v, %d schema changes", r, built)
+	if r.Committed < 60 || built.Load() < 6 || w.seen["eq"] < 3 || w.seen["count"] < 3 {
+		t.Errorf("too little happened: %v, %d schema changes", r, built.Load())
 	}
 }
 

@@ -55,7 +55,13 @@ func (s *Shard) Apply(cmds []fsm.Command) ([]any, error) {
 	}
 	b.handOver()
 	s.applied = cmds[len(cmds)-1].Index
+	if b.ownTablets {
+		b.next.findDerivedSince()
+	}
 	s.publish(&b.next)
+	if b.work {
+		s.wake()
+	}
 	return results, nil
 }
 
@@ -75,6 +81,7 @@ type applying struct {
 	next       published
 	ownTablets bool // next.tablets is a copy already
 	retired    []*pb.TabletDrop
+	work       bool // there is work in the background, for those who see the new state
 }
 
 // prewrite keeps a transaction's changes until its verdict.
@@ -83,11 +90,8 @@ func (b *applying) prewrite(p *pb.Prewrite) (any, error) {
 	if s.ended.set[start] {
 		return errEnded, nil
 	}
-	for _, r := range p.Tablets {
-		t := b.next.tablets[nameOf(r.Namespace, r.Predicate)]
-		if t == nil || t.epoch() != graph.Epoch(r.Epoch) {
-			return errStaleEpoch, nil
-		}
+	if !b.next.current(p.Tablets) {
+		return errStaleEpoch, nil
 	}
 	changes, err := posting.DecodePending(p.Pending)
 	if err != nil {
@@ -215,7 +219,6 @@ func (b *applying) setTablet(set *pb.TabletSet) error {
 		set = proto.CloneOf(set)
 		set.DerivedSince = since
 		t.set = set
-		b.next.derivedSince = max(b.next.derivedSince, graph.Timestamp(since))
 	}
 	if old != nil && old.incarnation() != t.incarnation() {
 		b.retire(&pb.TabletDrop{
@@ -224,9 +227,7 @@ func (b *applying) setTablet(set *pb.TabletSet) error {
 	}
 	b.next.tablets[t.def.Name] = t
 	b.next.schema = b.next.schema.With(schema.Update{Predicates: []*schema.Predicate{t.def}})
-	if len(t.def.Building) > 0 {
-		b.s.wake()
-	}
+	b.work = b.work || len(t.def.Building) > 0
 	return nil
 }
 
@@ -275,7 +276,7 @@ func (b *applying) handOver() {
 	b.s.mu.Lock()
 	b.s.dropped = append(b.s.dropped, b.retired...)
 	b.s.mu.Unlock()
-	b.s.wake()
+	b.work = true
 }
 
 func (b *applying) changeType(c *pb.TypeChange) error {

@@ -143,9 +143,9 @@ func (s *Shard) loadMeta() error {
 			return err
 		}
 		v.tablets[t.def.Name] = t
-		v.derivedSince = max(v.derivedSince, graph.Timestamp(set.DerivedSince))
 		update.Predicates = append(update.Predicates, t.def)
 	}
+	v.findDerivedSince()
 	for _, c := range meta.Types {
 		t, err := schema.DecodeType(c.Definition)
 		if err != nil {

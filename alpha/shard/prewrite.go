@@ -94,11 +94,10 @@ func (s *Shard) Room(bytes int64) error {
 func (s *Shard) derive(
 	start graph.Timestamp, ready func() error, steps [][]graph.Edge,
 ) (*posting.Pending, Written, error) {
-	before := s.txn(start)
-	if before == nil {
-		before = &txn{}
+	before, state, err := s.reading(start)
+	if err != nil {
+		return nil, Written{}, err
 	}
-	state := s.view.Load()
 	own, changes, written := before.pending, (*posting.Pending)(nil), Written{}
 	for _, edges := range steps {
 		view := s.store.View(start, own)

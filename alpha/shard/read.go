@@ -34,11 +34,10 @@ func (r *Reader) Run(ctx context.Context, readTs graph.Timestamp, batch []task.T
 		return nil, err
 	}
 	defer leave()
-	t := s.txn(readTs)
-	if t == nil {
-		t = &txn{}
+	t, state, err := s.reading(readTs)
+	if err != nil {
+		return nil, err
 	}
-	state := s.view.Load()
 	view := s.store.View(readTs, t.pending)
 	defer view.Close()
 	results, err := lookup.Run(ctx, view, state.schemaAt(readTs), state.incarnation, batch)
@@ -46,6 +45,19 @@ func (r *Reader) Run(ctx context.Context, readTs graph.Timestamp, batch []task.T
 		err = fault.As(fault.Internal, err) // nothing that the client could mend
 	}
 	return results, err
+}
+
+// reading returns what the transaction that started at ts has written, and the state to read with. What was written under an
+// older definition may lack index keys that the state has, so that a query would not find it; Zero refuses it in any case.
+func (s *Shard) reading(ts graph.Timestamp) (*txn, *published, error) {
+	t, state := s.txn(ts), s.view.Load()
+	if t == nil {
+		t = &txn{}
+	}
+	if !state.current(t.tablets) {
+		return nil, nil, errStaleEpoch
+	}
+	return t, state, nil
 }
 
 // schemaAt returns the schema as a reader at ts may use it: keys that were derived from data later than ts hold nothing for it.

@@ -156,6 +156,25 @@ func TestPrewriteUnderAnOldEpochIsRefused(t *testing.T) {
 	}
 }
 
+// A transaction that wrote before a definition changed, and after the last commit before that, does not read: the index that
+// is there by now lacks what it wrote.
+func TestReadAfterAWriteUnderAnOldEpochIsRefused(t *testing.T) {
+	r := newRig(t, crashable(), "name: string .")
+	r.do("1 name x")
+	start := r.begin()
+	if err := r.write(start, "2 name x"); err != nil {
+		t.Fatal(err)
+	}
+	r.alter("name: string @index(exact) .")
+	names := []task.Task{{Kind: task.Values, Predicate: graph.Pred("name"), Src: []graph.UID{2}}}
+	_, err := r.s.Reader(0).Run(t.Context(), start, names)
+	aborted(t, "the read", err)
+	aborted(t, "a further write", r.write(start, "3 name x"))
+	if _, err := r.s.Reader(0).Run(t.Context(), r.begin(), names); err != nil {
+		t.Error("another reader:", err)
+	}
+}
+
 // Events that are known are passed over, a gap is refused and changes nothing.
 func TestStreamIsGapFree(t *testing.T) {
 	r := newRig(t, crashable(), "name: string .")

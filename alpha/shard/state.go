@@ -36,6 +36,24 @@ type published struct {
 	derivedSince graph.Timestamp
 }
 
+// current reports whether the tablets are here under the epochs that a writer found.
+func (p *published) current(refs []*pb.TabletRef) bool {
+	for _, r := range refs {
+		if t := p.tablets[nameOf(r.Namespace, r.Predicate)]; t == nil || t.epoch() != graph.Epoch(r.Epoch) {
+			return false
+		}
+	}
+	return true
+}
+
+// findDerivedSince brings derivedSince up to date with the tablets.
+func (p *published) findDerivedSince() {
+	p.derivedSince = 0
+	for _, t := range p.tablets {
+		p.derivedSince = max(p.derivedSince, graph.Timestamp(t.set.DerivedSince))
+	}
+}
+
 // incarnation returns the copy that serves p.
 func (p *published) incarnation(name graph.Predicate) (graph.Incarnation, bool) {
 	t, ok := p.tablets[name]
