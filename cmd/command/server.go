@@ -22,6 +22,7 @@ import (
 	"dragg/alpha"
 	"dragg/cluster"
 	"dragg/raftgroup/raftlog"
+	"dragg/storage/badgerkv"
 	"dragg/storage/room"
 	"dragg/zero"
 )
@@ -58,8 +59,8 @@ func (f *serverFlags) add(flags *pflag.FlagSet, data string) {
 	flags.Var(&f.reserve, "disk-reserve", "room on the disk that is left alone: below it writes are refused")
 }
 
-// startBytes is how much room the disk must have before a server opens its data: it allocates the next segment of each of its
-// logs at once, and could not go on later without. What its predecessor has allocated counts.
+// startBytes is how much room the disk must have before a server opens its data, beside what the store needs: it allocates
+// the next segment of each of its logs at once, and could not go on later without. What its predecessor has allocated counts.
 const startBytes = 72 << 20
 
 // awaitRoom waits until a server may open what is in dir.
@@ -74,6 +75,13 @@ func (f *serverFlags) awaitRoom(ctx context.Context, lg *slog.Logger) error {
 			return err
 		}
 		need -= spare
+	}
+	for _, dir := range []string{"p", "alpha/p"} {
+		store, err := badgerkv.OpenBytes(filepath.Join(f.data, dir))
+		if err != nil {
+			return err
+		}
+		need += store
 	}
 	return room.Await(ctx, f.data, need, lg)
 }

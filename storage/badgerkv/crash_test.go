@@ -311,3 +311,32 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("with room again: %v", err)
 	}
 }
+
+// What Open needs at once is known before: nothing for a new store, and no less than a memtable holds that is left.
+func TestOpenBytes(t *testing.T) {
+	dir, copied := t.TempDir(), t.TempDir()
+	if n, err := OpenBytes(dir); n != 0 || err != nil {
+		t.Errorf("of nothing: %d, %v", n, err)
+	}
+	e, err := Open(dir, smallConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		b := storage.Batch{}
+		b.Set(fmt.Appendf(nil, "k%d", i), bytes.Repeat([]byte("v"), 100<<10), graph.Timestamp(i+1))
+		if err := e.Write(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copyFiles(t, dir, copied)
+	if n, err := OpenBytes(copied); n < 2_000_000 || n > 8<<20 || err != nil {
+		t.Errorf("after a kill: %d, %v", n, err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := OpenBytes(dir); n == 0 || n > 1<<20 || err != nil {
+		t.Errorf("after a clean end, of one compressed table: %d, %v", n, err)
+	}
+}

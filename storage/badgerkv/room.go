@@ -3,8 +3,15 @@ package badgerkv
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/table"
+	"golang.org/x/sys/unix"
 
 	"dragg/storage"
 	"dragg/storage/room"
@@ -71,4 +78,53 @@ func full(err error) error {
 		return fmt.Errorf("%w: %w", storage.ErrFull, err)
 	}
 	return err
+}
+
+// OpenBytes estimates how much room Open needs for the store in dir: Badger at once turns the memtables that are left into
+// tables, and merges the first levels. It is zero for a store that is new.
+func OpenBytes(dir string) (int64, error) {
+	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	tables, _, err := badger.ReplayManifestFile(f, 0, badger.DefaultOptions(dir))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return 0, fmt.Errorf("the store's manifest: %w", err)
+	}
+	bytes, err := allocated(filepath.Join(dir, "*.mem"))
+	if err != nil {
+		return 0, err
+	}
+	for i, level := range tables.Levels {
+		for id := range level.Tables {
+			n, err := allocated(table.NewFilename(id, dir))
+			if err != nil {
+				return 0, err
+			}
+			bytes += n
+		}
+		if i > 0 && len(level.Tables) > 0 { // the level that the first one is merged into
+			break
+		}
+	}
+	return bytes, nil
+}
+
+// allocated returns how much of the disk the files of a pattern take; memtables are larger on paper.
+func allocated(pattern string) (bytes int64, err error) {
+	names, err := filepath.Glob(pattern)
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		var st unix.Stat_t
+		if err := unix.Stat(name, &st); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		bytes += st.Blocks * 512
+	}
+	return bytes, nil
 }
