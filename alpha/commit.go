@@ -18,7 +18,7 @@ var errAborted = fault.New(fault.Aborted, "Transaction has been aborted. Please 
 // commitNow asks for the verdict on a transaction that ends with this request.
 func (r *request) commitNow(ctx context.Context) error {
 	w, _ := r.n.shard.Close(r.start.Ts)
-	reply, err := r.n.decide(ctx, r.start.Ts, w, false)
+	reply, err := r.n.decide(ctx, r.n.ending(r.start.Ts, w))
 	if err != nil {
 		return err
 	}
@@ -29,15 +29,18 @@ func (r *request) commitNow(ctx context.Context) error {
 	return nil
 }
 
+// ending is the request for the verdict on a transaction of which w is pending here.
+func (n *Node) ending(start graph.Timestamp, w shard.Written) *pb.CommitRequest {
+	return &pb.CommitRequest{StartTs: uint64(start), Keys: w.Keys, Epochs: w.Epochs, Groups: []uint32{uint32(n.group)}}
+}
+
 // decide asks Zero for the verdict. When the answer is lost it asks for the outcome, before it says that it is unknown.
-func (n *Node) decide(ctx context.Context, start graph.Timestamp, w shard.Written, abort bool) (*pb.CommitReply, error) {
-	reply, err := n.zero.Commit(ctx, &pb.CommitRequest{
-		StartTs: uint64(start), Keys: w.Keys, Tablets: w.Tablets, Abort: abort,
-	})
+func (n *Node) decide(ctx context.Context, r *pb.CommitRequest) (*pb.CommitReply, error) {
+	reply, err := n.zero.Commit(ctx, r)
 	if err == nil || fault.ClassOf(err) != fault.Unknown {
 		return reply, err
 	}
-	commit, known, askErr := n.zero.Outcome(ctx, start)
+	commit, known, askErr := n.zero.Outcome(ctx, graph.Timestamp(r.StartTs))
 	if askErr != nil || !known {
 		return nil, err
 	}
@@ -58,7 +61,9 @@ func (n *Node) abandon(start graph.Timestamp) {
 	}
 	ctx, cancel := context.WithTimeout(n.life, abandonTimeout)
 	defer cancel()
-	if _, err := n.decide(ctx, start, w, true); err != nil {
+	r := n.ending(start, w)
+	r.Abort = true
+	if _, err := n.decide(ctx, r); err != nil {
 		n.lg.Warn("a failed transaction could not be aborted now; it will be when it has been idle", "start", start, "err", err)
 	}
 }
@@ -73,11 +78,11 @@ func (n *Node) CommitOrAbort(ctx context.Context, t *api.TxnContext) (*api.TxnCo
 	if t.StartTs == 0 {
 		return nil, fault.New(fault.Invalid, "StartTs cannot be zero while committing a transaction")
 	}
-	w, err := n.toCommit(ctx, t)
+	r, err := n.toCommit(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	reply, err := n.decide(ctx, graph.Timestamp(t.StartTs), w, t.Aborted)
+	reply, err := n.decide(ctx, r)
 	switch {
 	case err != nil:
 		return nil, err
@@ -91,20 +96,27 @@ func (n *Node) CommitOrAbort(ctx context.Context, t *api.TxnContext) (*api.TxnCo
 
 // toCommit gathers what Zero must know: the group remembers what the transaction wrote and under which epochs; the client
 // may know of more conflict keys.
-func (n *Node) toCommit(ctx context.Context, t *api.TxnContext) (shard.Written, error) {
+func (n *Node) toCommit(ctx context.Context, t *api.TxnContext) (*pb.CommitRequest, error) {
 	keys, err := keysFromWire(t.Keys)
 	if err != nil {
-		return shard.Written{}, err
+		return nil, err
 	}
-	named, err := predsFromWire(t.Preds)
+	groups, err := groupsFromWire(t.Preds)
 	if err != nil {
-		return shard.Written{}, err
+		return nil, err
 	}
 	w, ok := n.shard.Close(graph.Timestamp(t.StartTs))
+	r := n.ending(graph.Timestamp(t.StartTs), w)
+	r.Keys, r.Abort = append(keys, r.Keys...), t.Aborted
 	if !ok {
-		// Nothing is pending: it never wrote, or it has ended. Tablets without epochs make Zero refuse the latter, unless it
-		// knows the outcome.
-		return shard.Written{Keys: keys, Tablets: named}, nil
+		r.Groups = groups
+		if len(groups) > 0 {
+			r.Epochs = []uint64{gone}
+		}
 	}
-	return shard.Written{Keys: append(keys, w.Keys...), Tablets: w.Tablets}, ctx.Err()
+	return r, ctx.Err()
 }
+
+// gone is no tablet's epoch: a transaction that has written, and of which nothing is pending any more, has ended; Zero refuses
+// it, unless it knows the outcome.
+const gone = 0

@@ -81,7 +81,9 @@ func (n *Node) reap(ctx context.Context) error {
 			if !ok {
 				continue
 			}
-			_, err := n.zero.Commit(ctx, &pb.CommitRequest{StartTs: uint64(start), Tablets: w.Tablets, Abort: true})
+			r := n.ending(start, w)
+			r.Abort = true
+			_, err := n.zero.Commit(ctx, r)
 			if err != nil {
 				n.lg.Warn("an idle transaction could not be aborted; will try again", "start", start, "err", err)
 				break

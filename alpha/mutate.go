@@ -120,7 +120,7 @@ func (r *request) mutate(ctx context.Context) error {
 	if r.req.CommitNow {
 		return r.commitNow(ctx)
 	}
-	r.resp.Txn.Keys, r.resp.Txn.Preds = keysToWire(written.Keys), predsToWire(written.Tablets)
+	r.resp.Txn.Keys, r.resp.Txn.Preds = keysToWire(written.Keys), predsToWire(r.n.group, r.n.shard.Names(written.Epochs))
 	return nil
 }
 

@@ -15,7 +15,6 @@ import (
 	"dragg/graph/types"
 	"dragg/internal/fault"
 	"dragg/mutation/nquad"
-	"dragg/protos/pb"
 )
 
 // The client carries a transaction's conflict keys and predicates from its mutations to its commit: keys in base 36,
@@ -42,28 +41,28 @@ func keysFromWire(keys []string) ([]uint64, error) {
 	return out, nil
 }
 
-func predsToWire(tablets []*pb.TabletRef) []string {
-	out := make([]string, len(tablets))
-	for i, t := range tablets {
-		out[i] = fmt.Sprintf("%d-%d-%s", t.Group, t.Namespace, t.Predicate)
+func predsToWire(group graph.GroupID, names []graph.Predicate) []string {
+	out := make([]string, len(names))
+	for i, p := range names {
+		out[i] = fmt.Sprintf("%d-%d-%s", group, p.Namespace, p.Name)
 	}
 	return out
 }
 
-// predsFromWire returns tablets without epochs: the epochs are the group's to know.
-func predsFromWire(preds []string) ([]*pb.TabletRef, error) {
-	out := make([]*pb.TabletRef, len(preds))
+// groupsFromWire returns which groups hold the predicates that a client names: what they are now is the groups' to know.
+func groupsFromWire(preds []string) ([]uint32, error) {
+	out := make([]uint32, len(preds))
 	for i, p := range preds {
 		parts := strings.SplitN(p, "-", 3)
 		if len(parts) != 3 {
 			return nil, fault.New(fault.Invalid, "predicate %q of the transaction is not of the form group-namespace-name", p)
 		}
 		group, err1 := strconv.ParseUint(parts[0], 10, 32)
-		namespace, err2 := strconv.ParseUint(parts[1], 10, 64)
+		_, err2 := strconv.ParseUint(parts[1], 10, 64)
 		if err1 != nil || err2 != nil {
 			return nil, fault.New(fault.Invalid, "predicate %q of the transaction is not of the form group-namespace-name", p)
 		}
-		out[i] = &pb.TabletRef{Group: uint32(group), Namespace: namespace, Predicate: parts[2]}
+		out[i] = uint32(group)
 	}
 	return out, nil
 }

@@ -85,7 +85,7 @@ func TestClientAnswersLikeTheServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &pb.CommitRequest{StartTs: uint64(start), Keys: []uint64{7}, Tablets: []*pb.TabletRef{{Predicate: "p", Epoch: tablet.Epoch, Group: 1}}}
+		r := &pb.CommitRequest{StartTs: uint64(start), Keys: []uint64{7}, Epochs: []uint64{tablet.Epoch}, Groups: []uint32{1}}
 		if _, known, err := z.Outcome(ctx, start); known || err != nil {
 			t.Errorf("the outcome before the end: %v %v", known, err)
 		}

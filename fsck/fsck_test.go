@@ -496,7 +496,7 @@ func TestZeroAndReplicaAgree(t *testing.T) {
 	if lines := findings(); len(lines) != 0 {
 		t.Errorf("an open transaction: %v", lines)
 	}
-	commit := &pb.CommitRequest{StartTs: 1500, CommitTs: 1501, Keys: w.Keys, Tablets: w.Tablets}
+	commit := &pb.CommitRequest{StartTs: 1500, CommitTs: 1501, Keys: w.Keys, Epochs: w.Epochs, Groups: []uint32{1}}
 	z.apply(&pb.ZeroEntry{Commits: &pb.CommitBatch{Requests: []*pb.CommitRequest{commit}}})
 	if lines := findings(); len(lines) != 0 {
 		t.Errorf("a verdict on its way: %v", lines)

@@ -120,7 +120,7 @@ func Open(cfg Config, machine fsm.Machine) (*Group, error) {
 		confState: st.Mark.ConfState,
 		checkNow:  make(chan struct{}, 1),
 	}
-	g.gather = gather.New(g.propose, maxProposals, linger)
+	g.gather = gather.New(g.propose, maxProposals)
 	g.applied.Store(max(machine.Durable(), st.Mark.Index))
 	g.status.Store(&Status{})
 	return g, nil
@@ -192,10 +192,6 @@ func (g *Group) drive(ctx context.Context) error {
 		}
 	}
 }
-
-// linger is how long the driver waits for as many proposals as came together last time: under load fewer, fuller batches cost
-// less for each proposal.
-const linger = 300 * time.Microsecond
 
 // maxBatchBytes bounds the proposals that share one fsync.
 const maxBatchBytes = 8 << 20

@@ -2,7 +2,6 @@ package zero
 
 import (
 	"context"
-	"time"
 
 	"dragg/internal/fault"
 	"dragg/internal/gather"
@@ -14,9 +13,6 @@ const (
 	maxCommitBatch = 1024
 	maxCommitBytes = 4 << 20
 )
-
-// commitLinger is how long the leader waits for as many requests as came together last time.
-const commitLinger = 300 * time.Microsecond
 
 // committing is one request on its way to its verdict.
 type committing struct {
@@ -59,7 +55,7 @@ func (s *Server) Commit(ctx context.Context, r *pb.CommitRequest) (*pb.CommitRep
 
 // collectCommits turns waiting requests into log entries: while one entry is on its way to the disk, the next one fills.
 func (s *Server) collectCommits(ctx context.Context) error {
-	g := gather.New(s.commits, maxCommitBatch, commitLinger)
+	g := gather.New(s.commits, maxCommitBatch)
 	for {
 		select {
 		case <-ctx.Done():
@@ -92,7 +88,7 @@ func (s *Server) commitBatch(ctx context.Context, batch []committing) {
 		// A copy: the caller's message is its own.
 		requests[i] = &pb.CommitRequest{
 			StartTs: c.request.StartTs, CommitTs: uint64(first) + uint64(i),
-			Keys: c.request.Keys, Tablets: c.request.Tablets, Abort: c.request.Abort,
+			Keys: c.request.Keys, Epochs: c.request.Epochs, Groups: c.request.Groups, Abort: c.request.Abort,
 		}
 	}
 	res, err := s.propose(ctx, &pb.ZeroEntry{Commits: &pb.CommitBatch{Requests: requests}})

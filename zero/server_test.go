@@ -47,9 +47,6 @@ func claim(t testing.TB, z cluster.Zero, name string) *pb.Tablet {
 	return r.Tablets[0]
 }
 
-func ref(t *pb.Tablet) *pb.TabletRef {
-	return &pb.TabletRef{Predicate: t.Predicate, Epoch: t.Epoch, Group: t.Group}
-}
 
 // Goal: first committer wins, the answer stays the same when asked again, also after a restart, and the stream holds every
 // verdict in order. Method: one Zero, restarted in between.
@@ -64,7 +61,7 @@ func TestVerdictsAndRestart(t *testing.T) {
 	b := a + 1
 	commit := func(z cluster.Zero, start graph.Timestamp, keys ...uint64) *pb.CommitReply {
 		t.Helper()
-		r, err := z.Commit(ctx, &pb.CommitRequest{StartTs: uint64(start), Keys: keys, Tablets: []*pb.TabletRef{ref(tablet)}})
+		r, err := z.Commit(ctx, &pb.CommitRequest{StartTs: uint64(start), Keys: keys, Epochs: []uint64{tablet.Epoch}, Groups: []uint32{1}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,12 +124,12 @@ func TestEpochs(t *testing.T) {
 	if r2, err := s.ChangeSchema(ctx, &pb.Alter{Predicates: []*pb.PredicateChange{change}}); err != nil || !r2.Stale {
 		t.Errorf("a change from an old epoch was taken: %v %v", r2, err)
 	}
-	if v, err := s.Commit(ctx, &pb.CommitRequest{StartTs: uint64(ts), Tablets: []*pb.TabletRef{ref(old)}}); err != nil ||
+	if v, err := s.Commit(ctx, &pb.CommitRequest{StartTs: uint64(ts), Epochs: []uint64{old.Epoch}, Groups: []uint32{1}}); err != nil ||
 		v.Reason != pb.AbortReason_STALE_TABLET {
 		t.Errorf("commit under the old epoch: %v %v", v, err)
 	}
 	now := r.Tablets[0]
-	if v, err := s.Commit(ctx, &pb.CommitRequest{StartTs: uint64(ts + 1), Tablets: []*pb.TabletRef{ref(now)}}); err != nil ||
+	if v, err := s.Commit(ctx, &pb.CommitRequest{StartTs: uint64(ts + 1), Epochs: []uint64{now.Epoch}, Groups: []uint32{1}}); err != nil ||
 		v.CommitTs == 0 {
 		t.Errorf("commit under the new epoch: %v %v", v, err)
 	}
@@ -198,7 +195,7 @@ func BenchmarkCommit(b *testing.B) {
 				b.Error(err)
 				return
 			}
-			r := &pb.CommitRequest{StartTs: uint64(ts), Keys: []uint64{uint64(ts)}, Tablets: []*pb.TabletRef{ref(tablet)}}
+			r := &pb.CommitRequest{StartTs: uint64(ts), Keys: []uint64{uint64(ts)}, Epochs: []uint64{tablet.Epoch}, Groups: []uint32{1}}
 			if _, err := s.Commit(ctx, r); err != nil {
 				b.Error(err)
 			}

@@ -90,7 +90,7 @@ func (b *applying) prewrite(p *pb.Prewrite) (any, error) {
 	if s.ended.set[start] {
 		return errEnded, nil
 	}
-	if !b.next.current(p.Tablets) {
+	if !b.next.current(p.Epochs) {
 		return errStaleEpoch, nil
 	}
 	changes, err := posting.DecodePending(p.Pending)
@@ -107,7 +107,7 @@ func (b *applying) prewrite(p *pb.Prewrite) (any, error) {
 	}
 	s.keep(start, old, &txn{
 		pending: merged,
-		tablets: mergeRefs(old.tablets, p.Tablets),
+		epochs:  union(old.epochs, p.Epochs),
 		keys:    append(old.keys[:len(old.keys):len(old.keys)], p.Keys...),
 	})
 	return nil, nil
@@ -136,12 +136,12 @@ func (s *Shard) keep(start graph.Timestamp, old, next *txn) {
 	s.pending[start] = next
 }
 
-// mergeRefs returns the tablets of both, each once. Where epochs differ both stay: Zero will refuse one of them.
-func mergeRefs(a, b []*pb.TabletRef) []*pb.TabletRef {
+// union returns the epochs of both, each once. Of two epochs of one tablet both stay: Zero will refuse one of them.
+func union(a, b []uint64) []uint64 {
 	out := a[:len(a):len(a)]
-	for _, r := range b {
-		if !slices.ContainsFunc(out, func(o *pb.TabletRef) bool { return o.Epoch == r.Epoch }) { // epochs are unique
-			out = append(out, r)
+	for _, e := range b {
+		if !slices.Contains(out, e) {
+			out = append(out, e)
 		}
 	}
 	return out
@@ -225,7 +225,7 @@ func (b *applying) setTablet(set *pb.TabletSet) error {
 			Namespace: set.Tablet.Namespace, Predicate: set.Tablet.Predicate, Incarnation: uint64(old.incarnation()), Ts: set.Ts,
 		})
 	}
-	b.next.tablets[t.def.Name] = t
+	b.next.keep(t)
 	b.next.schema = b.next.schema.With(schema.Update{Predicates: []*schema.Predicate{t.def}})
 	b.work = b.work || len(t.def.Building) > 0
 	return nil
@@ -257,7 +257,7 @@ func (b *applying) dropTablet(d *pb.TabletDrop) {
 		return
 	}
 	b.copyTablets()
-	delete(b.next.tablets, name)
+	b.next.forget(name)
 	b.next.schema = b.next.schema.With(schema.Update{DropPredicates: []graph.Predicate{name}})
 	b.retire(d)
 }
@@ -294,10 +294,10 @@ func (b *applying) changeType(c *pb.TypeChange) error {
 	return nil
 }
 
-// copyTablets makes next.tablets this batch's own before it is changed.
+// copyTablets makes next's tablets this batch's own before they are changed.
 func (b *applying) copyTablets() {
 	if !b.ownTablets {
-		b.next.tablets = maps.Clone(b.next.tablets)
+		b.next.tablets, b.next.byEpoch = maps.Clone(b.next.tablets), maps.Clone(b.next.byEpoch)
 		b.ownTablets = true
 	}
 }

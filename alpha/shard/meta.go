@@ -94,7 +94,7 @@ func (s *Shard) describe() (*pb.ShardMeta, graph.Timestamp) {
 	}
 	for start, t := range s.pending {
 		meta.Pending = append(meta.Pending, &pb.Prewrite{
-			StartTs: uint64(start), Pending: t.pending.AppendBinary(nil), Tablets: t.tablets, Keys: t.keys,
+			StartTs: uint64(start), Pending: t.pending.AppendBinary(nil), Epochs: t.epochs, Keys: t.keys,
 		})
 	}
 	for _, ts := range s.ended.order {
@@ -134,7 +134,7 @@ func (s *Shard) loadMeta() error {
 		return fmt.Errorf("the replica's record: %w", err)
 	}
 	v := &published{
-		tablets: map[graph.Predicate]*tablet{}, watermark: graph.Timestamp(meta.Watermark), maxUID: graph.UID(meta.MaxUid), seq: meta.Seq,
+		tablets: map[graph.Predicate]*tablet{}, byEpoch: map[uint64]*tablet{}, watermark: graph.Timestamp(meta.Watermark), maxUID: graph.UID(meta.MaxUid), seq: meta.Seq,
 	}
 	var update schema.Update
 	for _, set := range meta.Tablets {
@@ -142,7 +142,7 @@ func (s *Shard) loadMeta() error {
 		if err != nil {
 			return err
 		}
-		v.tablets[t.def.Name] = t
+		v.keep(t)
 		update.Predicates = append(update.Predicates, t.def)
 	}
 	v.findDerivedSince()
@@ -159,7 +159,7 @@ func (s *Shard) loadMeta() error {
 		if err != nil {
 			return fmt.Errorf("pending transaction %d: %w", p.StartTs, err)
 		}
-		s.pending[graph.Timestamp(p.StartTs)] = &txn{pending: changes, tablets: p.Tablets, keys: p.Keys}
+		s.pending[graph.Timestamp(p.StartTs)] = &txn{pending: changes, epochs: p.Epochs, keys: p.Keys}
 		s.pendingB += changes.Bytes()
 	}
 	for _, ts := range meta.Ended {

@@ -18,8 +18,8 @@ const maxPrewriteBytes = 4 << 20
 
 // Written is what a transaction has written to this group so far: what Zero must know to judge it.
 type Written struct {
-	Tablets []*pb.TabletRef
-	Keys    []uint64
+	Epochs []uint64 // of the tablets, as they were found
+	Keys   []uint64 // conflict keys
 }
 
 // Prewrite derives the changes that the edges make, step after step, on top of what the transaction wrote before, and
@@ -55,7 +55,7 @@ func (s *Shard) Prewrite(ctx context.Context, start, after graph.Timestamp, step
 		return Written{}, err
 	}
 	for _, part := range changes.Split(maxPrewriteBytes) {
-		if err := s.proposePrewrite(ctx, start, part, Written{Tablets: written.Tablets, Keys: keys}); err != nil {
+		if err := s.proposePrewrite(ctx, start, part, Written{Epochs: written.Epochs, Keys: keys}); err != nil {
 			return Written{}, err
 		}
 		keys = nil // they are known with the first part
@@ -139,7 +139,9 @@ func (s *Shard) deriveStep(
 		for _, k := range d.Conflicts {
 			written.Keys = append(written.Keys, uint64(k))
 		}
-		written.Tablets = mergeRefs(written.Tablets, []*pb.TabletRef{refsOf(t)})
+		if e := t.set.Tablet.Epoch; !slices.Contains(written.Epochs, e) {
+			written.Epochs = append(written.Epochs, e)
+		}
 	}
 	return all, nil
 }
@@ -155,7 +157,7 @@ func byPredicate(edges []graph.Edge) map[graph.Predicate][]graph.Edge {
 
 func (s *Shard) proposePrewrite(ctx context.Context, start graph.Timestamp, part *posting.Pending, w Written) error {
 	cmd, err := proto.Marshal(&pb.GroupEntry{Prewrite: &pb.Prewrite{
-		StartTs: uint64(start), Pending: part.AppendBinary(nil), Tablets: w.Tablets, Keys: w.Keys,
+		StartTs: uint64(start), Pending: part.AppendBinary(nil), Epochs: w.Epochs, Keys: w.Keys,
 	}})
 	if err != nil {
 		return err
@@ -194,7 +196,7 @@ func (s *Shard) Written(start graph.Timestamp) (Written, bool) {
 	if t == nil {
 		return Written{}, false
 	}
-	return Written{Tablets: t.tablets, Keys: t.keys}, true
+	return Written{Epochs: t.epochs, Keys: t.keys}, true
 }
 
 // Idle returns the transactions with pending changes that nobody has used for longer than idle. One that this process has

@@ -54,7 +54,7 @@ func (s *Shard) reading(ts graph.Timestamp) (*txn, *published, error) {
 	if t == nil {
 		t = &txn{}
 	}
-	if !state.current(t.tablets) {
+	if !state.current(t.epochs) {
 		return nil, nil, errStaleEpoch
 	}
 	return t, state, nil

@@ -203,7 +203,7 @@ func (r *rig) end(start graph.Timestamp, abort bool) *pb.CommitReply {
 	w, _ := r.s.Written(start)
 	r.ts++
 	return r.entry(&pb.ZeroEntry{Commits: &pb.CommitBatch{Requests: []*pb.CommitRequest{{
-		StartTs: uint64(start), CommitTs: uint64(r.ts), Keys: w.Keys, Tablets: w.Tablets, Abort: abort,
+		StartTs: uint64(start), CommitTs: uint64(r.ts), Keys: w.Keys, Epochs: w.Epochs, Groups: []uint32{1}, Abort: abort,
 	}}}}).([]*pb.CommitReply)[0]
 }
 

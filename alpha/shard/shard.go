@@ -134,6 +134,18 @@ func (s *Shard) Tablet(p graph.Predicate) (*pb.Tablet, bool) {
 	return t.set.Tablet, true
 }
 
+// Names returns the predicates that are here under the epochs.
+func (s *Shard) Names(epochs []uint64) []graph.Predicate {
+	v := s.view.Load()
+	out := make([]graph.Predicate, 0, len(epochs))
+	for _, e := range epochs {
+		if t := v.byEpoch[e]; t != nil {
+			out = append(out, t.def.Name)
+		}
+	}
+	return out
+}
+
 // Tablets returns every tablet of the group, in no order.
 func (s *Shard) Tablets() []*pb.Tablet {
 	v := s.view.Load()

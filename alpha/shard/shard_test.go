@@ -80,7 +80,7 @@ func TestPendingSurvivesACrash(t *testing.T) {
 			}
 			r.crash(memkv.LoseAll, 1)
 			after, ok2 := r.s.Written(start)
-			if !ok || !ok2 || !slices.Equal(before.Keys, after.Keys) || len(before.Keys) != 3 || len(after.Tablets) != 1 {
+			if !ok || !ok2 || !slices.Equal(before.Keys, after.Keys) || len(before.Keys) != 3 || len(after.Epochs) != 1 {
 				t.Errorf("before the crash %v, after it %v", before, after)
 			}
 			if n, b := r.s.Pending(); n != 1 || b != bytes {

@@ -16,12 +16,11 @@ type tablet struct {
 }
 
 func (t *tablet) incarnation() graph.Incarnation { return graph.Incarnation(t.set.Tablet.Incarnation) }
-func (t *tablet) epoch() graph.Epoch             { return graph.Epoch(t.set.Tablet.Epoch) }
 
 // txn is a transaction that waits for its verdict. It is immutable: a further prewrite makes a new one.
 type txn struct {
 	pending *posting.Pending
-	tablets []*pb.TabletRef
+	epochs  []uint64 // of the tablets, as the writer knew them
 	keys    []uint64
 }
 
@@ -29,6 +28,7 @@ type txn struct {
 type published struct {
 	schema    schema.Snapshot
 	tablets   map[graph.Predicate]*tablet
+	byEpoch   map[uint64]*tablet
 	watermark graph.Timestamp
 	maxUID    graph.UID
 	seq       uint64 // the last event of Zero's stream
@@ -36,14 +36,28 @@ type published struct {
 	derivedSince graph.Timestamp
 }
 
-// current reports whether the tablets are here under the epochs that a writer found.
-func (p *published) current(refs []*pb.TabletRef) bool {
-	for _, r := range refs {
-		if t := p.tablets[nameOf(r.Namespace, r.Predicate)]; t == nil || t.epoch() != graph.Epoch(r.Epoch) {
+// current reports whether the tablets that a writer found are here, and still what they were.
+func (p *published) current(epochs []uint64) bool {
+	for _, e := range epochs {
+		if p.byEpoch[e] == nil {
 			return false
 		}
 	}
 	return true
+}
+
+// keep makes t what is known of its predicate. The maps must be the caller's own.
+func (p *published) keep(t *tablet) {
+	p.forget(t.def.Name)
+	p.tablets[t.def.Name] = t
+	p.byEpoch[t.set.Tablet.Epoch] = t
+}
+
+func (p *published) forget(name graph.Predicate) {
+	if old := p.tablets[name]; old != nil {
+		delete(p.byEpoch, old.set.Tablet.Epoch)
+		delete(p.tablets, name)
+	}
 }
 
 // findDerivedSince brings derivedSince up to date with the tablets.
@@ -86,13 +100,6 @@ func (e *ended) add(ts graph.Timestamp) {
 			delete(e.set, old)
 		}
 		e.order = slices.Clone(e.order[endedLimit:])
-	}
-}
-
-func refsOf(t *tablet) *pb.TabletRef {
-	return &pb.TabletRef{
-		Namespace: t.set.Tablet.Namespace, Predicate: t.set.Tablet.Predicate,
-		Epoch: t.set.Tablet.Epoch, Group: t.set.Tablet.Group,
 	}
 }
 

@@ -3,7 +3,6 @@ package gather
 import (
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -11,47 +10,64 @@ func never(int) bool { return false }
 
 // Whoever is alone does not wait; what waits already comes along.
 func TestAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		in := make(chan int, 10)
-		g := New(in, 10, time.Second)
-		began := time.Now()
-		for i := range 3 {
-			if got := g.Gather(i, never); !slices.Equal(got, []int{i}) {
-				t.Fatalf("got %v", got)
-			}
-		}
-		in <- 8
-		in <- 9
-		if got := g.Gather(7, never); !slices.Equal(got, []int{7, 8, 9}) {
+	in := make(chan int, 10)
+	g := New(in, 10)
+	began := time.Now()
+	for i := range 1000 {
+		if got := g.Gather(i, never); !slices.Equal(got, []int{i}) {
 			t.Fatalf("got %v", got)
 		}
-		if time.Since(began) != 0 {
-			t.Errorf("waited %v", time.Since(began))
-		}
-	})
+	}
+	if each := time.Since(began) / 1000; each > longest/4 {
+		t.Errorf("waited %v each", each)
+	}
+	in <- 8
+	in <- 9
+	if got := g.Gather(7, never); !slices.Equal(got, []int{7, 8, 9}) {
+		t.Errorf("got %v", got)
+	}
 }
 
-// The gatherer waits for as many as came together before, but not for longer than it may, and then expects fewer.
-func TestExpectsAsManyAsBefore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		in := make(chan int, 10)
-		g := New(in, 10, time.Second)
-		in <- 1
-		g.Gather(0, never)
-		go func() { time.Sleep(time.Second / 2); in <- 3 }()
-		began := time.Now()
-		if got := g.Gather(2, never); !slices.Equal(got, []int{2, 3}) || time.Since(began) != time.Second/2 {
-			t.Fatalf("got %v after %v", got, time.Since(began))
+// Those who are about to ask come along: goroutines that are ready to run when the gathering begins.
+func TestWaitsForThoseWhoAreReady(t *testing.T) {
+	const askers, rounds = 20, 50
+	in := make(chan int)
+	g := New(in, askers)
+	together := 0
+	for range rounds {
+		for i := range askers {
+			go func() { in <- i }() // ends when it is gathered
 		}
-		began = time.Now()
-		if got := g.Gather(4, never); !slices.Equal(got, []int{4}) || time.Since(began) != time.Second {
-			t.Fatalf("got %v after %v", got, time.Since(began))
+		for left := askers; left > 0; {
+			left -= len(g.Gather(<-in, never))
+			together++
 		}
-		began = time.Now()
-		if got := g.Gather(5, never); !slices.Equal(got, []int{5}) || time.Since(began) != 0 {
-			t.Fatalf("got %v after %v", got, time.Since(began))
+	}
+	if together > rounds*askers/4 {
+		t.Errorf("%d requests came in %d batches", rounds*askers, together)
+	}
+}
+
+// Work that goes on and on does not hold the gatherer up.
+func TestDoesNotWaitForLong(t *testing.T) {
+	in, stop := make(chan int), make(chan struct{})
+	defer close(stop)
+	go func() {
+		for {
+			select {
+			case in <- 1:
+				time.Sleep(longest / 10)
+			case <-stop:
+				return
+			}
 		}
-	})
+	}()
+	g := New(in, 1<<20)
+	began := time.Now()
+	g.Gather(0, never)
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("took %v", took)
+	}
 }
 
 // Full batches and the most a batch may hold end the gathering.
@@ -60,11 +76,14 @@ func TestBounds(t *testing.T) {
 	for i := range 9 {
 		in <- i
 	}
-	g := New(in, 4, time.Second)
+	g := New(in, 4)
 	if got := g.Gather(100, never); len(got) != 4 {
 		t.Errorf("got %v", got)
 	}
 	if got := g.Gather(200, func(v int) bool { return v == 4 }); !slices.Equal(got, []int{200, 3, 4}) {
+		t.Errorf("got %v", got)
+	}
+	if got := g.Gather(300, func(int) bool { return true }); !slices.Equal(got, []int{300}) {
 		t.Errorf("got %v", got)
 	}
 }

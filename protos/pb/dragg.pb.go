@@ -431,10 +431,13 @@ type CommitRequest struct {
 	// Drawn by the leader when it proposes; ascending along the log.
 	CommitTs uint64 `protobuf:"varint,2,opt,name=commit_ts,json=commitTs,proto3" json:"commit_ts,omitempty"`
 	// Conflict keys.
-	Keys    []uint64     `protobuf:"fixed64,3,rep,packed,name=keys,proto3" json:"keys,omitempty"`
-	Tablets []*TabletRef `protobuf:"bytes,4,rep,name=tablets,proto3" json:"tablets,omitempty"`
+	Keys []uint64 `protobuf:"fixed64,3,rep,packed,name=keys,proto3" json:"keys,omitempty"`
+	// Of the tablets it wrote to, as the writers knew them. An epoch names one tablet at one time.
+	Epochs []uint64 `protobuf:"varint,4,rep,packed,name=epochs,proto3" json:"epochs,omitempty"`
 	// The client gives up: the verdict is an abort.
-	Abort         bool `protobuf:"varint,5,opt,name=abort,proto3" json:"abort,omitempty"`
+	Abort bool `protobuf:"varint,5,opt,name=abort,proto3" json:"abort,omitempty"`
+	// Where changes of it may be pending: these groups are told the verdict.
+	Groups        []uint32 `protobuf:"varint,6,rep,packed,name=groups,proto3" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -490,9 +493,9 @@ func (x *CommitRequest) GetKeys() []uint64 {
 	return nil
 }
 
-func (x *CommitRequest) GetTablets() []*TabletRef {
+func (x *CommitRequest) GetEpochs() []uint64 {
 	if x != nil {
-		return x.Tablets
+		return x.Epochs
 	}
 	return nil
 }
@@ -504,73 +507,11 @@ func (x *CommitRequest) GetAbort() bool {
 	return false
 }
 
-// TabletRef names a tablet as a writer knew it.
-type TabletRef struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Namespace     uint64                 `protobuf:"varint,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Predicate     string                 `protobuf:"bytes,2,opt,name=predicate,proto3" json:"predicate,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Group         uint32                 `protobuf:"varint,4,opt,name=group,proto3" json:"group,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *TabletRef) Reset() {
-	*x = TabletRef{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[7]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *TabletRef) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*TabletRef) ProtoMessage() {}
-
-func (x *TabletRef) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[7]
+func (x *CommitRequest) GetGroups() []uint32 {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
+		return x.Groups
 	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use TabletRef.ProtoReflect.Descriptor instead.
-func (*TabletRef) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{7}
-}
-
-func (x *TabletRef) GetNamespace() uint64 {
-	if x != nil {
-		return x.Namespace
-	}
-	return 0
-}
-
-func (x *TabletRef) GetPredicate() string {
-	if x != nil {
-		return x.Predicate
-	}
-	return ""
-}
-
-func (x *TabletRef) GetEpoch() uint64 {
-	if x != nil {
-		return x.Epoch
-	}
-	return 0
-}
-
-func (x *TabletRef) GetGroup() uint32 {
-	if x != nil {
-		return x.Group
-	}
-	return 0
+	return nil
 }
 
 // CommitReply is the verdict.
@@ -585,7 +526,7 @@ type CommitReply struct {
 
 func (x *CommitReply) Reset() {
 	*x = CommitReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[8]
+	mi := &file_protos_pb_dragg_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -597,7 +538,7 @@ func (x *CommitReply) String() string {
 func (*CommitReply) ProtoMessage() {}
 
 func (x *CommitReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[8]
+	mi := &file_protos_pb_dragg_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -610,7 +551,7 @@ func (x *CommitReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitReply.ProtoReflect.Descriptor instead.
 func (*CommitReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{8}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CommitReply) GetCommitTs() uint64 {
@@ -642,7 +583,7 @@ type Alter struct {
 
 func (x *Alter) Reset() {
 	*x = Alter{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[9]
+	mi := &file_protos_pb_dragg_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -654,7 +595,7 @@ func (x *Alter) String() string {
 func (*Alter) ProtoMessage() {}
 
 func (x *Alter) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[9]
+	mi := &file_protos_pb_dragg_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -667,7 +608,7 @@ func (x *Alter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alter.ProtoReflect.Descriptor instead.
 func (*Alter) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{9}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Alter) GetPredicates() []*PredicateChange {
@@ -718,7 +659,7 @@ type PredicateChange struct {
 
 func (x *PredicateChange) Reset() {
 	*x = PredicateChange{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[10]
+	mi := &file_protos_pb_dragg_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +671,7 @@ func (x *PredicateChange) String() string {
 func (*PredicateChange) ProtoMessage() {}
 
 func (x *PredicateChange) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[10]
+	mi := &file_protos_pb_dragg_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +684,7 @@ func (x *PredicateChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredicateChange.ProtoReflect.Descriptor instead.
 func (*PredicateChange) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{10}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PredicateChange) GetNamespace() uint64 {
@@ -805,7 +746,7 @@ type TypeChange struct {
 
 func (x *TypeChange) Reset() {
 	*x = TypeChange{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[11]
+	mi := &file_protos_pb_dragg_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -817,7 +758,7 @@ func (x *TypeChange) String() string {
 func (*TypeChange) ProtoMessage() {}
 
 func (x *TypeChange) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[11]
+	mi := &file_protos_pb_dragg_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -830,7 +771,7 @@ func (x *TypeChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypeChange.ProtoReflect.Descriptor instead.
 func (*TypeChange) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{11}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TypeChange) GetName() string {
@@ -861,7 +802,7 @@ type AlterReply struct {
 
 func (x *AlterReply) Reset() {
 	*x = AlterReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[12]
+	mi := &file_protos_pb_dragg_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +814,7 @@ func (x *AlterReply) String() string {
 func (*AlterReply) ProtoMessage() {}
 
 func (x *AlterReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[12]
+	mi := &file_protos_pb_dragg_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +827,7 @@ func (x *AlterReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlterReply.ProtoReflect.Descriptor instead.
 func (*AlterReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{12}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AlterReply) GetStale() bool {
@@ -932,7 +873,7 @@ type Tablet struct {
 
 func (x *Tablet) Reset() {
 	*x = Tablet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[13]
+	mi := &file_protos_pb_dragg_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +885,7 @@ func (x *Tablet) String() string {
 func (*Tablet) ProtoMessage() {}
 
 func (x *Tablet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[13]
+	mi := &file_protos_pb_dragg_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +898,7 @@ func (x *Tablet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tablet.ProtoReflect.Descriptor instead.
 func (*Tablet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{13}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Tablet) GetNamespace() uint64 {
@@ -1016,7 +957,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[14]
+	mi := &file_protos_pb_dragg_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +969,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[14]
+	mi := &file_protos_pb_dragg_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +982,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{14}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Event) GetSeq() uint64 {
@@ -1089,7 +1030,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[15]
+	mi := &file_protos_pb_dragg_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1101,7 +1042,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[15]
+	mi := &file_protos_pb_dragg_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1114,7 +1055,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{15}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Verdict) GetStartTs() uint64 {
@@ -1144,7 +1085,7 @@ type TabletSet struct {
 
 func (x *TabletSet) Reset() {
 	*x = TabletSet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[16]
+	mi := &file_protos_pb_dragg_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1097,7 @@ func (x *TabletSet) String() string {
 func (*TabletSet) ProtoMessage() {}
 
 func (x *TabletSet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[16]
+	mi := &file_protos_pb_dragg_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1110,7 @@ func (x *TabletSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TabletSet.ProtoReflect.Descriptor instead.
 func (*TabletSet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{16}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TabletSet) GetTablet() *Tablet {
@@ -1205,7 +1146,7 @@ type TabletDrop struct {
 
 func (x *TabletDrop) Reset() {
 	*x = TabletDrop{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[17]
+	mi := &file_protos_pb_dragg_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1158,7 @@ func (x *TabletDrop) String() string {
 func (*TabletDrop) ProtoMessage() {}
 
 func (x *TabletDrop) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[17]
+	mi := &file_protos_pb_dragg_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1171,7 @@ func (x *TabletDrop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TabletDrop.ProtoReflect.Descriptor instead.
 func (*TabletDrop) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{17}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TabletDrop) GetNamespace() uint64 {
@@ -1275,7 +1216,7 @@ type StreamBatch struct {
 
 func (x *StreamBatch) Reset() {
 	*x = StreamBatch{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[18]
+	mi := &file_protos_pb_dragg_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1228,7 @@ func (x *StreamBatch) String() string {
 func (*StreamBatch) ProtoMessage() {}
 
 func (x *StreamBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[18]
+	mi := &file_protos_pb_dragg_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1241,7 @@ func (x *StreamBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBatch.ProtoReflect.Descriptor instead.
 func (*StreamBatch) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{18}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StreamBatch) GetEvents() []*Event {
@@ -1336,7 +1277,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[19]
+	mi := &file_protos_pb_dragg_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1289,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[19]
+	mi := &file_protos_pb_dragg_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1302,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{19}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Join) GetAddress() string {
@@ -1403,7 +1344,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[20]
+	mi := &file_protos_pb_dragg_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1415,7 +1356,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[20]
+	mi := &file_protos_pb_dragg_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1369,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{20}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *JoinReply) GetClusterId() string {
@@ -1463,7 +1404,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[21]
+	mi := &file_protos_pb_dragg_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1416,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[21]
+	mi := &file_protos_pb_dragg_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1429,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{21}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Member) GetId() uint64 {
@@ -1534,7 +1475,7 @@ type ZeroState struct {
 
 func (x *ZeroState) Reset() {
 	*x = ZeroState{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[22]
+	mi := &file_protos_pb_dragg_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +1487,7 @@ func (x *ZeroState) String() string {
 func (*ZeroState) ProtoMessage() {}
 
 func (x *ZeroState) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[22]
+	mi := &file_protos_pb_dragg_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +1500,7 @@ func (x *ZeroState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZeroState.ProtoReflect.Descriptor instead.
 func (*ZeroState) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{22}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ZeroState) GetVersion() uint32 {
@@ -1664,7 +1605,7 @@ type GroupStream struct {
 
 func (x *GroupStream) Reset() {
 	*x = GroupStream{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[23]
+	mi := &file_protos_pb_dragg_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1617,7 @@ func (x *GroupStream) String() string {
 func (*GroupStream) ProtoMessage() {}
 
 func (x *GroupStream) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[23]
+	mi := &file_protos_pb_dragg_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +1630,7 @@ func (x *GroupStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupStream.ProtoReflect.Descriptor instead.
 func (*GroupStream) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{23}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GroupStream) GetGroup() uint32 {
@@ -1727,7 +1668,7 @@ type OracleState struct {
 
 func (x *OracleState) Reset() {
 	*x = OracleState{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[24]
+	mi := &file_protos_pb_dragg_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1739,7 +1680,7 @@ func (x *OracleState) String() string {
 func (*OracleState) ProtoMessage() {}
 
 func (x *OracleState) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[24]
+	mi := &file_protos_pb_dragg_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1752,7 +1693,7 @@ func (x *OracleState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OracleState.ProtoReflect.Descriptor instead.
 func (*OracleState) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{24}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *OracleState) GetFloor() uint64 {
@@ -1802,7 +1743,7 @@ type GroupEntry struct {
 
 func (x *GroupEntry) Reset() {
 	*x = GroupEntry{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[25]
+	mi := &file_protos_pb_dragg_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1814,7 +1755,7 @@ func (x *GroupEntry) String() string {
 func (*GroupEntry) ProtoMessage() {}
 
 func (x *GroupEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[25]
+	mi := &file_protos_pb_dragg_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1827,7 +1768,7 @@ func (x *GroupEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupEntry.ProtoReflect.Descriptor instead.
 func (*GroupEntry) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{25}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GroupEntry) GetPrewrite() *Prewrite {
@@ -1855,16 +1796,16 @@ func (x *GroupEntry) GetBarrier() bool {
 type Prewrite struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	StartTs       uint64                 `protobuf:"varint,1,opt,name=start_ts,json=startTs,proto3" json:"start_ts,omitempty"`
-	Pending       []byte                 `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"` // posting.Pending
-	Tablets       []*TabletRef           `protobuf:"bytes,3,rep,name=tablets,proto3" json:"tablets,omitempty"`
-	Keys          []uint64               `protobuf:"fixed64,4,rep,packed,name=keys,proto3" json:"keys,omitempty"` // conflict keys
+	Pending       []byte                 `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`       // posting.Pending
+	Epochs        []uint64               `protobuf:"varint,3,rep,packed,name=epochs,proto3" json:"epochs,omitempty"` // of the tablets, as the writer knew them
+	Keys          []uint64               `protobuf:"fixed64,4,rep,packed,name=keys,proto3" json:"keys,omitempty"`    // conflict keys
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Prewrite) Reset() {
 	*x = Prewrite{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	mi := &file_protos_pb_dragg_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +1817,7 @@ func (x *Prewrite) String() string {
 func (*Prewrite) ProtoMessage() {}
 
 func (x *Prewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	mi := &file_protos_pb_dragg_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1889,7 +1830,7 @@ func (x *Prewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prewrite.ProtoReflect.Descriptor instead.
 func (*Prewrite) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{26}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Prewrite) GetStartTs() uint64 {
@@ -1906,9 +1847,9 @@ func (x *Prewrite) GetPending() []byte {
 	return nil
 }
 
-func (x *Prewrite) GetTablets() []*TabletRef {
+func (x *Prewrite) GetEpochs() []uint64 {
 	if x != nil {
-		return x.Tablets
+		return x.Epochs
 	}
 	return nil
 }
@@ -1939,7 +1880,7 @@ type ShardMeta struct {
 
 func (x *ShardMeta) Reset() {
 	*x = ShardMeta{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	mi := &file_protos_pb_dragg_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +1892,7 @@ func (x *ShardMeta) String() string {
 func (*ShardMeta) ProtoMessage() {}
 
 func (x *ShardMeta) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	mi := &file_protos_pb_dragg_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +1905,7 @@ func (x *ShardMeta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardMeta.ProtoReflect.Descriptor instead.
 func (*ShardMeta) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{27}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ShardMeta) GetVersion() uint32 {
@@ -2046,7 +1987,7 @@ type TimestampsRequest struct {
 
 func (x *TimestampsRequest) Reset() {
 	*x = TimestampsRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[28]
+	mi := &file_protos_pb_dragg_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2058,7 +1999,7 @@ func (x *TimestampsRequest) String() string {
 func (*TimestampsRequest) ProtoMessage() {}
 
 func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[28]
+	mi := &file_protos_pb_dragg_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2071,7 +2012,7 @@ func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsRequest.ProtoReflect.Descriptor instead.
 func (*TimestampsRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{28}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TimestampsRequest) GetCount() uint32 {
@@ -2092,7 +2033,7 @@ type TimestampsReply struct {
 
 func (x *TimestampsReply) Reset() {
 	*x = TimestampsReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2104,7 +2045,7 @@ func (x *TimestampsReply) String() string {
 func (*TimestampsReply) ProtoMessage() {}
 
 func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2117,7 +2058,7 @@ func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsReply.ProtoReflect.Descriptor instead.
 func (*TimestampsReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TimestampsReply) GetFirst() uint64 {
@@ -2143,7 +2084,7 @@ type OutcomeRequest struct {
 
 func (x *OutcomeRequest) Reset() {
 	*x = OutcomeRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2155,7 +2096,7 @@ func (x *OutcomeRequest) String() string {
 func (*OutcomeRequest) ProtoMessage() {}
 
 func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2168,7 +2109,7 @@ func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRequest.ProtoReflect.Descriptor instead.
 func (*OutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *OutcomeRequest) GetStartTs() uint64 {
@@ -2188,7 +2129,7 @@ type OutcomeReply struct {
 
 func (x *OutcomeReply) Reset() {
 	*x = OutcomeReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2200,7 +2141,7 @@ func (x *OutcomeReply) String() string {
 func (*OutcomeReply) ProtoMessage() {}
 
 func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2213,7 +2154,7 @@ func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeReply.ProtoReflect.Descriptor instead.
 func (*OutcomeReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OutcomeReply) GetKnown() bool {
@@ -2239,7 +2180,7 @@ type LeaseRequest struct {
 
 func (x *LeaseRequest) Reset() {
 	*x = LeaseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2251,7 +2192,7 @@ func (x *LeaseRequest) String() string {
 func (*LeaseRequest) ProtoMessage() {}
 
 func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2264,7 +2205,7 @@ func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *LeaseRequest) GetCount() uint64 {
@@ -2284,7 +2225,7 @@ type LeaseReply struct {
 
 func (x *LeaseReply) Reset() {
 	*x = LeaseReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2296,7 +2237,7 @@ func (x *LeaseReply) String() string {
 func (*LeaseReply) ProtoMessage() {}
 
 func (x *LeaseReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2309,7 +2250,7 @@ func (x *LeaseReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseReply.ProtoReflect.Descriptor instead.
 func (*LeaseReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *LeaseReply) GetFirst() uint64 {
@@ -2334,7 +2275,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2346,7 +2287,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2359,7 +2300,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
 }
 
 type StreamRequest struct {
@@ -2372,7 +2313,7 @@ type StreamRequest struct {
 
 func (x *StreamRequest) Reset() {
 	*x = StreamRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2384,7 +2325,7 @@ func (x *StreamRequest) String() string {
 func (*StreamRequest) ProtoMessage() {}
 
 func (x *StreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2397,7 +2338,7 @@ func (x *StreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRequest.ProtoReflect.Descriptor instead.
 func (*StreamRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *StreamRequest) GetGroup() uint32 {
@@ -2422,7 +2363,7 @@ type AckReply struct {
 
 func (x *AckReply) Reset() {
 	*x = AckReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2434,7 +2375,7 @@ func (x *AckReply) String() string {
 func (*AckReply) ProtoMessage() {}
 
 func (x *AckReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2447,7 +2388,7 @@ func (x *AckReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckReply.ProtoReflect.Descriptor instead.
 func (*AckReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
 }
 
 var File_protos_pb_dragg_proto protoreflect.FileDescriptor
@@ -2477,18 +2418,14 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\fforget_below\x18\x03 \x01(\x04R\vforgetBelow\"-\n" +
 	"\x03Ack\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\x9d\x01\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xa1\x01\n" +
 	"\rCommitRequest\x12\x19\n" +
 	"\bstart_ts\x18\x01 \x01(\x04R\astartTs\x12\x1b\n" +
 	"\tcommit_ts\x18\x02 \x01(\x04R\bcommitTs\x12\x12\n" +
-	"\x04keys\x18\x03 \x03(\x06R\x04keys\x12*\n" +
-	"\atablets\x18\x04 \x03(\v2\x10.dragg.TabletRefR\atablets\x12\x14\n" +
-	"\x05abort\x18\x05 \x01(\bR\x05abort\"s\n" +
-	"\tTabletRef\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\x04R\tnamespace\x12\x1c\n" +
-	"\tpredicate\x18\x02 \x01(\tR\tpredicate\x12\x14\n" +
-	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x14\n" +
-	"\x05group\x18\x04 \x01(\rR\x05group\"V\n" +
+	"\x04keys\x18\x03 \x03(\x06R\x04keys\x12\x16\n" +
+	"\x06epochs\x18\x04 \x03(\x04R\x06epochs\x12\x14\n" +
+	"\x05abort\x18\x05 \x01(\bR\x05abort\x12\x16\n" +
+	"\x06groups\x18\x06 \x03(\rR\x06groups\"V\n" +
 	"\vCommitReply\x12\x1b\n" +
 	"\tcommit_ts\x18\x01 \x01(\x04R\bcommitTs\x12*\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x12.dragg.AbortReasonR\x06reason\"\xa0\x01\n" +
@@ -2601,11 +2538,11 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"GroupEntry\x12+\n" +
 	"\bprewrite\x18\x01 \x01(\v2\x0f.dragg.PrewriteR\bprewrite\x12*\n" +
 	"\x06stream\x18\x02 \x01(\v2\x12.dragg.StreamBatchR\x06stream\x12\x18\n" +
-	"\abarrier\x18\x03 \x01(\bR\abarrier\"\x7f\n" +
+	"\abarrier\x18\x03 \x01(\bR\abarrier\"k\n" +
 	"\bPrewrite\x12\x19\n" +
 	"\bstart_ts\x18\x01 \x01(\x04R\astartTs\x12\x18\n" +
-	"\apending\x18\x02 \x01(\fR\apending\x12*\n" +
-	"\atablets\x18\x03 \x03(\v2\x10.dragg.TabletRefR\atablets\x12\x12\n" +
+	"\apending\x18\x02 \x01(\fR\apending\x12\x16\n" +
+	"\x06epochs\x18\x03 \x03(\x04R\x06epochs\x12\x12\n" +
 	"\x04keys\x18\x04 \x03(\x06R\x04keys\"\xcb\x02\n" +
 	"\tShardMeta\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
@@ -2673,7 +2610,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(*ZeroEntry)(nil),         // 1: dragg.ZeroEntry
@@ -2683,95 +2620,92 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*CommitBatch)(nil),       // 5: dragg.CommitBatch
 	(*Ack)(nil),               // 6: dragg.Ack
 	(*CommitRequest)(nil),     // 7: dragg.CommitRequest
-	(*TabletRef)(nil),         // 8: dragg.TabletRef
-	(*CommitReply)(nil),       // 9: dragg.CommitReply
-	(*Alter)(nil),             // 10: dragg.Alter
-	(*PredicateChange)(nil),   // 11: dragg.PredicateChange
-	(*TypeChange)(nil),        // 12: dragg.TypeChange
-	(*AlterReply)(nil),        // 13: dragg.AlterReply
-	(*Tablet)(nil),            // 14: dragg.Tablet
-	(*Event)(nil),             // 15: dragg.Event
-	(*Verdict)(nil),           // 16: dragg.Verdict
-	(*TabletSet)(nil),         // 17: dragg.TabletSet
-	(*TabletDrop)(nil),        // 18: dragg.TabletDrop
-	(*StreamBatch)(nil),       // 19: dragg.StreamBatch
-	(*Join)(nil),              // 20: dragg.Join
-	(*JoinReply)(nil),         // 21: dragg.JoinReply
-	(*Member)(nil),            // 22: dragg.Member
-	(*ZeroState)(nil),         // 23: dragg.ZeroState
-	(*GroupStream)(nil),       // 24: dragg.GroupStream
-	(*OracleState)(nil),       // 25: dragg.OracleState
-	(*GroupEntry)(nil),        // 26: dragg.GroupEntry
-	(*Prewrite)(nil),          // 27: dragg.Prewrite
-	(*ShardMeta)(nil),         // 28: dragg.ShardMeta
-	(*TimestampsRequest)(nil), // 29: dragg.TimestampsRequest
-	(*TimestampsReply)(nil),   // 30: dragg.TimestampsReply
-	(*OutcomeRequest)(nil),    // 31: dragg.OutcomeRequest
-	(*OutcomeReply)(nil),      // 32: dragg.OutcomeReply
-	(*LeaseRequest)(nil),      // 33: dragg.LeaseRequest
-	(*LeaseReply)(nil),        // 34: dragg.LeaseReply
-	(*StateRequest)(nil),      // 35: dragg.StateRequest
-	(*StreamRequest)(nil),     // 36: dragg.StreamRequest
-	(*AckReply)(nil),          // 37: dragg.AckReply
-	nil,                       // 38: dragg.AlterReply.SeqsEntry
+	(*CommitReply)(nil),       // 8: dragg.CommitReply
+	(*Alter)(nil),             // 9: dragg.Alter
+	(*PredicateChange)(nil),   // 10: dragg.PredicateChange
+	(*TypeChange)(nil),        // 11: dragg.TypeChange
+	(*AlterReply)(nil),        // 12: dragg.AlterReply
+	(*Tablet)(nil),            // 13: dragg.Tablet
+	(*Event)(nil),             // 14: dragg.Event
+	(*Verdict)(nil),           // 15: dragg.Verdict
+	(*TabletSet)(nil),         // 16: dragg.TabletSet
+	(*TabletDrop)(nil),        // 17: dragg.TabletDrop
+	(*StreamBatch)(nil),       // 18: dragg.StreamBatch
+	(*Join)(nil),              // 19: dragg.Join
+	(*JoinReply)(nil),         // 20: dragg.JoinReply
+	(*Member)(nil),            // 21: dragg.Member
+	(*ZeroState)(nil),         // 22: dragg.ZeroState
+	(*GroupStream)(nil),       // 23: dragg.GroupStream
+	(*OracleState)(nil),       // 24: dragg.OracleState
+	(*GroupEntry)(nil),        // 25: dragg.GroupEntry
+	(*Prewrite)(nil),          // 26: dragg.Prewrite
+	(*ShardMeta)(nil),         // 27: dragg.ShardMeta
+	(*TimestampsRequest)(nil), // 28: dragg.TimestampsRequest
+	(*TimestampsReply)(nil),   // 29: dragg.TimestampsReply
+	(*OutcomeRequest)(nil),    // 30: dragg.OutcomeRequest
+	(*OutcomeReply)(nil),      // 31: dragg.OutcomeReply
+	(*LeaseRequest)(nil),      // 32: dragg.LeaseRequest
+	(*LeaseReply)(nil),        // 33: dragg.LeaseReply
+	(*StateRequest)(nil),      // 34: dragg.StateRequest
+	(*StreamRequest)(nil),     // 35: dragg.StreamRequest
+	(*AckReply)(nil),          // 36: dragg.AckReply
+	nil,                       // 37: dragg.AlterReply.SeqsEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	2,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
 	3,  // 1: dragg.ZeroEntry.term:type_name -> dragg.Term
 	4,  // 2: dragg.ZeroEntry.lease:type_name -> dragg.Lease
 	5,  // 3: dragg.ZeroEntry.commits:type_name -> dragg.CommitBatch
-	10, // 4: dragg.ZeroEntry.alter:type_name -> dragg.Alter
-	20, // 5: dragg.ZeroEntry.join:type_name -> dragg.Join
+	9,  // 4: dragg.ZeroEntry.alter:type_name -> dragg.Alter
+	19, // 5: dragg.ZeroEntry.join:type_name -> dragg.Join
 	7,  // 6: dragg.CommitBatch.requests:type_name -> dragg.CommitRequest
 	6,  // 7: dragg.CommitBatch.acks:type_name -> dragg.Ack
-	8,  // 8: dragg.CommitRequest.tablets:type_name -> dragg.TabletRef
-	0,  // 9: dragg.CommitReply.reason:type_name -> dragg.AbortReason
-	11, // 10: dragg.Alter.predicates:type_name -> dragg.PredicateChange
-	12, // 11: dragg.Alter.types:type_name -> dragg.TypeChange
-	14, // 12: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	38, // 13: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
-	16, // 14: dragg.Event.verdict:type_name -> dragg.Verdict
-	17, // 15: dragg.Event.tablet_set:type_name -> dragg.TabletSet
-	18, // 16: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
-	12, // 17: dragg.Event.type_change:type_name -> dragg.TypeChange
-	14, // 18: dragg.TabletSet.tablet:type_name -> dragg.Tablet
-	15, // 19: dragg.StreamBatch.events:type_name -> dragg.Event
-	22, // 20: dragg.ZeroState.members:type_name -> dragg.Member
-	14, // 21: dragg.ZeroState.tablets:type_name -> dragg.Tablet
-	12, // 22: dragg.ZeroState.types:type_name -> dragg.TypeChange
-	24, // 23: dragg.ZeroState.streams:type_name -> dragg.GroupStream
-	25, // 24: dragg.ZeroState.oracle:type_name -> dragg.OracleState
-	15, // 25: dragg.GroupStream.events:type_name -> dragg.Event
-	27, // 26: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
-	19, // 27: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
-	8,  // 28: dragg.Prewrite.tablets:type_name -> dragg.TabletRef
-	17, // 29: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
-	12, // 30: dragg.ShardMeta.types:type_name -> dragg.TypeChange
-	27, // 31: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
-	18, // 32: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
-	20, // 33: dragg.Zero.Connect:input_type -> dragg.Join
-	29, // 34: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	7,  // 35: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	31, // 36: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	33, // 37: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	10, // 38: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	35, // 39: dragg.Zero.State:input_type -> dragg.StateRequest
-	36, // 40: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	6,  // 41: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	21, // 42: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	30, // 43: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	9,  // 44: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	32, // 45: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	34, // 46: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	13, // 47: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	23, // 48: dragg.Zero.State:output_type -> dragg.ZeroState
-	19, // 49: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	37, // 50: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	42, // [42:51] is the sub-list for method output_type
-	33, // [33:42] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	0,  // 8: dragg.CommitReply.reason:type_name -> dragg.AbortReason
+	10, // 9: dragg.Alter.predicates:type_name -> dragg.PredicateChange
+	11, // 10: dragg.Alter.types:type_name -> dragg.TypeChange
+	13, // 11: dragg.AlterReply.tablets:type_name -> dragg.Tablet
+	37, // 12: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	15, // 13: dragg.Event.verdict:type_name -> dragg.Verdict
+	16, // 14: dragg.Event.tablet_set:type_name -> dragg.TabletSet
+	17, // 15: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
+	11, // 16: dragg.Event.type_change:type_name -> dragg.TypeChange
+	13, // 17: dragg.TabletSet.tablet:type_name -> dragg.Tablet
+	14, // 18: dragg.StreamBatch.events:type_name -> dragg.Event
+	21, // 19: dragg.ZeroState.members:type_name -> dragg.Member
+	13, // 20: dragg.ZeroState.tablets:type_name -> dragg.Tablet
+	11, // 21: dragg.ZeroState.types:type_name -> dragg.TypeChange
+	23, // 22: dragg.ZeroState.streams:type_name -> dragg.GroupStream
+	24, // 23: dragg.ZeroState.oracle:type_name -> dragg.OracleState
+	14, // 24: dragg.GroupStream.events:type_name -> dragg.Event
+	26, // 25: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
+	18, // 26: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
+	16, // 27: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
+	11, // 28: dragg.ShardMeta.types:type_name -> dragg.TypeChange
+	26, // 29: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
+	17, // 30: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
+	19, // 31: dragg.Zero.Connect:input_type -> dragg.Join
+	28, // 32: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	7,  // 33: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	30, // 34: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	32, // 35: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	9,  // 36: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	34, // 37: dragg.Zero.State:input_type -> dragg.StateRequest
+	35, // 38: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	6,  // 39: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	20, // 40: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	29, // 41: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	8,  // 42: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	31, // 43: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	33, // 44: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	12, // 45: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	22, // 46: dragg.Zero.State:output_type -> dragg.ZeroState
+	18, // 47: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	36, // 48: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	40, // [40:49] is the sub-list for method output_type
+	31, // [31:40] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -2785,7 +2719,7 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   38,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,9 +27,9 @@ type Engine struct {
 	written *writtenBytes
 	discard atomic.Uint64
 
-	opened    time.Time
-	debtAt    atomic.Int64 // nanoseconds after opened; 0: never
-	debtBytes atomic.Int64 // as of then
+	opened time.Time
+	free   gauge // bytes on the disk
+	debt   gauge // bytes that compactions need
 
 	stop chan struct{}
 	work sync.WaitGroup // the value log's garbage collector

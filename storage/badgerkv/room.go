@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,12 +21,19 @@ import (
 // Room returns storage.ErrFull where the disk has no room for that many bytes of changes beside the reserve and what
 // compactions need: they write new tables before they delete the old ones, and must never meet the end of the disk, since
 // Badger writes tables through a mapping.
+//
+// It may be wrong by what is written within freeInterval, which the reserve has room for.
 func (e *Engine) Room(reserve, bytes int64) error {
-	free, err := room.Free(e.dir)
+	now := time.Since(e.opened)
+	free, err := e.free.at(now, freeInterval, func() (int64, error) { return room.Free(e.dir) })
 	if err != nil {
 		return err
 	}
-	return fits(free, reserve, e.debt(), bytes)
+	debt, err := e.debt.at(now, debtInterval, e.measureDebt)
+	if err != nil {
+		return err
+	}
+	return fits(free, reserve, debt, bytes)
 }
 
 // fits returns storage.ErrFull where free is less than what must stay free and what is to be written.
@@ -38,38 +46,59 @@ func fits(free, reserve, debt, bytes int64) error {
 	return nil
 }
 
-// checkRoom is Room for the engine's own writes. What is owed may use half of the reserve, and what compactions will need:
-// when it was accepted there was room for all of it.
+// checkRoom is for the engine's own writes, which are few and large. What is owed may use half of the reserve, and what
+// compactions will need: when it was accepted there was room for all of it.
 func (e *Engine) checkRoom(bytes int, owed bool) error {
-	if !owed {
-		return e.Room(e.cfg.ReserveBytes, int64(bytes))
-	}
 	free, err := room.Free(e.dir)
 	if err != nil {
 		return err
 	}
-	return fits(free, e.cfg.ReserveBytes/2, 0, int64(bytes))
+	if owed {
+		return fits(free, e.cfg.ReserveBytes/2, 0, int64(bytes))
+	}
+	debt, err := e.debt.at(time.Since(e.opened), debtInterval, e.measureDebt)
+	if err != nil {
+		return err
+	}
+	return fits(free, e.cfg.ReserveBytes, debt, int64(bytes))
 }
 
-// debtInterval is how long an estimate of what compactions need is good for.
-const debtInterval = 100 * time.Millisecond
+// How long a measurement is good for: the disk is asked, and the levels are added up, by every write.
+const (
+	freeInterval = 5 * time.Millisecond
+	debtInterval = 100 * time.Millisecond
+)
 
-// debt estimates how much room the next compactions need for a while: for what memtables still have to become tables, and
-// for merging all of the first level into the one below it.
-func (e *Engine) debt() int64 {
-	now := time.Since(e.opened).Nanoseconds()
-	if at := e.debtAt.Load(); at != 0 && now-at < debtInterval.Nanoseconds() {
-		return e.debtBytes.Load()
+// gauge is a number that is measured again when it is too old.
+type gauge struct {
+	measured atomic.Int64 // when, in nanoseconds; 0: never
+	value    atomic.Int64
+}
+
+// at returns the number as it was at most interval before now. Several callers may measure at the same time.
+func (g *gauge) at(now, interval time.Duration, measure func() (int64, error)) (int64, error) {
+	if m := g.measured.Load(); m != 0 && int64(now)-m < int64(interval) {
+		return g.value.Load(), nil
 	}
+	v, err := measure()
+	if err != nil {
+		return 0, err
+	}
+	g.value.Store(v)
+	g.measured.Store(int64(now))
+	return v, nil
+}
+
+// measureDebt estimates how much room the next compactions need for a while: for what memtables still have to become tables,
+// and for merging all of the first level into the one below it.
+func (e *Engine) measureDebt() (int64, error) {
 	bytes := e.db.Opts().MemTableSize
 	for _, l := range e.db.Levels() {
 		if l.Level == 0 || l.IsBaseLevel {
 			bytes += l.Size
 		}
 	}
-	e.debtBytes.Store(bytes)
-	e.debtAt.Store(now)
-	return bytes
+	return bytes, nil
 }
 
 // full turns the system's error of a full disk into storage.ErrFull.

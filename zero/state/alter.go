@@ -65,6 +65,7 @@ func (c *cluster) changePredicate(ch *pb.PredicateChange) *pb.Tablet {
 		return nil
 	case len(ch.Schema) == 0:
 		delete(c.tablets, p)
+		delete(c.epochs, old.Epoch)
 		c.emit(old.Group, &pb.Event{TabletDrop: &pb.TabletDrop{
 			Namespace: old.Namespace, Predicate: old.Predicate, Incarnation: old.Incarnation, Ts: c.decided,
 		}})
@@ -92,9 +93,18 @@ func (c *cluster) changePredicate(ch *pb.PredicateChange) *pb.Tablet {
 
 // setTablet stores t, which nobody changes any more, and tells its group.
 func (c *cluster) setTablet(t *pb.Tablet) *pb.Tablet {
-	c.tablets[nameOf(t)] = t
+	c.keep(t)
 	c.emit(t.Group, &pb.Event{TabletSet: &pb.TabletSet{Tablet: t, Ts: c.decided}})
 	return t
+}
+
+// keep makes t what is known of its predicate.
+func (c *cluster) keep(t *pb.Tablet) {
+	if old := c.tablets[nameOf(t)]; old != nil {
+		delete(c.epochs, old.Epoch)
+	}
+	c.tablets[nameOf(t)] = t
+	c.epochs[t.Epoch] = true
 }
 
 // renewed returns t as an empty tablet with a new incarnation and epoch.

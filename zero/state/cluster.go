@@ -20,6 +20,7 @@ type cluster struct {
 	nextNode  uint64
 	members   []*pb.Member
 	tablets   map[graph.Predicate]*pb.Tablet
+	epochs    map[uint64]bool // of tablets
 	types     map[string]*pb.TypeChange
 	streams   map[graph.GroupID]*stream
 	oracle    *oracle.Oracle
@@ -36,10 +37,10 @@ func newCluster(p *pb.ZeroState, limits oracle.Limits) *cluster {
 		applied: p.GetApplied(), clusterID: p.GetClusterId(),
 		tsBound: max(p.GetTsBound(), 1), uidBound: max(p.GetUidBound(), 1), decided: p.GetDecided(),
 		nextID: max(p.GetNextIncarnation(), 1), nextNode: max(p.GetNextNode(), 1), members: p.GetMembers(),
-		tablets: map[graph.Predicate]*pb.Tablet{}, types: map[string]*pb.TypeChange{}, streams: map[graph.GroupID]*stream{},
+		tablets: map[graph.Predicate]*pb.Tablet{}, epochs: map[uint64]bool{}, types: map[string]*pb.TypeChange{}, streams: map[graph.GroupID]*stream{},
 	}
 	for _, t := range p.GetTablets() {
-		c.tablets[nameOf(t)] = t
+		c.keep(t)
 	}
 	for _, t := range p.GetTypes() {
 		c.types[t.Name] = t
@@ -112,7 +113,7 @@ func (c *cluster) decide(r *pb.CommitRequest) *pb.CommitReply {
 	case r.Abort:
 		c.oracle.End(start, 0)
 		reply.Reason = pb.AbortReason_DISCARDED
-	case r.CommitTs <= c.decided || !c.tabletsHold(r.Tablets):
+	case r.CommitTs <= c.decided || !c.epochsHold(r.Epochs):
 		c.oracle.End(start, 0)
 		reply.Reason = pb.AbortReason_STALE_TABLET
 	default:
@@ -132,20 +133,17 @@ func (c *cluster) decide(r *pb.CommitRequest) *pb.CommitReply {
 
 // tell puts the verdict into the stream of every group that the transaction wrote to.
 func (c *cluster) tell(r *pb.CommitRequest, commitTs uint64) {
-	var told []uint32
-	for _, t := range r.Tablets {
-		if !slices.Contains(told, t.Group) {
-			told = append(told, t.Group)
-			c.emit(t.Group, &pb.Event{Verdict: &pb.Verdict{StartTs: r.StartTs, CommitTs: commitTs}})
+	for i, g := range r.Groups {
+		if !slices.Contains(r.Groups[:i], g) {
+			c.emit(g, &pb.Event{Verdict: &pb.Verdict{StartTs: r.StartTs, CommitTs: commitTs}})
 		}
 	}
 }
 
-// tabletsHold reports whether every tablet is still what the writer took it for.
-func (c *cluster) tabletsHold(refs []*pb.TabletRef) bool {
-	for _, r := range refs {
-		t := c.tablets[graph.Predicate{Namespace: graph.Namespace(r.Namespace), Name: r.Predicate}]
-		if t == nil || t.Epoch != r.Epoch || t.Group != r.Group {
+// epochsHold reports whether every tablet is still what the writer took it for.
+func (c *cluster) epochsHold(epochs []uint64) bool {
+	for _, e := range epochs {
+		if !c.epochs[e] {
 			return false
 		}
 	}

@@ -97,7 +97,7 @@ func randomLog(t *testing.T, rng *rand.Rand, n int) [][]byte {
 					r.Keys = append(r.Keys, rng.Uint64N(10))
 				}
 				for range rng.IntN(3) {
-					r.Tablets = append(r.Tablets, &pb.TabletRef{Predicate: predicate(), Group: 1, Epoch: rng.Uint64N(20)})
+					r.Epochs, r.Groups = append(r.Epochs, rng.Uint64N(20)), append(r.Groups, 1)
 				}
 				e.Commits.Requests = append(e.Commits.Requests, r)
 			}
@@ -154,7 +154,7 @@ func FuzzEntry(f *testing.F) {
 		{Join: &pb.Join{Group: 7, NodeId: 1 << 60}},
 		{Alter: &pb.Alter{DropAll: true, DropData: true, Predicates: []*pb.PredicateChange{{Predicate: "p", Schema: []byte("s")}}}},
 		{Commits: &pb.CommitBatch{
-			Requests: []*pb.CommitRequest{{StartTs: 1, CommitTs: 2, Keys: []uint64{3}, Tablets: []*pb.TabletRef{{Predicate: "p"}}}},
+			Requests: []*pb.CommitRequest{{StartTs: 1, CommitTs: 2, Keys: []uint64{3}, Epochs: []uint64{1}, Groups: []uint32{1}}},
 			Acks:     []*pb.Ack{{Group: 9, Seq: 1 << 63}}, ForgetBelow: 1 << 62,
 		}},
 	} {

@@ -66,10 +66,6 @@ func (d *driver) events(seq uint64) *pb.StreamBatch {
 	return b
 }
 
-func refTo(t *pb.Tablet) []*pb.TabletRef {
-	return []*pb.TabletRef{{Predicate: t.Predicate, Epoch: t.Epoch, Group: t.Group}}
-}
-
 // An alter is all or nothing, and only what it was made for.
 func TestStaleAlterChangesNothing(t *testing.T) {
 	d := drive(t)
@@ -181,24 +177,24 @@ func TestVerdicts(t *testing.T) {
 		reason pb.AbortReason
 		told   int // events
 	}{
-		{"commits", &pb.CommitRequest{StartTs: 10, CommitTs: 20, Keys: []uint64{1}, Tablets: refTo(p)}, 20, 0, 1},
-		{"again", &pb.CommitRequest{StartTs: 10, CommitTs: 21, Keys: []uint64{1}, Tablets: refTo(p)}, 20, 0, 0},
-		{"conflicts", &pb.CommitRequest{StartTs: 15, CommitTs: 22, Keys: []uint64{1}, Tablets: refTo(p)}, 0, pb.AbortReason_CONFLICT, 1},
-		{"lost, again", &pb.CommitRequest{StartTs: 15, CommitTs: 23, Tablets: refTo(p)}, 0, pb.AbortReason_DISCARDED, 1},
-		{"begins after", &pb.CommitRequest{StartTs: 22, CommitTs: 24, Keys: []uint64{1}, Tablets: refTo(p)}, 24, 0, 1},
-		{"discarded", &pb.CommitRequest{StartTs: 25, CommitTs: 26, Tablets: refTo(p), Abort: true}, 0, pb.AbortReason_DISCARDED, 1},
+		{"commits", &pb.CommitRequest{StartTs: 10, CommitTs: 20, Keys: []uint64{1}, Epochs: []uint64{p.Epoch}, Groups: []uint32{1}}, 20, 0, 1},
+		{"again", &pb.CommitRequest{StartTs: 10, CommitTs: 21, Keys: []uint64{1}, Epochs: []uint64{p.Epoch}, Groups: []uint32{1}}, 20, 0, 0},
+		{"conflicts", &pb.CommitRequest{StartTs: 15, CommitTs: 22, Keys: []uint64{1}, Epochs: []uint64{p.Epoch}, Groups: []uint32{1}}, 0, pb.AbortReason_CONFLICT, 1},
+		{"lost, again", &pb.CommitRequest{StartTs: 15, CommitTs: 23, Epochs: []uint64{p.Epoch}, Groups: []uint32{1}}, 0, pb.AbortReason_DISCARDED, 1},
+		{"begins after", &pb.CommitRequest{StartTs: 22, CommitTs: 24, Keys: []uint64{1}, Epochs: []uint64{p.Epoch}, Groups: []uint32{1}}, 24, 0, 1},
+		{"discarded", &pb.CommitRequest{StartTs: 25, CommitTs: 26, Epochs: []uint64{p.Epoch}, Groups: []uint32{1}, Abort: true}, 0, pb.AbortReason_DISCARDED, 1},
 		{"discarded after its commit", &pb.CommitRequest{StartTs: 22, CommitTs: 27, Abort: true}, 24, 0, 0},
 		{"unknown predicate", &pb.CommitRequest{
-			StartTs: 28, CommitTs: 29, Tablets: []*pb.TabletRef{{Predicate: "q", Group: 1}},
+			StartTs: 28, CommitTs: 29, Epochs: []uint64{0}, Groups: []uint32{1},
 		}, 0, pb.AbortReason_STALE_TABLET, 1},
 		{"old epoch", &pb.CommitRequest{
-			StartTs: 30, CommitTs: 31, Tablets: []*pb.TabletRef{{Predicate: "p", Group: 1, Epoch: p.Epoch - 1}},
+			StartTs: 30, CommitTs: 31, Epochs: []uint64{p.Epoch - 1}, Groups: []uint32{1},
 		}, 0, pb.AbortReason_STALE_TABLET, 1},
-		{"wrong group", &pb.CommitRequest{
-			StartTs: 32, CommitTs: 33, Tablets: []*pb.TabletRef{{Predicate: "p", Group: 2, Epoch: p.Epoch}},
-		}, 0, pb.AbortReason_STALE_TABLET, 0},
-		{"a timestamp that is decided", &pb.CommitRequest{StartTs: 34, CommitTs: 24, Tablets: refTo(p)}, 0, pb.AbortReason_STALE_TABLET, 1},
-		{"reaped after its commit", &pb.CommitRequest{StartTs: 10, CommitTs: 35, Tablets: refTo(p), Abort: true}, 20, 0, 1},
+		{"one of two is old", &pb.CommitRequest{
+			StartTs: 32, CommitTs: 33, Epochs: []uint64{p.Epoch, p.Epoch + 1}, Groups: []uint32{1, 2},
+		}, 0, pb.AbortReason_STALE_TABLET, 1},
+		{"a timestamp that is decided", &pb.CommitRequest{StartTs: 34, CommitTs: 24, Epochs: []uint64{p.Epoch}, Groups: []uint32{1}}, 0, pb.AbortReason_STALE_TABLET, 1},
+		{"reaped after its commit", &pb.CommitRequest{StartTs: 10, CommitTs: 35, Epochs: []uint64{p.Epoch}, Groups: []uint32{1}, Abort: true}, 20, 0, 1},
 		{"wrote nothing", &pb.CommitRequest{StartTs: 36, CommitTs: 37}, 37, 0, 0},
 	} {
 		r := d.commit(c.r)
@@ -225,10 +221,10 @@ func TestVerdicts(t *testing.T) {
 	}
 	// What began before the oracle's memory cannot be judged.
 	d.apply(&pb.ZeroEntry{Commits: &pb.CommitBatch{ForgetBelow: 50}})
-	if r := d.commit(&pb.CommitRequest{StartTs: 49, CommitTs: 60, Tablets: refTo(p)}); r.Reason != pb.AbortReason_TOO_OLD {
+	if r := d.commit(&pb.CommitRequest{StartTs: 49, CommitTs: 60, Epochs: []uint64{p.Epoch}, Groups: []uint32{1}}); r.Reason != pb.AbortReason_TOO_OLD {
 		t.Errorf("a transaction from before the memory: %v", r)
 	}
-	if r := d.commit(&pb.CommitRequest{StartTs: 50, CommitTs: 61, Tablets: refTo(p)}); r.CommitTs != 61 {
+	if r := d.commit(&pb.CommitRequest{StartTs: 50, CommitTs: 61, Epochs: []uint64{p.Epoch}, Groups: []uint32{1}}); r.CommitTs != 61 {
 		t.Errorf("the oldest transaction that can be judged: %v", r)
 	}
 	if _, known := d.m.Outcome(70); known {
@@ -244,11 +240,11 @@ func TestVerdictReachesEveryGroupOnce(t *testing.T) {
 		{Predicate: "b", Schema: []byte("s")},
 		{Predicate: "c", Schema: []byte("s"), Group: 2},
 	}})
-	var refs []*pb.TabletRef
+	last := &pb.CommitRequest{StartTs: 1, CommitTs: 2}
 	for _, x := range r.Tablets {
-		refs = append(refs, refTo(x)...)
+		last.Epochs, last.Groups = append(last.Epochs, x.Epoch), append(last.Groups, x.Group)
 	}
-	if v := d.commit(&pb.CommitRequest{StartTs: 1, CommitTs: 2, Tablets: refs}); v.CommitTs != 2 {
+	if v := d.commit(last); v.CommitTs != 2 {
 		t.Fatal(v)
 	}
 	for group, made := range map[graph.GroupID]uint64{1: 2, 2: 1} {
@@ -283,7 +279,7 @@ func TestStreamWindows(t *testing.T) {
 	p := d.claim("p")
 	const n = maxBatchEvents + 100
 	for i := range uint64(n) {
-		d.commit(&pb.CommitRequest{StartTs: 2 * (i + 1), CommitTs: 2*(i+1) + 1, Tablets: refTo(p)})
+		d.commit(&pb.CommitRequest{StartTs: 2 * (i + 1), CommitTs: 2*(i+1) + 1, Epochs: []uint64{p.Epoch}, Groups: []uint32{1}})
 	}
 	window := d.events(0)
 	if len(window.Events) != maxBatchEvents {
