@@ -10,7 +10,7 @@ import (
 )
 
 // streamPace is how long the stream may gather events after a delivery, as long as nobody waits for them.
-const streamPace = 2 * time.Millisecond
+const streamPace = 5 * time.Millisecond
 
 // follow replicates Zero's stream to the group, for as long as ctx lasts, whatever happens to Zero.
 func (n *Node) follow(ctx context.Context) error {
