@@ -91,6 +91,9 @@ func (n *Node) join(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("joining the cluster: %w", err)
 	}
+	if !reply.First {
+		return fault.New(fault.Invalid, "group %d has an Alpha already; groups have one replica each so far", reply.Group)
+	}
 	if !exists {
 		id = raftlog.Identity{Cluster: reply.ClusterId, Group: reply.Group, Node: reply.NodeId}
 	}

@@ -88,6 +88,7 @@ type ZeroEntry struct {
 	Commits       *CommitBatch           `protobuf:"bytes,4,opt,name=commits,proto3" json:"commits,omitempty"`
 	Alter         *Alter                 `protobuf:"bytes,5,opt,name=alter,proto3" json:"alter,omitempty"`
 	Join          *Join                  `protobuf:"bytes,6,opt,name=join,proto3" json:"join,omitempty"`
+	Remove        *RemoveNode            `protobuf:"bytes,7,opt,name=remove,proto3" json:"remove,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -164,10 +165,20 @@ func (x *ZeroEntry) GetJoin() *Join {
 	return nil
 }
 
-// Bootstrap is the first entry of a cluster. A second one changes nothing.
+func (x *ZeroEntry) GetRemove() *RemoveNode {
+	if x != nil {
+		return x.Remove
+	}
+	return nil
+}
+
+// Bootstrap is the first entry of a leader's term. The first of a cluster names it; later ones may change how many replicas a
+// group has, and where the Zeros are reached.
 type Bootstrap struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ClusterId     string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	Replicas      uint32                 `protobuf:"varint,2,opt,name=replicas,proto3" json:"replicas,omitempty"` // voters that fill a group; 0 leaves it
+	Zeros         []*Member              `protobuf:"bytes,3,rep,name=zeros,proto3" json:"zeros,omitempty"`        // those whose addresses the leader knows
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -207,6 +218,20 @@ func (x *Bootstrap) GetClusterId() string {
 		return x.ClusterId
 	}
 	return ""
+}
+
+func (x *Bootstrap) GetReplicas() uint32 {
+	if x != nil {
+		return x.Replicas
+	}
+	return 0
+}
+
+func (x *Bootstrap) GetZeros() []*Member {
+	if x != nil {
+		return x.Zeros
+	}
+	return nil
 }
 
 // Term is the first entry of a new leader. It decides every commit timestamp below the leased bound that no entry used:
@@ -951,6 +976,8 @@ type Event struct {
 	TabletSet     *TabletSet             `protobuf:"bytes,3,opt,name=tablet_set,json=tabletSet,proto3" json:"tablet_set,omitempty"`
 	TabletDrop    *TabletDrop            `protobuf:"bytes,4,opt,name=tablet_drop,json=tabletDrop,proto3" json:"tablet_drop,omitempty"`
 	TypeChange    *TypeChange            `protobuf:"bytes,5,opt,name=type_change,json=typeChange,proto3" json:"type_change,omitempty"`
+	Member        *Member                `protobuf:"bytes,6,opt,name=member,proto3" json:"member,omitempty"`                           // a node joined, or its address changed
+	MemberGone    *Member                `protobuf:"bytes,7,opt,name=member_gone,json=memberGone,proto3" json:"member_gone,omitempty"` // it was removed for good
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1016,6 +1043,20 @@ func (x *Event) GetTabletDrop() *TabletDrop {
 func (x *Event) GetTypeChange() *TypeChange {
 	if x != nil {
 		return x.TypeChange
+	}
+	return nil
+}
+
+func (x *Event) GetMember() *Member {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *Event) GetMemberGone() *Member {
+	if x != nil {
+		return x.MemberGone
 	}
 	return nil
 }
@@ -1266,11 +1307,15 @@ func (x *StreamBatch) GetMaxUid() uint64 {
 }
 
 type Join struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`                      // where other nodes reach it
-	Group         uint32                 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`                         // 0 lets Zero choose
-	NodeId        uint64                 `protobuf:"varint,3,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`         // 0 asks for a new id
-	ClusterId     string                 `protobuf:"bytes,4,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"` // "" when it does not know one yet
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Address   string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`                      // where other nodes reach it
+	Group     uint32                 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`                         // 0 lets Zero choose
+	NodeId    uint64                 `protobuf:"varint,3,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`         // 0 asks for a new id
+	ClusterId string                 `protobuf:"bytes,4,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"` // "" when it does not know one yet
+	// Drawn at random by a node that asks for an id, and kept by it until it has one: when the answer is lost, asking again gets
+	// the same.
+	Nonce         uint64 `protobuf:"fixed64,5,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	Learner       bool   `protobuf:"varint,6,opt,name=learner,proto3" json:"learner,omitempty"` // it shall hold a copy and serve reads, but not vote
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1333,11 +1378,26 @@ func (x *Join) GetClusterId() string {
 	return ""
 }
 
+func (x *Join) GetNonce() uint64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
+}
+
+func (x *Join) GetLearner() bool {
+	if x != nil {
+		return x.Learner
+	}
+	return false
+}
+
 type JoinReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ClusterId     string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
 	NodeId        uint64                 `protobuf:"varint,2,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
 	Group         uint32                 `protobuf:"varint,3,opt,name=group,proto3" json:"group,omitempty"`
+	First         bool                   `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"` // it begins its group, alone; else it waits to be added
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1393,11 +1453,22 @@ func (x *JoinReply) GetGroup() uint32 {
 	return 0
 }
 
+func (x *JoinReply) GetFirst() bool {
+	if x != nil {
+		return x.First
+	}
+	return false
+}
+
+// Member is one node. Ids are given out once.
 type Member struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Group         uint32                 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`
+	Group         uint32                 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"` // 0: a Zero
 	Address       string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	Learner       bool                   `protobuf:"varint,4,opt,name=learner,proto3" json:"learner,omitempty"`
+	First         bool                   `protobuf:"varint,5,opt,name=first,proto3" json:"first,omitempty"` // it began its group
+	Nonce         uint64                 `protobuf:"fixed64,6,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1453,6 +1524,124 @@ func (x *Member) GetAddress() string {
 	return ""
 }
 
+func (x *Member) GetLearner() bool {
+	if x != nil {
+		return x.Learner
+	}
+	return false
+}
+
+func (x *Member) GetFirst() bool {
+	if x != nil {
+		return x.First
+	}
+	return false
+}
+
+func (x *Member) GetNonce() uint64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
+}
+
+// RemoveNode takes a node out of its group for good: its id is not given out again.
+type RemoveNode struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Group         uint32                 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"` // 0: a Zero
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveNode) Reset() {
+	*x = RemoveNode{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveNode) ProtoMessage() {}
+
+func (x *RemoveNode) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveNode.ProtoReflect.Descriptor instead.
+func (*RemoveNode) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RemoveNode) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *RemoveNode) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+type RemoveReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seqs          map[uint32]uint64      `protobuf:"bytes,1,rep,name=seqs,proto3" json:"seqs,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // as in AlterReply
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveReply) Reset() {
+	*x = RemoveReply{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveReply) ProtoMessage() {}
+
+func (x *RemoveReply) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveReply.ProtoReflect.Descriptor instead.
+func (*RemoveReply) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RemoveReply) GetSeqs() map[uint32]uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
 // ZeroState is the whole replicated state of Zero, as its snapshot holds it and as /state shows it.
 type ZeroState struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -1469,13 +1658,15 @@ type ZeroState struct {
 	Types           []*TypeChange          `protobuf:"bytes,11,rep,name=types,proto3" json:"types,omitempty"`
 	Streams         []*GroupStream         `protobuf:"bytes,12,rep,name=streams,proto3" json:"streams,omitempty"`
 	Oracle          *OracleState           `protobuf:"bytes,13,opt,name=oracle,proto3" json:"oracle,omitempty"`
+	Replicas        uint32                 `protobuf:"varint,14,opt,name=replicas,proto3" json:"replicas,omitempty"` // voters that fill a group
+	Removed         []*Member              `protobuf:"bytes,15,rep,name=removed,proto3" json:"removed,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ZeroState) Reset() {
 	*x = ZeroState{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[21]
+	mi := &file_protos_pb_dragg_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1487,7 +1678,7 @@ func (x *ZeroState) String() string {
 func (*ZeroState) ProtoMessage() {}
 
 func (x *ZeroState) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[21]
+	mi := &file_protos_pb_dragg_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1500,7 +1691,7 @@ func (x *ZeroState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZeroState.ProtoReflect.Descriptor instead.
 func (*ZeroState) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{21}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ZeroState) GetVersion() uint32 {
@@ -1594,6 +1785,20 @@ func (x *ZeroState) GetOracle() *OracleState {
 	return nil
 }
 
+func (x *ZeroState) GetReplicas() uint32 {
+	if x != nil {
+		return x.Replicas
+	}
+	return 0
+}
+
+func (x *ZeroState) GetRemoved() []*Member {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
 type GroupStream struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
@@ -1605,7 +1810,7 @@ type GroupStream struct {
 
 func (x *GroupStream) Reset() {
 	*x = GroupStream{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[22]
+	mi := &file_protos_pb_dragg_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1617,7 +1822,7 @@ func (x *GroupStream) String() string {
 func (*GroupStream) ProtoMessage() {}
 
 func (x *GroupStream) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[22]
+	mi := &file_protos_pb_dragg_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1630,7 +1835,7 @@ func (x *GroupStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupStream.ProtoReflect.Descriptor instead.
 func (*GroupStream) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{22}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GroupStream) GetGroup() uint32 {
@@ -1668,7 +1873,7 @@ type OracleState struct {
 
 func (x *OracleState) Reset() {
 	*x = OracleState{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[23]
+	mi := &file_protos_pb_dragg_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1680,7 +1885,7 @@ func (x *OracleState) String() string {
 func (*OracleState) ProtoMessage() {}
 
 func (x *OracleState) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[23]
+	mi := &file_protos_pb_dragg_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1693,7 +1898,7 @@ func (x *OracleState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OracleState.ProtoReflect.Descriptor instead.
 func (*OracleState) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{23}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *OracleState) GetFloor() uint64 {
@@ -1743,7 +1948,7 @@ type GroupEntry struct {
 
 func (x *GroupEntry) Reset() {
 	*x = GroupEntry{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[24]
+	mi := &file_protos_pb_dragg_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1755,7 +1960,7 @@ func (x *GroupEntry) String() string {
 func (*GroupEntry) ProtoMessage() {}
 
 func (x *GroupEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[24]
+	mi := &file_protos_pb_dragg_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1768,7 +1973,7 @@ func (x *GroupEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupEntry.ProtoReflect.Descriptor instead.
 func (*GroupEntry) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{24}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GroupEntry) GetPrewrite() *Prewrite {
@@ -1805,7 +2010,7 @@ type Prewrite struct {
 
 func (x *Prewrite) Reset() {
 	*x = Prewrite{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[25]
+	mi := &file_protos_pb_dragg_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1817,7 +2022,7 @@ func (x *Prewrite) String() string {
 func (*Prewrite) ProtoMessage() {}
 
 func (x *Prewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[25]
+	mi := &file_protos_pb_dragg_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1830,7 +2035,7 @@ func (x *Prewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prewrite.ProtoReflect.Descriptor instead.
 func (*Prewrite) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{25}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Prewrite) GetStartTs() uint64 {
@@ -1880,7 +2085,7 @@ type ShardMeta struct {
 
 func (x *ShardMeta) Reset() {
 	*x = ShardMeta{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	mi := &file_protos_pb_dragg_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1892,7 +2097,7 @@ func (x *ShardMeta) String() string {
 func (*ShardMeta) ProtoMessage() {}
 
 func (x *ShardMeta) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	mi := &file_protos_pb_dragg_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1905,7 +2110,7 @@ func (x *ShardMeta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardMeta.ProtoReflect.Descriptor instead.
 func (*ShardMeta) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{26}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ShardMeta) GetVersion() uint32 {
@@ -1987,7 +2192,7 @@ type TimestampsRequest struct {
 
 func (x *TimestampsRequest) Reset() {
 	*x = TimestampsRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1999,7 +2204,7 @@ func (x *TimestampsRequest) String() string {
 func (*TimestampsRequest) ProtoMessage() {}
 
 func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2012,7 +2217,7 @@ func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsRequest.ProtoReflect.Descriptor instead.
 func (*TimestampsRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{27}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TimestampsRequest) GetCount() uint32 {
@@ -2033,7 +2238,7 @@ type TimestampsReply struct {
 
 func (x *TimestampsReply) Reset() {
 	*x = TimestampsReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[28]
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2045,7 +2250,7 @@ func (x *TimestampsReply) String() string {
 func (*TimestampsReply) ProtoMessage() {}
 
 func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[28]
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2058,7 +2263,7 @@ func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsReply.ProtoReflect.Descriptor instead.
 func (*TimestampsReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{28}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *TimestampsReply) GetFirst() uint64 {
@@ -2084,7 +2289,7 @@ type OutcomeRequest struct {
 
 func (x *OutcomeRequest) Reset() {
 	*x = OutcomeRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2301,7 @@ func (x *OutcomeRequest) String() string {
 func (*OutcomeRequest) ProtoMessage() {}
 
 func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2314,7 @@ func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRequest.ProtoReflect.Descriptor instead.
 func (*OutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *OutcomeRequest) GetStartTs() uint64 {
@@ -2129,7 +2334,7 @@ type OutcomeReply struct {
 
 func (x *OutcomeReply) Reset() {
 	*x = OutcomeReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2141,7 +2346,7 @@ func (x *OutcomeReply) String() string {
 func (*OutcomeReply) ProtoMessage() {}
 
 func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2154,7 +2359,7 @@ func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeReply.ProtoReflect.Descriptor instead.
 func (*OutcomeReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OutcomeReply) GetKnown() bool {
@@ -2180,7 +2385,7 @@ type LeaseRequest struct {
 
 func (x *LeaseRequest) Reset() {
 	*x = LeaseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2192,7 +2397,7 @@ func (x *LeaseRequest) String() string {
 func (*LeaseRequest) ProtoMessage() {}
 
 func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2205,7 +2410,7 @@ func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *LeaseRequest) GetCount() uint64 {
@@ -2225,7 +2430,7 @@ type LeaseReply struct {
 
 func (x *LeaseReply) Reset() {
 	*x = LeaseReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2442,7 @@ func (x *LeaseReply) String() string {
 func (*LeaseReply) ProtoMessage() {}
 
 func (x *LeaseReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2455,7 @@ func (x *LeaseReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseReply.ProtoReflect.Descriptor instead.
 func (*LeaseReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *LeaseReply) GetFirst() uint64 {
@@ -2275,7 +2480,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2287,7 +2492,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2300,7 +2505,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
 }
 
 type StreamRequest struct {
@@ -2313,7 +2518,7 @@ type StreamRequest struct {
 
 func (x *StreamRequest) Reset() {
 	*x = StreamRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2325,7 +2530,7 @@ func (x *StreamRequest) String() string {
 func (*StreamRequest) ProtoMessage() {}
 
 func (x *StreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2338,7 +2543,7 @@ func (x *StreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRequest.ProtoReflect.Descriptor instead.
 func (*StreamRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *StreamRequest) GetGroup() uint32 {
@@ -2363,7 +2568,7 @@ type AckReply struct {
 
 func (x *AckReply) Reset() {
 	*x = AckReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2375,7 +2580,7 @@ func (x *AckReply) String() string {
 func (*AckReply) ProtoMessage() {}
 
 func (x *AckReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,24 +2593,27 @@ func (x *AckReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckReply.ProtoReflect.Descriptor instead.
 func (*AckReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
 }
 
 var File_protos_pb_dragg_proto protoreflect.FileDescriptor
 
 const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\n" +
-	"\x15protos/pb/dragg.proto\x12\x05dragg\"\xf3\x01\n" +
+	"\x15protos/pb/dragg.proto\x12\x05dragg\"\x9e\x02\n" +
 	"\tZeroEntry\x12.\n" +
 	"\tbootstrap\x18\x01 \x01(\v2\x10.dragg.BootstrapR\tbootstrap\x12\x1f\n" +
 	"\x04term\x18\x02 \x01(\v2\v.dragg.TermR\x04term\x12\"\n" +
 	"\x05lease\x18\x03 \x01(\v2\f.dragg.LeaseR\x05lease\x12,\n" +
 	"\acommits\x18\x04 \x01(\v2\x12.dragg.CommitBatchR\acommits\x12\"\n" +
 	"\x05alter\x18\x05 \x01(\v2\f.dragg.AlterR\x05alter\x12\x1f\n" +
-	"\x04join\x18\x06 \x01(\v2\v.dragg.JoinR\x04join\"*\n" +
+	"\x04join\x18\x06 \x01(\v2\v.dragg.JoinR\x04join\x12)\n" +
+	"\x06remove\x18\a \x01(\v2\x11.dragg.RemoveNodeR\x06remove\"k\n" +
 	"\tBootstrap\x12\x1d\n" +
 	"\n" +
-	"cluster_id\x18\x01 \x01(\tR\tclusterId\"!\n" +
+	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x1a\n" +
+	"\breplicas\x18\x02 \x01(\rR\breplicas\x12#\n" +
+	"\x05zeros\x18\x03 \x03(\v2\r.dragg.MemberR\x05zeros\"!\n" +
 	"\x04Term\x12\x19\n" +
 	"\bts_bound\x18\x01 \x01(\x04R\atsBound\"?\n" +
 	"\x05Lease\x12\x19\n" +
@@ -2466,7 +2674,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05group\x18\x03 \x01(\rR\x05group\x12 \n" +
 	"\vincarnation\x18\x04 \x01(\x04R\vincarnation\x12\x14\n" +
 	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\x12\x16\n" +
-	"\x06schema\x18\x06 \x01(\fR\x06schema\"\xdc\x01\n" +
+	"\x06schema\x18\x06 \x01(\fR\x06schema\"\xb3\x02\n" +
 	"\x05Event\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12(\n" +
 	"\averdict\x18\x02 \x01(\v2\x0e.dragg.VerdictR\averdict\x12/\n" +
@@ -2475,7 +2683,10 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\vtablet_drop\x18\x04 \x01(\v2\x11.dragg.TabletDropR\n" +
 	"tabletDrop\x122\n" +
 	"\vtype_change\x18\x05 \x01(\v2\x11.dragg.TypeChangeR\n" +
-	"typeChange\"A\n" +
+	"typeChange\x12%\n" +
+	"\x06member\x18\x06 \x01(\v2\r.dragg.MemberR\x06member\x12.\n" +
+	"\vmember_gone\x18\a \x01(\v2\r.dragg.MemberR\n" +
+	"memberGone\"A\n" +
 	"\aVerdict\x12\x19\n" +
 	"\bstart_ts\x18\x01 \x01(\x04R\astartTs\x12\x1b\n" +
 	"\tcommit_ts\x18\x02 \x01(\x04R\bcommitTs\"g\n" +
@@ -2492,22 +2703,37 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\vStreamBatch\x12$\n" +
 	"\x06events\x18\x01 \x03(\v2\f.dragg.EventR\x06events\x12\x1c\n" +
 	"\twatermark\x18\x02 \x01(\x04R\twatermark\x12\x17\n" +
-	"\amax_uid\x18\x03 \x01(\x04R\x06maxUid\"n\n" +
+	"\amax_uid\x18\x03 \x01(\x04R\x06maxUid\"\x9e\x01\n" +
 	"\x04Join\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x17\n" +
 	"\anode_id\x18\x03 \x01(\x04R\x06nodeId\x12\x1d\n" +
 	"\n" +
-	"cluster_id\x18\x04 \x01(\tR\tclusterId\"Y\n" +
+	"cluster_id\x18\x04 \x01(\tR\tclusterId\x12\x14\n" +
+	"\x05nonce\x18\x05 \x01(\x06R\x05nonce\x12\x18\n" +
+	"\alearner\x18\x06 \x01(\bR\alearner\"o\n" +
 	"\tJoinReply\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x17\n" +
 	"\anode_id\x18\x02 \x01(\x04R\x06nodeId\x12\x14\n" +
-	"\x05group\x18\x03 \x01(\rR\x05group\"H\n" +
+	"\x05group\x18\x03 \x01(\rR\x05group\x12\x14\n" +
+	"\x05first\x18\x04 \x01(\bR\x05first\"\x8e\x01\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x18\n" +
-	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xcd\x03\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x18\n" +
+	"\alearner\x18\x04 \x01(\bR\alearner\x12\x14\n" +
+	"\x05first\x18\x05 \x01(\bR\x05first\x12\x14\n" +
+	"\x05nonce\x18\x06 \x01(\x06R\x05nonce\"2\n" +
+	"\n" +
+	"RemoveNode\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\rR\x05group\"x\n" +
+	"\vRemoveReply\x120\n" +
+	"\x04seqs\x18\x01 \x03(\v2\x1c.dragg.RemoveReply.SeqsEntryR\x04seqs\x1a7\n" +
+	"\tSeqsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x92\x04\n" +
 	"\tZeroState\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x1d\n" +
@@ -2523,7 +2749,9 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	" \x03(\v2\r.dragg.TabletR\atablets\x12'\n" +
 	"\x05types\x18\v \x03(\v2\x11.dragg.TypeChangeR\x05types\x12,\n" +
 	"\astreams\x18\f \x03(\v2\x12.dragg.GroupStreamR\astreams\x12*\n" +
-	"\x06oracle\x18\r \x01(\v2\x12.dragg.OracleStateR\x06oracle\"d\n" +
+	"\x06oracle\x18\r \x01(\v2\x12.dragg.OracleStateR\x06oracle\x12\x1a\n" +
+	"\breplicas\x18\x0e \x01(\rR\breplicas\x12'\n" +
+	"\aremoved\x18\x0f \x03(\v2\r.dragg.MemberR\aremoved\"d\n" +
 	"\vGroupStream\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x19\n" +
 	"\bnext_seq\x18\x02 \x01(\x04R\anextSeq\x12$\n" +
@@ -2610,7 +2838,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(*ZeroEntry)(nil),         // 1: dragg.ZeroEntry
@@ -2634,22 +2862,25 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*Join)(nil),              // 19: dragg.Join
 	(*JoinReply)(nil),         // 20: dragg.JoinReply
 	(*Member)(nil),            // 21: dragg.Member
-	(*ZeroState)(nil),         // 22: dragg.ZeroState
-	(*GroupStream)(nil),       // 23: dragg.GroupStream
-	(*OracleState)(nil),       // 24: dragg.OracleState
-	(*GroupEntry)(nil),        // 25: dragg.GroupEntry
-	(*Prewrite)(nil),          // 26: dragg.Prewrite
-	(*ShardMeta)(nil),         // 27: dragg.ShardMeta
-	(*TimestampsRequest)(nil), // 28: dragg.TimestampsRequest
-	(*TimestampsReply)(nil),   // 29: dragg.TimestampsReply
-	(*OutcomeRequest)(nil),    // 30: dragg.OutcomeRequest
-	(*OutcomeReply)(nil),      // 31: dragg.OutcomeReply
-	(*LeaseRequest)(nil),      // 32: dragg.LeaseRequest
-	(*LeaseReply)(nil),        // 33: dragg.LeaseReply
-	(*StateRequest)(nil),      // 34: dragg.StateRequest
-	(*StreamRequest)(nil),     // 35: dragg.StreamRequest
-	(*AckReply)(nil),          // 36: dragg.AckReply
-	nil,                       // 37: dragg.AlterReply.SeqsEntry
+	(*RemoveNode)(nil),        // 22: dragg.RemoveNode
+	(*RemoveReply)(nil),       // 23: dragg.RemoveReply
+	(*ZeroState)(nil),         // 24: dragg.ZeroState
+	(*GroupStream)(nil),       // 25: dragg.GroupStream
+	(*OracleState)(nil),       // 26: dragg.OracleState
+	(*GroupEntry)(nil),        // 27: dragg.GroupEntry
+	(*Prewrite)(nil),          // 28: dragg.Prewrite
+	(*ShardMeta)(nil),         // 29: dragg.ShardMeta
+	(*TimestampsRequest)(nil), // 30: dragg.TimestampsRequest
+	(*TimestampsReply)(nil),   // 31: dragg.TimestampsReply
+	(*OutcomeRequest)(nil),    // 32: dragg.OutcomeRequest
+	(*OutcomeReply)(nil),      // 33: dragg.OutcomeReply
+	(*LeaseRequest)(nil),      // 34: dragg.LeaseRequest
+	(*LeaseReply)(nil),        // 35: dragg.LeaseReply
+	(*StateRequest)(nil),      // 36: dragg.StateRequest
+	(*StreamRequest)(nil),     // 37: dragg.StreamRequest
+	(*AckReply)(nil),          // 38: dragg.AckReply
+	nil,                       // 39: dragg.AlterReply.SeqsEntry
+	nil,                       // 40: dragg.RemoveReply.SeqsEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	2,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
@@ -2658,54 +2889,60 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	5,  // 3: dragg.ZeroEntry.commits:type_name -> dragg.CommitBatch
 	9,  // 4: dragg.ZeroEntry.alter:type_name -> dragg.Alter
 	19, // 5: dragg.ZeroEntry.join:type_name -> dragg.Join
-	7,  // 6: dragg.CommitBatch.requests:type_name -> dragg.CommitRequest
-	6,  // 7: dragg.CommitBatch.acks:type_name -> dragg.Ack
-	0,  // 8: dragg.CommitReply.reason:type_name -> dragg.AbortReason
-	10, // 9: dragg.Alter.predicates:type_name -> dragg.PredicateChange
-	11, // 10: dragg.Alter.types:type_name -> dragg.TypeChange
-	13, // 11: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	37, // 12: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
-	15, // 13: dragg.Event.verdict:type_name -> dragg.Verdict
-	16, // 14: dragg.Event.tablet_set:type_name -> dragg.TabletSet
-	17, // 15: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
-	11, // 16: dragg.Event.type_change:type_name -> dragg.TypeChange
-	13, // 17: dragg.TabletSet.tablet:type_name -> dragg.Tablet
-	14, // 18: dragg.StreamBatch.events:type_name -> dragg.Event
-	21, // 19: dragg.ZeroState.members:type_name -> dragg.Member
-	13, // 20: dragg.ZeroState.tablets:type_name -> dragg.Tablet
-	11, // 21: dragg.ZeroState.types:type_name -> dragg.TypeChange
-	23, // 22: dragg.ZeroState.streams:type_name -> dragg.GroupStream
-	24, // 23: dragg.ZeroState.oracle:type_name -> dragg.OracleState
-	14, // 24: dragg.GroupStream.events:type_name -> dragg.Event
-	26, // 25: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
-	18, // 26: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
-	16, // 27: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
-	11, // 28: dragg.ShardMeta.types:type_name -> dragg.TypeChange
-	26, // 29: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
-	17, // 30: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
-	19, // 31: dragg.Zero.Connect:input_type -> dragg.Join
-	28, // 32: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	7,  // 33: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	30, // 34: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	32, // 35: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	9,  // 36: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	34, // 37: dragg.Zero.State:input_type -> dragg.StateRequest
-	35, // 38: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	6,  // 39: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	20, // 40: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	29, // 41: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	8,  // 42: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	31, // 43: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	33, // 44: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	12, // 45: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	22, // 46: dragg.Zero.State:output_type -> dragg.ZeroState
-	18, // 47: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	36, // 48: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	40, // [40:49] is the sub-list for method output_type
-	31, // [31:40] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	22, // 6: dragg.ZeroEntry.remove:type_name -> dragg.RemoveNode
+	21, // 7: dragg.Bootstrap.zeros:type_name -> dragg.Member
+	7,  // 8: dragg.CommitBatch.requests:type_name -> dragg.CommitRequest
+	6,  // 9: dragg.CommitBatch.acks:type_name -> dragg.Ack
+	0,  // 10: dragg.CommitReply.reason:type_name -> dragg.AbortReason
+	10, // 11: dragg.Alter.predicates:type_name -> dragg.PredicateChange
+	11, // 12: dragg.Alter.types:type_name -> dragg.TypeChange
+	13, // 13: dragg.AlterReply.tablets:type_name -> dragg.Tablet
+	39, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	15, // 15: dragg.Event.verdict:type_name -> dragg.Verdict
+	16, // 16: dragg.Event.tablet_set:type_name -> dragg.TabletSet
+	17, // 17: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
+	11, // 18: dragg.Event.type_change:type_name -> dragg.TypeChange
+	21, // 19: dragg.Event.member:type_name -> dragg.Member
+	21, // 20: dragg.Event.member_gone:type_name -> dragg.Member
+	13, // 21: dragg.TabletSet.tablet:type_name -> dragg.Tablet
+	14, // 22: dragg.StreamBatch.events:type_name -> dragg.Event
+	40, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	21, // 24: dragg.ZeroState.members:type_name -> dragg.Member
+	13, // 25: dragg.ZeroState.tablets:type_name -> dragg.Tablet
+	11, // 26: dragg.ZeroState.types:type_name -> dragg.TypeChange
+	25, // 27: dragg.ZeroState.streams:type_name -> dragg.GroupStream
+	26, // 28: dragg.ZeroState.oracle:type_name -> dragg.OracleState
+	21, // 29: dragg.ZeroState.removed:type_name -> dragg.Member
+	14, // 30: dragg.GroupStream.events:type_name -> dragg.Event
+	28, // 31: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
+	18, // 32: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
+	16, // 33: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
+	11, // 34: dragg.ShardMeta.types:type_name -> dragg.TypeChange
+	28, // 35: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
+	17, // 36: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
+	19, // 37: dragg.Zero.Connect:input_type -> dragg.Join
+	30, // 38: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	7,  // 39: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	32, // 40: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	34, // 41: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	9,  // 42: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	36, // 43: dragg.Zero.State:input_type -> dragg.StateRequest
+	37, // 44: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	6,  // 45: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	20, // 46: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	31, // 47: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	8,  // 48: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	33, // 49: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	35, // 50: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	12, // 51: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	24, // 52: dragg.Zero.State:output_type -> dragg.ZeroState
+	18, // 53: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	38, // 54: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	46, // [46:55] is the sub-list for method output_type
+	37, // [37:46] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -2719,7 +2956,7 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   37,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -66,17 +66,12 @@ func (c *cluster) changePredicate(ch *pb.PredicateChange) *pb.Tablet {
 	case len(ch.Schema) == 0:
 		delete(c.tablets, p)
 		delete(c.epochs, old.Epoch)
-		c.emit(old.Group, &pb.Event{TabletDrop: &pb.TabletDrop{
-			Namespace: old.Namespace, Predicate: old.Predicate, Incarnation: old.Incarnation, Ts: c.decided,
-		}})
+		gone := &pb.TabletDrop{Namespace: old.Namespace, Predicate: old.Predicate, Incarnation: old.Incarnation, Ts: c.decided}
+		c.tellAll(func() *pb.Event { return &pb.Event{TabletDrop: gone} })
 		return nil
 	case old == nil:
-		group := ch.Group
-		if group == 0 {
-			group = 1
-		}
 		t := &pb.Tablet{
-			Namespace: ch.Namespace, Predicate: ch.Predicate, Group: group,
+			Namespace: ch.Namespace, Predicate: ch.Predicate, Group: c.place(ch),
 			Incarnation: c.nextID, Epoch: c.nextID + 1, Schema: ch.Schema,
 		}
 		c.nextID += 2
@@ -91,10 +86,28 @@ func (c *cluster) changePredicate(ch *pb.PredicateChange) *pb.Tablet {
 	return c.setTablet(t)
 }
 
-// setTablet stores t, which nobody changes any more, and tells its group.
+// place returns the group for a new predicate: the one that wants it, else that with the fewest.
+func (c *cluster) place(ch *pb.PredicateChange) uint32 {
+	if ch.Group != 0 {
+		return ch.Group
+	}
+	held := map[uint32]int{1: 0}
+	for _, m := range c.members {
+		held[m.Group] += 0
+	}
+	delete(held, zeros)
+	for _, t := range c.tablets {
+		held[t.Group]++
+	}
+	return slices.MinFunc(slices.Sorted(maps.Keys(held)), func(a, b uint32) int { return held[a] - held[b] })
+}
+
+// setTablet stores t, which nobody changes any more, and tells every group: its own serves it, the others route to it.
 func (c *cluster) setTablet(t *pb.Tablet) *pb.Tablet {
+	c.stream(graph.GroupID(t.Group))
 	c.keep(t)
-	c.emit(t.Group, &pb.Event{TabletSet: &pb.TabletSet{Tablet: t, Ts: c.decided}})
+	set := &pb.TabletSet{Tablet: t, Ts: c.decided}
+	c.tellAll(func() *pb.Event { return &pb.Event{TabletSet: set} })
 	return t
 }
 
@@ -123,11 +136,7 @@ func (c *cluster) changeType(t *pb.TypeChange) {
 	} else {
 		c.types[t.Name] = t
 	}
-	// Every group knows every type. The first group exists from the start, so that a type is never lost.
-	c.stream(1)
-	for _, g := range slices.Sorted(maps.Keys(c.streams)) {
-		c.emit(uint32(g), &pb.Event{TypeChange: t})
-	}
+	c.tellAll(func() *pb.Event { return &pb.Event{TypeChange: t} })
 }
 
 func (c *cluster) dropAll() {

@@ -1,10 +1,10 @@
 package state
 
 import (
+	"maps"
 	"slices"
 
 	"dragg/graph"
-	"dragg/internal/fault"
 	"dragg/protos/pb"
 	"dragg/zero/oracle"
 )
@@ -18,7 +18,9 @@ type cluster struct {
 	decided   uint64
 	nextID    uint64 // for incarnations and epochs: one counter, so that neither is ever used twice
 	nextNode  uint64
+	replicas  uint32 // voters that fill a group
 	members   []*pb.Member
+	removed   []*pb.Member
 	tablets   map[graph.Predicate]*pb.Tablet
 	epochs    map[uint64]bool // of tablets
 	types     map[string]*pb.TypeChange
@@ -36,7 +38,8 @@ func newCluster(p *pb.ZeroState, limits oracle.Limits) *cluster {
 	c := &cluster{
 		applied: p.GetApplied(), clusterID: p.GetClusterId(),
 		tsBound: max(p.GetTsBound(), 1), uidBound: max(p.GetUidBound(), 1), decided: p.GetDecided(),
-		nextID: max(p.GetNextIncarnation(), 1), nextNode: max(p.GetNextNode(), 1), members: p.GetMembers(),
+		nextID: max(p.GetNextIncarnation(), 1), nextNode: max(p.GetNextNode(), 1),
+		replicas: max(p.GetReplicas(), 1), members: p.GetMembers(), removed: p.GetRemoved(),
 		tablets: map[graph.Predicate]*pb.Tablet{}, epochs: map[uint64]bool{}, types: map[string]*pb.TypeChange{}, streams: map[graph.GroupID]*stream{},
 	}
 	for _, t := range p.GetTablets() {
@@ -56,9 +59,7 @@ func newCluster(p *pb.ZeroState, limits oracle.Limits) *cluster {
 func (c *cluster) apply(e *pb.ZeroEntry) any {
 	switch {
 	case e.Bootstrap != nil:
-		if c.clusterID == "" {
-			c.clusterID = e.Bootstrap.ClusterId
-		}
+		c.applyBootstrap(e.Bootstrap)
 	case e.Term != nil:
 		// Whatever an earlier leader drew and did not use is decided now: nothing commits there.
 		c.decided = max(c.decided, c.tsBound-1)
@@ -77,13 +78,17 @@ func (c *cluster) apply(e *pb.ZeroEntry) any {
 		return c.applyAlter(e.Alter)
 	case e.Join != nil:
 		return c.applyJoin(e.Join)
+	case e.Remove != nil:
+		return c.applyRemove(e.Remove)
 	}
 	return nil
 }
 
 func (c *cluster) applyCommits(b *pb.CommitBatch) []*pb.CommitReply {
 	for _, a := range b.Acks {
-		c.stream(graph.GroupID(a.Group)).forget(a.Seq)
+		if s := c.streams[graph.GroupID(a.Group)]; s != nil {
+			s.forget(a.Seq)
+		}
 	}
 	c.oracle.ForgetBelow(graph.Timestamp(b.ForgetBelow))
 	replies := make([]*pb.CommitReply, len(b.Requests))
@@ -131,10 +136,11 @@ func (c *cluster) decide(r *pb.CommitRequest) *pb.CommitReply {
 	return reply
 }
 
-// tell puts the verdict into the stream of every group that the transaction wrote to.
+// tell puts the verdict into the stream of every group that the transaction wrote to. Clients may name others, which are not
+// there.
 func (c *cluster) tell(r *pb.CommitRequest, commitTs uint64) {
 	for i, g := range r.Groups {
-		if !slices.Contains(r.Groups[:i], g) {
+		if !slices.Contains(r.Groups[:i], g) && c.streams[graph.GroupID(g)] != nil {
 			c.emit(g, &pb.Event{Verdict: &pb.Verdict{StartTs: r.StartTs, CommitTs: commitTs}})
 		}
 	}
@@ -150,38 +156,6 @@ func (c *cluster) epochsHold(epochs []uint64) bool {
 	return true
 }
 
-func (c *cluster) applyJoin(j *pb.Join) any {
-	if j.ClusterId != "" && j.ClusterId != c.clusterID {
-		return fault.New(fault.Invalid, "this is cluster %s, the node that wants to join is of cluster %s", c.clusterID, j.ClusterId)
-	}
-	for _, m := range c.members {
-		if m.Id == j.NodeId {
-			m.Address = j.Address
-			return &pb.JoinReply{ClusterId: c.clusterID, NodeId: m.Id, Group: m.Group}
-		}
-	}
-	if j.NodeId != 0 {
-		return fault.New(fault.Invalid, "node %d is not a member of cluster %s", j.NodeId, c.clusterID)
-	}
-	group := j.Group
-	if group == 0 {
-		group = 1
-	}
-	for _, m := range c.members {
-		if m.Group == group {
-			return fault.New(fault.Invalid, "group %d is full: it has node %d at %s and groups have one replica each",
-				group, m.Id, m.Address)
-		}
-	}
-	if group != 1 {
-		return fault.New(fault.Invalid, "group %d cannot be made: the cluster has one group, 1", group)
-	}
-	m := &pb.Member{Id: c.nextNode, Group: group, Address: j.Address}
-	c.nextNode++
-	c.members = append(c.members, m)
-	return &pb.JoinReply{ClusterId: c.clusterID, NodeId: m.Id, Group: m.Group}
-}
-
 // emit appends an event to the group's stream and numbers it.
 func (c *cluster) emit(group uint32, e *pb.Event) {
 	s := c.stream(graph.GroupID(group))
@@ -190,13 +164,31 @@ func (c *cluster) emit(group uint32, e *pb.Event) {
 	s.events = append(s.events, e)
 }
 
+// stream returns the group's stream. A group that begins is told first of everything that the others know.
 func (c *cluster) stream(g graph.GroupID) *stream {
 	s := c.streams[g]
 	if s == nil {
 		s = &stream{next: 1}
 		c.streams[g] = s
+		for _, m := range c.members {
+			c.emit(uint32(g), &pb.Event{Member: m})
+		}
+		for _, name := range c.sortedPredicates() {
+			c.emit(uint32(g), &pb.Event{TabletSet: &pb.TabletSet{Tablet: c.tablets[name], Ts: c.decided}})
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.types)) {
+			c.emit(uint32(g), &pb.Event{TypeChange: c.types[name]})
+		}
 	}
 	return s
+}
+
+// tellAll puts an event into the stream of every group. The first group exists from the start, so that nothing is lost.
+func (c *cluster) tellAll(e func() *pb.Event) {
+	c.stream(1)
+	for _, g := range slices.Sorted(maps.Keys(c.streams)) {
+		c.emit(uint32(g), e())
+	}
 }
 
 // forget drops the events up to seq. Readers may still hold the old slice, so that the rest moves to a new one.

@@ -58,16 +58,20 @@ func randomLog(t *testing.T, rng *rand.Rand, n int) [][]byte {
 	}
 	for len(log) < n {
 		e := &pb.ZeroEntry{}
-		switch rng.IntN(16) {
+		switch rng.IntN(17) {
+		case 16:
+			e.Remove = &pb.RemoveNode{Id: rng.Uint64N(4), Group: uint32(rng.IntN(3))}
 		case 0:
-			e.Bootstrap = &pb.Bootstrap{ClusterId: "another"}
+			e.Bootstrap = &pb.Bootstrap{
+				ClusterId: "another", Replicas: uint32(rng.IntN(3)), Zeros: []*pb.Member{{Id: rng.Uint64N(3), Address: fmt.Sprint(rng.IntN(3))}},
+			}
 		case 1:
 			ts += 50
 			e.Term = &pb.Term{TsBound: ts + 100}
 		case 2:
 			e.Lease = &pb.Lease{TsBound: ts + 200, UidCount: rng.Uint64N(1000)}
 		case 3:
-			e.Join = &pb.Join{Address: "b:1", NodeId: rng.Uint64N(3), Group: uint32(rng.IntN(3)), ClusterId: []string{"", "c", "d"}[rng.IntN(3)]}
+			e.Join = &pb.Join{Address: "b:1", Nonce: rng.Uint64N(5), Learner: rng.IntN(4) == 0, NodeId: rng.Uint64N(3), Group: uint32(rng.IntN(3)), ClusterId: []string{"", "c", "d"}[rng.IntN(3)]}
 		case 4, 5, 6:
 			e.Alter = &pb.Alter{
 				DropData: rng.IntN(12) == 0, DropAll: rng.IntN(16) == 0,

@@ -41,7 +41,7 @@ func Open(dir string, limits oracle.Limits) (*Machine, error) {
 }
 
 // Apply carries out log entries. The result of each is *pb.AlterReply, *pb.JoinReply, []*pb.CommitReply, *pb.LeaseReply, or
-// an error value for a refused join.
+// *pb.RemoveReply, or an error value for a refused join or removal.
 func (m *Machine) Apply(cmds []fsm.Command) ([]any, error) {
 	results := make([]any, len(cmds))
 	m.mu.Lock()
@@ -123,7 +123,10 @@ const maxBatchEvents = 4096
 func (m *Machine) Events(group graph.GroupID, seq uint64) (b *pb.StreamBatch, changed <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	st := m.s.stream(group)
+	st := m.s.streams[group]
+	if st == nil {
+		st = &stream{next: 1} // it begins when the group has something to learn
+	}
 	first := st.next - uint64(len(st.events))
 	if seq+1 < first {
 		return nil, nil, fmt.Errorf("the stream of group %d starts at %d, but the group has only %d", group, first, seq)

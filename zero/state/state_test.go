@@ -1,16 +1,14 @@
 package state
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
-
 	"dragg/graph"
-	"dragg/internal/fault"
 	"dragg/protos/pb"
 	"dragg/raftgroup/fsm"
 )
@@ -247,10 +245,50 @@ func TestVerdictReachesEveryGroupOnce(t *testing.T) {
 	if v := d.commit(last); v.CommitTs != 2 {
 		t.Fatal(v)
 	}
-	for group, made := range map[graph.GroupID]uint64{1: 2, 2: 1} {
-		b, _, err := d.m.Events(group, made)
-		if err != nil || len(b.Events) != 1 || b.Events[0].Verdict.GetCommitTs() != 2 {
+	for _, group := range []graph.GroupID{1, 2} {
+		b, _, err := d.m.Events(group, 0)
+		if err != nil || len(b.Events) != 4 || b.Events[3].Verdict.GetCommitTs() != 2 {
 			t.Errorf("group %d: %v %v", group, b, err)
+		}
+	}
+	if d.commit(&pb.CommitRequest{StartTs: 3, CommitTs: 4, Groups: []uint32{1, 77}}); len(d.m.s.streams) != 2 {
+		t.Error("a group that is not there is told something")
+	}
+}
+
+// Every group knows every predicate and type, whoever serves it, and a group that begins late as well.
+func TestEveryGroupKnowsAll(t *testing.T) {
+	d := drive(t)
+	d.alter(&pb.Alter{
+		Predicates: []*pb.PredicateChange{{Predicate: "a", Schema: []byte("s")}, {Predicate: "b", Schema: []byte("s"), Group: 1}},
+		Types:      []*pb.TypeChange{{Name: "T", Definition: []byte("d")}},
+	})
+	d.apply(&pb.ZeroEntry{Join: &pb.Join{Address: "a:1"}})
+	d.apply(&pb.ZeroEntry{Join: &pb.Join{Address: "b:1"}})
+	if r := d.alter(&pb.Alter{Predicates: []*pb.PredicateChange{{Predicate: "c", Schema: []byte("s")}}}); r.Tablets[0].Group != 2 {
+		t.Errorf("placed in group %d, which has two already", r.Tablets[0].Group)
+	}
+	d.alter(&pb.Alter{Predicates: []*pb.PredicateChange{{Predicate: "a", Force: true}}})
+	for _, group := range []graph.GroupID{1, 2} {
+		b, _, err := d.m.Events(group, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tablets, members, types := map[string]uint32{}, map[uint64]string{}, 0
+		for _, e := range b.Events {
+			switch {
+			case e.TabletSet != nil:
+				tablets[e.TabletSet.Tablet.Predicate] = e.TabletSet.Tablet.Group
+			case e.TabletDrop != nil:
+				delete(tablets, e.TabletDrop.Predicate)
+			case e.Member != nil:
+				members[e.Member.Id] = e.Member.Address
+			case e.TypeChange != nil:
+				types++
+			}
+		}
+		if !maps.Equal(tablets, map[string]uint32{"b": 1, "c": 2}) || !maps.Equal(members, map[uint64]string{1: "a:1", 2: "b:1"}) || types != 1 {
+			t.Errorf("group %d knows %v %v and %d types", group, tablets, members, types)
 		}
 	}
 }
@@ -329,34 +367,6 @@ func TestEventsWake(t *testing.T) {
 	case <-changed:
 	default:
 		t.Error("not woken")
-	}
-}
-
-// Who may join, and what a node that comes back is told.
-func TestJoin(t *testing.T) {
-	d := drive(t)
-	join := func(j *pb.Join) any { t.Helper(); return d.apply(&pb.ZeroEntry{Join: j}) }
-	first, ok := join(&pb.Join{Address: "a:1"}).(*pb.JoinReply)
-	if !ok || first.NodeId == 0 || first.Group != 1 || first.ClusterId != "c" {
-		t.Fatalf("the first alpha: %v", first)
-	}
-	for name, j := range map[string]*pb.Join{
-		"of another cluster":             {Address: "b:1", ClusterId: "d"},
-		"of another cluster, known node": {Address: "b:1", ClusterId: "d", NodeId: first.NodeId},
-		"that nobody knows":              {Address: "b:1", NodeId: 77, ClusterId: "c"},
-		"for a full group":               {Address: "b:1"},
-		"for a group that is not there":  {Address: "b:1", Group: 2},
-	} {
-		if err, ok := join(j).(error); !ok || fault.ClassOf(err) != fault.Invalid {
-			t.Errorf("a node %s joined", name)
-		}
-	}
-	again, ok := join(&pb.Join{Address: "moved:1", NodeId: first.NodeId, ClusterId: "c"}).(*pb.JoinReply)
-	if !ok || !proto.Equal(again, first) {
-		t.Errorf("the first alpha comes back: %v", again)
-	}
-	if m := d.m.State().Members; len(m) != 1 || m[0].Address != "moved:1" {
-		t.Errorf("members %v", m)
 	}
 }
 

@@ -1,0 +1,169 @@
+package state
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+)
+
+// zeros is the group of the Zeros themselves.
+const zeros = 0
+
+func (c *cluster) applyBootstrap(b *pb.Bootstrap) {
+	if c.clusterID == "" {
+		c.clusterID = b.ClusterId
+	}
+	if b.Replicas > 0 {
+		c.replicas = b.Replicas
+	}
+	for _, z := range b.Zeros {
+		if z.Group == zeros && !c.wasRemoved(zeros, z.Id) {
+			c.keepMember(&pb.Member{Id: z.Id, Address: z.Address})
+		}
+	}
+}
+
+// applyJoin gives a node its id and its group, or takes note of a known node's address.
+func (c *cluster) applyJoin(j *pb.Join) any {
+	if j.ClusterId != "" && j.ClusterId != c.clusterID {
+		return fault.New(fault.Invalid, "this is cluster %s, the node that wants to join is of cluster %s", c.clusterID, j.ClusterId)
+	}
+	if m := c.joined(j); m != nil {
+		if m.Address != j.Address {
+			m = proto.CloneOf(m)
+			m.Address = j.Address
+			c.keepMember(m)
+		}
+		return c.welcome(m)
+	}
+	if j.NodeId != 0 {
+		if c.wasRemoved(j.Group, j.NodeId) {
+			return fault.New(fault.Invalid, "node %d was removed from cluster %s: clear its data folder to join it as a new node",
+				j.NodeId, c.clusterID)
+		}
+		return fault.New(fault.Invalid, "node %d is not a member of cluster %s", j.NodeId, c.clusterID)
+	}
+	group, err := c.groupFor(j)
+	if err != nil {
+		return err
+	}
+	m := &pb.Member{
+		Id: c.nextNode, Group: group, Address: j.Address, Learner: j.Learner, Nonce: j.Nonce, First: len(c.inGroup(group)) == 0,
+	}
+	c.nextNode++
+	c.keepMember(m)
+	return c.welcome(m)
+}
+
+func (c *cluster) welcome(m *pb.Member) *pb.JoinReply {
+	return &pb.JoinReply{ClusterId: c.clusterID, NodeId: m.Id, Group: m.Group, First: m.First}
+}
+
+// joined returns the member that asks, nil if it is a new one.
+func (c *cluster) joined(j *pb.Join) *pb.Member {
+	for _, m := range c.members {
+		if m.Group != zeros && (j.NodeId != 0 && m.Id == j.NodeId || j.NodeId == 0 && j.Nonce != 0 && m.Nonce == j.Nonce) {
+			return m
+		}
+	}
+	return nil
+}
+
+// maxGroups bounds the groups of a cluster: each has a stream of its own.
+const maxGroups = 1024
+
+// groupFor returns where a new node shall go: where it asks to, else the first group that is not full, else a new one.
+func (c *cluster) groupFor(j *pb.Join) (uint32, error) {
+	if j.Group > maxGroups {
+		return 0, fault.New(fault.Invalid, "group %d cannot be made: groups are numbered from 1 to %d", j.Group, maxGroups)
+	}
+	last := uint32(1)
+	for _, m := range c.members {
+		last = max(last, m.Group)
+	}
+	if j.Group != 0 {
+		if voters := c.voters(j.Group); !j.Learner && len(voters) >= int(c.replicas) {
+			return 0, fault.New(fault.Invalid, "group %d is full: it has %d of %d replicas, node %d at %s among them",
+				j.Group, len(voters), c.replicas, voters[0].Id, voters[0].Address)
+		}
+		if j.Group > last+1 {
+			return 0, fault.New(fault.Invalid, "group %d cannot be made: the last one is %d", j.Group, last)
+		}
+		return j.Group, nil
+	}
+	if j.Learner {
+		return 1, nil
+	}
+	for g := uint32(1); g <= last; g++ {
+		if len(c.voters(g)) < int(c.replicas) {
+			return g, nil
+		}
+	}
+	if last == maxGroups {
+		return 0, fault.New(fault.Invalid, "all %d groups are full", maxGroups)
+	}
+	return last + 1, nil
+}
+
+// applyRemove takes a node out for good. The last replica of a group that holds data stays.
+func (c *cluster) applyRemove(r *pb.RemoveNode) any {
+	i := slices.IndexFunc(c.members, func(m *pb.Member) bool { return m.Id == r.Id && m.Group == r.Group })
+	if i < 0 {
+		return fault.New(fault.NotFound, "no node %d in group %d", r.Id, r.Group)
+	}
+	gone := c.members[i]
+	if !gone.Learner && len(c.voters(r.Group)) == 1 && (r.Group == zeros || c.holdsTablets(r.Group)) {
+		return fault.New(fault.Invalid, "node %d is the last replica of group %d: its data would be lost", r.Id, r.Group)
+	}
+	c.members = slices.Delete(slices.Clone(c.members), i, i+1)
+	c.removed = append(c.removed, gone)
+	c.tellAll(func() *pb.Event { return &pb.Event{MemberGone: gone} })
+	return &pb.RemoveReply{Seqs: c.seqs()}
+}
+
+// keepMember makes m, which nobody changes any more, what is known of the node, and tells every group.
+func (c *cluster) keepMember(m *pb.Member) {
+	if m.Group != zeros {
+		c.stream(graph.GroupID(m.Group))
+	}
+	if i := slices.IndexFunc(c.members, func(o *pb.Member) bool { return o.Id == m.Id && o.Group == m.Group }); i < 0 {
+		c.members = append(c.members, m)
+	} else if proto.Equal(c.members[i], m) {
+		return
+	} else {
+		c.members[i] = m
+	}
+	c.tellAll(func() *pb.Event { return &pb.Event{Member: m} })
+}
+
+func (c *cluster) inGroup(group uint32) (in []*pb.Member) {
+	for _, m := range c.members {
+		if m.Group == group {
+			in = append(in, m)
+		}
+	}
+	return in
+}
+
+func (c *cluster) voters(group uint32) []*pb.Member {
+	return slices.DeleteFunc(c.inGroup(group), func(m *pb.Member) bool { return m.Learner })
+}
+
+func (c *cluster) holdsTablets(group uint32) bool {
+	for _, t := range c.tablets {
+		if t.Group == group {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *cluster) wasRemoved(group uint32, id uint64) bool {
+	return slices.ContainsFunc(c.removed, func(m *pb.Member) bool {
+		return m.Id == id && (m.Group == zeros) == (group == zeros)
+	})
+}

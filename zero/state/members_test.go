@@ -1,0 +1,127 @@
+package state
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+)
+
+func (d *driver) join(j *pb.Join) *pb.JoinReply {
+	d.t.Helper()
+	r, ok := d.apply(&pb.ZeroEntry{Join: j}).(*pb.JoinReply)
+	if !ok {
+		d.t.Fatalf("%v was refused", j)
+	}
+	return r
+}
+
+func (d *driver) refused(what string, e *pb.ZeroEntry, class fault.Class) {
+	d.t.Helper()
+	before := describe(d.t, d.m)
+	if err, ok := d.apply(e).(error); !ok || fault.ClassOf(err) != class {
+		d.t.Errorf("%s: %v, want a refusal", what, err)
+	}
+	d.m.s.applied-- // all else must be as it was
+	if string(describe(d.t, d.m)) != string(before) {
+		d.t.Errorf("%s was refused and changed something", what)
+	}
+	d.m.s.applied++
+}
+
+// Nodes fill one group after the other. A node that comes back is told the same as before, also when it never heard the answer.
+func TestJoin(t *testing.T) {
+	d := drive(t)
+	d.apply(&pb.ZeroEntry{Bootstrap: &pb.Bootstrap{Replicas: 2}})
+	first := d.join(&pb.Join{Address: "a:1", Nonce: 7})
+	if first.NodeId == 0 || first.Group != 1 || first.ClusterId != "c" || !first.First {
+		t.Fatalf("the first alpha: %v", first)
+	}
+	for i, want := range []struct {
+		group uint32
+		first bool
+	}{{1, false}, {2, true}, {2, false}, {3, true}} {
+		if r := d.join(&pb.Join{Address: "b:1"}); r.Group != want.group || r.First != want.first || r.NodeId != uint64(i+2) {
+			t.Errorf("alpha %d: %v", i+2, r)
+		}
+	}
+	for name, j := range map[string]*pb.Join{
+		"of another cluster":             {Address: "b:1", ClusterId: "d"},
+		"of another cluster, known node": {Address: "b:1", ClusterId: "d", NodeId: first.NodeId},
+		"that nobody knows":              {Address: "b:1", NodeId: 77, ClusterId: "c"},
+		"for a full group":               {Address: "b:1", Group: 2},
+		"for a group far away":           {Address: "b:1", Group: 5},
+		"for a group beyond all":         {Address: "b:1", Group: maxGroups + 1},
+	} {
+		d.refused("a node "+name, &pb.ZeroEntry{Join: j}, fault.Invalid)
+	}
+	for name, j := range map[string]*pb.Join{
+		"at another address":           {Address: "moved:1", NodeId: first.NodeId, ClusterId: "c"},
+		"that missed the answer":       {Address: "moved:1", Nonce: 7},
+		"that missed it and has moved": {Address: "again:1", Nonce: 7},
+	} {
+		if again := d.join(j); !proto.Equal(again, first) {
+			t.Errorf("a node %s: %v", name, again)
+		}
+	}
+	if m := d.m.State().Members; len(m) != 5 || m[0].Id != 1 {
+		t.Errorf("members %v", m)
+	}
+	if r := d.join(&pb.Join{Address: "l:1", Group: 1, Learner: true}); r.Group != 1 || r.First {
+		t.Errorf("a learner of a full group: %v", r)
+	}
+}
+
+// A removed node stays away, its id too; the last replica of data does not go.
+func TestRemove(t *testing.T) {
+	d := drive(t)
+	d.apply(&pb.ZeroEntry{Bootstrap: &pb.Bootstrap{Replicas: 2, Zeros: []*pb.Member{{Id: 1, Address: "z:1"}}}})
+	d.join(&pb.Join{Address: "a:1"})
+	d.join(&pb.Join{Address: "b:1"})
+	d.alter(&pb.Alter{Predicates: []*pb.PredicateChange{{Predicate: "p", Schema: []byte("s"), Group: 1}}})
+	remove := func(group uint32, id uint64) *pb.ZeroEntry {
+		return &pb.ZeroEntry{Remove: &pb.RemoveNode{Group: group, Id: id}}
+	}
+	d.refused("an unknown node", remove(1, 9), fault.NotFound)
+	d.refused("the last Zero", remove(0, 1), fault.Invalid)
+	if _, ok := d.apply(remove(1, 1)).(*pb.RemoveReply); !ok {
+		t.Fatal("node 1 was not removed")
+	}
+	d.refused("the last replica", remove(1, 2), fault.Invalid)
+	d.refused("the removed node", &pb.ZeroEntry{Join: &pb.Join{Address: "a:1", NodeId: 1, ClusterId: "c"}}, fault.Invalid)
+	if r := d.join(&pb.Join{Address: "a:1"}); r.NodeId != 3 || r.Group != 1 || r.First {
+		t.Errorf("it comes back as a new node: %v", r)
+	}
+	st := d.m.State()
+	if len(st.Removed) != 1 || st.Removed[0].Id != 1 || len(st.Members) != 3 {
+		t.Errorf("members %v, removed %v", st.Members, st.Removed)
+	}
+	b, _, err := d.m.Events(graph.GroupID(1), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, e := range b.Events {
+		if e.MemberGone.GetId() == 1 {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("the group was told %d times", told)
+	}
+}
+
+// The Zeros' own addresses follow their flags.
+func TestBootstrapKeepsAddresses(t *testing.T) {
+	d := drive(t)
+	for _, address := range []string{"z:1", "z:1", "moved:1"} {
+		d.apply(&pb.ZeroEntry{Bootstrap: &pb.Bootstrap{ClusterId: "x", Replicas: 3, Zeros: []*pb.Member{{Id: 1, Address: address}}}})
+	}
+	st := d.m.State()
+	if st.ClusterId != "c" || st.Replicas != 3 || len(st.Members) != 1 || st.Members[0].Address != "moved:1" {
+		t.Errorf("%v", st)
+	}
+}
