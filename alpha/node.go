@@ -91,8 +91,8 @@ func (n *Node) join(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("joining the cluster: %w", err)
 	}
-	if !reply.First {
-		return fault.New(fault.Invalid, "group %d has an Alpha already; groups have one replica each so far", reply.Group)
+	if !reply.First || reply.Group != 1 {
+		return fault.New(fault.Invalid, "the cluster has an Alpha already; it is one group of one replica so far")
 	}
 	if !exists {
 		id = raftlog.Identity{Cluster: reply.ClusterId, Group: reply.Group, Node: reply.NodeId}

@@ -134,7 +134,8 @@ func (s *Shard) loadMeta() error {
 		return fmt.Errorf("the replica's record: %w", err)
 	}
 	v := &published{
-		tablets: map[graph.Predicate]*tablet{}, byEpoch: map[uint64]*tablet{}, watermark: graph.Timestamp(meta.Watermark), maxUID: graph.UID(meta.MaxUid), seq: meta.Seq,
+		tablets: map[graph.Predicate]*tablet{}, byEpoch: map[uint64]*tablet{},
+		watermark: graph.Timestamp(meta.Watermark), maxUID: graph.UID(meta.MaxUid), seq: meta.Seq,
 	}
 	var update schema.Update
 	for _, set := range meta.Tablets {

@@ -40,7 +40,8 @@ func newCluster(p *pb.ZeroState, limits oracle.Limits) *cluster {
 		tsBound: max(p.GetTsBound(), 1), uidBound: max(p.GetUidBound(), 1), decided: p.GetDecided(),
 		nextID: max(p.GetNextIncarnation(), 1), nextNode: max(p.GetNextNode(), 1),
 		replicas: max(p.GetReplicas(), 1), members: p.GetMembers(), removed: p.GetRemoved(),
-		tablets: map[graph.Predicate]*pb.Tablet{}, epochs: map[uint64]bool{}, types: map[string]*pb.TypeChange{}, streams: map[graph.GroupID]*stream{},
+		tablets: map[graph.Predicate]*pb.Tablet{}, epochs: map[uint64]bool{}, types: map[string]*pb.TypeChange{},
+		streams: map[graph.GroupID]*stream{},
 	}
 	for _, t := range p.GetTablets() {
 		c.keep(t)
