@@ -47,7 +47,6 @@ func claim(t testing.TB, z cluster.Zero, name string) *pb.Tablet {
 	return r.Tablets[0]
 }
 
-
 // Goal: first committer wins, the answer stays the same when asked again, also after a restart, and the stream holds every
 // verdict in order. Method: one Zero, restarted in between.
 func TestVerdictsAndRestart(t *testing.T) {
