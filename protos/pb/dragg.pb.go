@@ -2596,6 +2596,215 @@ func (*AckReply) Descriptor() ([]byte, []int) {
 	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
 }
 
+// RaftBatch is messages of one group from one member to another, in order.
+type RaftBatch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClusterId     string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	Group         uint32                 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`      // 0: the Zeros
+	To            uint64                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`            // the receiver, as the sender knows it
+	Messages      [][]byte               `protobuf:"bytes,4,rep,name=messages,proto3" json:"messages,omitempty"` // raftpb.Message
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RaftBatch) Reset() {
+	*x = RaftBatch{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RaftBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RaftBatch) ProtoMessage() {}
+
+func (x *RaftBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RaftBatch.ProtoReflect.Descriptor instead.
+func (*RaftBatch) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *RaftBatch) GetClusterId() string {
+	if x != nil {
+		return x.ClusterId
+	}
+	return ""
+}
+
+func (x *RaftBatch) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *RaftBatch) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *RaftBatch) GetMessages() [][]byte {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+type RaftAck struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RaftAck) Reset() {
+	*x = RaftAck{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RaftAck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RaftAck) ProtoMessage() {}
+
+func (x *RaftAck) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RaftAck.ProtoReflect.Descriptor instead.
+func (*RaftAck) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
+}
+
+type SnapshotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClusterId     string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	Group         uint32                 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`
+	Desc          []byte                 `protobuf:"bytes,3,opt,name=desc,proto3" json:"desc,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotRequest) Reset() {
+	*x = SnapshotRequest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotRequest) ProtoMessage() {}
+
+func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
+func (*SnapshotRequest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *SnapshotRequest) GetClusterId() string {
+	if x != nil {
+		return x.ClusterId
+	}
+	return ""
+}
+
+func (x *SnapshotRequest) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *SnapshotRequest) GetDesc() []byte {
+	if x != nil {
+		return x.Desc
+	}
+	return nil
+}
+
+type SnapshotChunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotChunk) Reset() {
+	*x = SnapshotChunk{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotChunk) ProtoMessage() {}
+
+func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
+func (*SnapshotChunk) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *SnapshotChunk) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 var File_protos_pb_dragg_proto protoreflect.FileDescriptor
 
 const file_protos_pb_dragg_proto_rawDesc = "" +
@@ -2805,7 +3014,21 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x1b\n" +
 	"\tafter_seq\x18\x02 \x01(\x04R\bafterSeq\"\n" +
 	"\n" +
-	"\bAckReply*Z\n" +
+	"\bAckReply\"l\n" +
+	"\tRaftBatch\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\rR\x05group\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\x04R\x02to\x12\x1a\n" +
+	"\bmessages\x18\x04 \x03(\fR\bmessages\"\t\n" +
+	"\aRaftAck\"Z\n" +
+	"\x0fSnapshotRequest\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\rR\x05group\x12\x12\n" +
+	"\x04desc\x18\x03 \x01(\fR\x04desc\"#\n" +
+	"\rSnapshotChunk\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data*Z\n" +
 	"\vAbortReason\x12\x0f\n" +
 	"\vNOT_ABORTED\x10\x00\x12\f\n" +
 	"\bCONFLICT\x10\x01\x12\x10\n" +
@@ -2823,7 +3046,10 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05State\x12\x13.dragg.StateRequest\x1a\x10.dragg.ZeroState\x124\n" +
 	"\x06Stream\x12\x14.dragg.StreamRequest\x1a\x12.dragg.StreamBatch0\x01\x12*\n" +
 	"\vAcknowledge\x12\n" +
-	".dragg.Ack\x1a\x0f.dragg.AckReplyB\x11Z\x0fdragg/protos/pbb\x06proto3"
+	".dragg.Ack\x1a\x0f.dragg.AckReply2r\n" +
+	"\x04Raft\x12.\n" +
+	"\bMessages\x12\x10.dragg.RaftBatch\x1a\x0e.dragg.RaftAck(\x01\x12:\n" +
+	"\bSnapshot\x12\x16.dragg.SnapshotRequest\x1a\x14.dragg.SnapshotChunk0\x01B\x11Z\x0fdragg/protos/pbb\x06proto3"
 
 var (
 	file_protos_pb_dragg_proto_rawDescOnce sync.Once
@@ -2838,7 +3064,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(*ZeroEntry)(nil),         // 1: dragg.ZeroEntry
@@ -2879,8 +3105,12 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*StateRequest)(nil),      // 36: dragg.StateRequest
 	(*StreamRequest)(nil),     // 37: dragg.StreamRequest
 	(*AckReply)(nil),          // 38: dragg.AckReply
-	nil,                       // 39: dragg.AlterReply.SeqsEntry
-	nil,                       // 40: dragg.RemoveReply.SeqsEntry
+	(*RaftBatch)(nil),         // 39: dragg.RaftBatch
+	(*RaftAck)(nil),           // 40: dragg.RaftAck
+	(*SnapshotRequest)(nil),   // 41: dragg.SnapshotRequest
+	(*SnapshotChunk)(nil),     // 42: dragg.SnapshotChunk
+	nil,                       // 43: dragg.AlterReply.SeqsEntry
+	nil,                       // 44: dragg.RemoveReply.SeqsEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	2,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
@@ -2897,7 +3127,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	10, // 11: dragg.Alter.predicates:type_name -> dragg.PredicateChange
 	11, // 12: dragg.Alter.types:type_name -> dragg.TypeChange
 	13, // 13: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	39, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	43, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
 	15, // 15: dragg.Event.verdict:type_name -> dragg.Verdict
 	16, // 16: dragg.Event.tablet_set:type_name -> dragg.TabletSet
 	17, // 17: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
@@ -2906,7 +3136,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	21, // 20: dragg.Event.member_gone:type_name -> dragg.Member
 	13, // 21: dragg.TabletSet.tablet:type_name -> dragg.Tablet
 	14, // 22: dragg.StreamBatch.events:type_name -> dragg.Event
-	40, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	44, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
 	21, // 24: dragg.ZeroState.members:type_name -> dragg.Member
 	13, // 25: dragg.ZeroState.tablets:type_name -> dragg.Tablet
 	11, // 26: dragg.ZeroState.types:type_name -> dragg.TypeChange
@@ -2929,17 +3159,21 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	36, // 43: dragg.Zero.State:input_type -> dragg.StateRequest
 	37, // 44: dragg.Zero.Stream:input_type -> dragg.StreamRequest
 	6,  // 45: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	20, // 46: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	31, // 47: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	8,  // 48: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	33, // 49: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	35, // 50: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	12, // 51: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	24, // 52: dragg.Zero.State:output_type -> dragg.ZeroState
-	18, // 53: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	38, // 54: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	46, // [46:55] is the sub-list for method output_type
-	37, // [37:46] is the sub-list for method input_type
+	39, // 46: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	41, // 47: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	20, // 48: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	31, // 49: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	8,  // 50: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	33, // 51: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	35, // 52: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	12, // 53: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	24, // 54: dragg.Zero.State:output_type -> dragg.ZeroState
+	18, // 55: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	38, // 56: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	40, // 57: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	42, // 58: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	48, // [48:59] is the sub-list for method output_type
+	37, // [37:48] is the sub-list for method input_type
 	37, // [37:37] is the sub-list for extension type_name
 	37, // [37:37] is the sub-list for extension extendee
 	0,  // [0:37] is the sub-list for field type_name
@@ -2956,9 +3190,9 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   40,
+			NumMessages:   44,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_protos_pb_dragg_proto_goTypes,
 		DependencyIndexes: file_protos_pb_dragg_proto_depIdxs,

@@ -1,0 +1,98 @@
+// Package rpc keeps the connections between the nodes of one cluster: one for each address, shared by all who call there.
+//
+// A connection is made on first use and mends itself; calls fail at once while it is down, so that callers can turn to
+// another node. It is not the client API's: those connections are the clients'.
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+)
+
+// Config says how connections are made. Zero values take the defaults.
+type Config struct {
+	// MessageBytes bounds one message either way. Default 64 MiB.
+	MessageBytes int
+	// Dial opens a connection; nil for TCP. Tests put their own network here.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+}
+
+// The pauses between two attempts to reconnect, and how a peer that has vanished is noticed.
+const (
+	firstPause     = 50 * time.Millisecond
+	longestPause   = time.Second
+	connectTimeout = 2 * time.Second
+	keepaliveTime  = 10 * time.Second
+	keepaliveWait  = 5 * time.Second
+)
+
+// Pool is the connections of one process. It is safe for concurrent use.
+type Pool struct {
+	options []grpc.DialOption
+
+	mu     sync.Mutex
+	conns  map[string]*grpc.ClientConn // guarded by mu
+	closed bool                        // guarded by mu
+}
+
+// NewPool returns a pool without connections.
+func NewPool(cfg Config) *Pool {
+	if cfg.MessageBytes == 0 {
+		cfg.MessageBytes = 64 << 20
+	}
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(cfg.MessageBytes), grpc.MaxCallSendMsgSize(cfg.MessageBytes)),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: firstPause, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestPause},
+			MinConnectTimeout: connectTimeout,
+		}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveWait, PermitWithoutStream: true}),
+	}
+	if cfg.Dial != nil {
+		options = append(options, grpc.WithContextDialer(cfg.Dial))
+	}
+	return &Pool{options: options, conns: map[string]*grpc.ClientConn{}}
+}
+
+var errClosed = errors.New("the connections of this node are closed")
+
+// Conn returns the connection to address, which stays the pool's.
+func (p *Pool) Conn(address string) (*grpc.ClientConn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed
+	}
+	if c := p.conns[address]; c != nil {
+		return c, nil
+	}
+	c, err := grpc.NewClient("passthrough:///"+address, p.options...)
+	if err != nil {
+		return nil, fmt.Errorf("address %q: %w", address, err)
+	}
+	p.conns[address] = c
+	return c, nil
+}
+
+// Close ends all connections and the calls on them.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	conns := p.conns
+	p.conns, p.closed = nil, true
+	p.mu.Unlock()
+	var errs []error
+	for _, c := range conns {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
