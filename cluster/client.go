@@ -2,101 +2,214 @@ package cluster
 
 import (
 	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
 
-	"google.golang.org/grpc"
-
+	"dragg/cluster/rpc"
 	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
 )
 
-// Client is a Zero reached over gRPC.
-type Client struct{ zero pb.ZeroClient }
+// ClientConfig says how the Zeros are reached. Zero values take the defaults.
+type ClientConfig struct {
+	// Addresses are of some Zeros, at least one.
+	Addresses []string
+	Pool      *rpc.Pool
+	// Patience is how long a call looks for a Zero that leads, while they elect one or are away. Default 5 s.
+	Patience time.Duration
+	Logger   *slog.Logger
+}
+
+// Client is the leading Zero reached over gRPC. It turns from one Zero to the next until it finds it. It is safe for
+// concurrent use.
+type Client struct {
+	cfg ClientConfig
+
+	mu        sync.Mutex
+	addresses []string // guarded by mu
+	at        int      // guarded by mu: which of them is asked first
+}
 
 var _ Zero = (*Client)(nil)
 
-// NewClient returns the Zero behind conn, which stays the caller's to close.
-func NewClient(conn grpc.ClientConnInterface) *Client { return &Client{zero: pb.NewZeroClient(conn)} }
+// NewClient returns a client. The pool stays the caller's to close.
+func NewClient(cfg ClientConfig) *Client {
+	if cfg.Patience == 0 {
+		cfg.Patience = 5 * time.Second
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Client{cfg: cfg, addresses: slices.Clone(cfg.Addresses)}
+}
+
+// Learn tells the client of another Zero.
+func (c *Client) Learn(address string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if address != "" && !slices.Contains(c.addresses, address) {
+		c.addresses = append(c.addresses, address)
+	}
+}
+
+// current returns the address to ask, and how many there are.
+func (c *Client) current() (address string, of int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.addresses[c.at], len(c.addresses)
+}
+
+// turn moves on from an address that did not help, unless somebody else did already.
+func (c *Client) turn(from string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.addresses[c.at] == from {
+		c.at = (c.at + 1) % len(c.addresses)
+	}
+}
+
+// The pauses after every Zero was asked in vain.
+const (
+	shortestTurn = 10 * time.Millisecond
+	longestTurn  = 300 * time.Millisecond
+)
+
+// harm says whether a call that may have been carried out may be made out not to have been.
+type harm bool
+
+const (
+	harmless harm = true  // asking again does no more than asking once
+	decisive harm = false // the caller must learn that the outcome is unknown
+)
+
+// ask calls the leading Zero. Every call may be repeated: what Zero decides it decides once.
+func ask[T any](ctx context.Context, c *Client, h harm, call func(ctx context.Context, z pb.ZeroClient) (T, error)) (T, error) {
+	pause, until := shortestTurn, time.Now().Add(c.cfg.Patience)
+	var none T
+	for maybe, tries := false, 1; ; tries++ {
+		address, of := c.current()
+		r, err := askAt(ctx, c, address, call)
+		class := fault.ClassOf(err)
+		if err == nil || ctx.Err() == nil && class != fault.Unavailable && class != fault.Unknown {
+			return r, err
+		}
+		maybe = maybe || class == fault.Unknown || ctx.Err() != nil
+		c.turn(address)
+		if ctx.Err() == nil && tries%of == 0 {
+			t := time.NewTimer(pause)
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				t.Stop()
+			}
+			pause = min(2*pause, longestTurn)
+		}
+		if ctx.Err() != nil || time.Now().After(until) {
+			return none, gaveUp(ctx, maybe && h == decisive, err)
+		}
+	}
+}
+
+func askAt[T any](ctx context.Context, c *Client, address string, call func(ctx context.Context, z pb.ZeroClient) (T, error)) (T, error) {
+	conn, err := c.cfg.Pool.Conn(address)
+	if err != nil {
+		var none T
+		return none, fault.As(fault.Unavailable, err)
+	}
+	r, err := call(ctx, pb.NewZeroClient(conn))
+	return r, fault.FromPeer(err)
+}
+
+// gaveUp returns the error of a call that found no leading Zero in time.
+func gaveUp(ctx context.Context, unknown bool, err error) error {
+	switch {
+	case unknown:
+		return fault.New(fault.Unknown, "no answer from the leading Zero: %w", err)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return fault.New(fault.Unavailable, "no Zero that leads was found: %w", err)
+}
 
 // Timestamps implements Clock.
 func (c *Client) Timestamps(ctx context.Context, n uint32) (first, after graph.Timestamp, err error) {
-	r, err := c.zero.Timestamps(ctx, &pb.TimestampsRequest{Count: n})
-	if err != nil {
-		return 0, 0, fault.FromGRPC(err)
-	}
-	return graph.Timestamp(r.First), graph.Timestamp(r.After), nil
+	r, err := ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.TimestampsReply, error) {
+		return z.Timestamps(ctx, &pb.TimestampsRequest{Count: n})
+	})
+	return graph.Timestamp(r.GetFirst()), graph.Timestamp(r.GetAfter()), err
 }
 
 // LeaseUIDs implements Clock.
 func (c *Client) LeaseUIDs(ctx context.Context, n uint64) (graph.UID, error) {
-	r, err := c.zero.LeaseUids(ctx, &pb.LeaseRequest{Count: n})
-	if err != nil {
-		return 0, fault.FromGRPC(err)
-	}
-	return graph.UID(r.First), nil
+	r, err := ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.LeaseReply, error) {
+		return z.LeaseUids(ctx, &pb.LeaseRequest{Count: n})
+	})
+	return graph.UID(r.GetFirst()), err
 }
 
-// Commit implements Arbiter. A connection that broke in mid-call leaves the outcome unknown.
+// Commit implements Arbiter.
 func (c *Client) Commit(ctx context.Context, req *pb.CommitRequest) (*pb.CommitReply, error) {
-	r, err := c.zero.Commit(ctx, req)
-	if err != nil {
-		err = fault.FromGRPC(err)
-		if fault.ClassOf(err) == fault.Unavailable {
-			return nil, fault.New(fault.Unknown, "the outcome of transaction %d is unknown: %w", req.StartTs, err)
-		}
-		return nil, err
-	}
-	return r, nil
+	return ask(ctx, c, decisive, func(ctx context.Context, z pb.ZeroClient) (*pb.CommitReply, error) { return z.Commit(ctx, req) })
 }
 
 // Outcome implements Arbiter.
 func (c *Client) Outcome(ctx context.Context, start graph.Timestamp) (graph.Timestamp, bool, error) {
-	r, err := c.zero.Outcome(ctx, &pb.OutcomeRequest{StartTs: uint64(start)})
-	if err != nil {
-		return 0, false, fault.FromGRPC(err)
-	}
-	return graph.Timestamp(r.CommitTs), r.Known, nil
+	r, err := ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.OutcomeReply, error) {
+		return z.Outcome(ctx, &pb.OutcomeRequest{StartTs: uint64(start)})
+	})
+	return graph.Timestamp(r.GetCommitTs()), r.GetKnown(), err
 }
 
 // Connect implements Catalog.
 func (c *Client) Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error) {
-	r, err := c.zero.Connect(ctx, j)
-	return r, fault.FromGRPC(err)
+	return ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.JoinReply, error) { return z.Connect(ctx, j) })
 }
 
 // ChangeSchema implements Catalog.
 func (c *Client) ChangeSchema(ctx context.Context, a *pb.Alter) (*pb.AlterReply, error) {
-	r, err := c.zero.ChangeSchema(ctx, a)
-	return r, fault.FromGRPC(err)
+	return ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.AlterReply, error) { return z.ChangeSchema(ctx, a) })
 }
 
 // State implements Catalog.
 func (c *Client) State(ctx context.Context) (*pb.ZeroState, error) {
-	r, err := c.zero.State(ctx, &pb.StateRequest{})
-	return r, fault.FromGRPC(err)
+	return ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.ZeroState, error) {
+		return z.State(ctx, &pb.StateRequest{})
+	})
 }
 
-// Stream implements Feed.
+// Stream implements Feed. Any Zero that has the events will do; when one is lost the next call turns to another.
 func (c *Client) Stream(ctx context.Context, g graph.GroupID, seq uint64, deliver func(*pb.StreamBatch) error) error {
+	address, _ := c.current()
+	conn, err := c.cfg.Pool.Conn(address)
+	if err != nil {
+		return fault.As(fault.Unavailable, err)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	in, err := c.zero.Stream(ctx, &pb.StreamRequest{Group: uint32(g), AfterSeq: seq})
-	if err != nil {
-		return fault.FromGRPC(err)
-	}
-	for {
-		b, err := in.Recv()
-		if err != nil {
-			return fault.FromGRPC(err)
+	in, err := pb.NewZeroClient(conn).Stream(ctx, &pb.StreamRequest{Group: uint32(g), AfterSeq: seq})
+	for err == nil {
+		var b *pb.StreamBatch
+		if b, err = in.Recv(); err != nil {
+			break
 		}
 		if err := deliver(b); err != nil {
 			return err
 		}
 	}
+	c.turn(address)
+	if err = fault.FromPeer(err); fault.ClassOf(err) == fault.Unknown {
+		return fault.New(fault.Unavailable, "%w", err)
+	}
+	return err
 }
 
 // Acknowledge implements Feed.
 func (c *Client) Acknowledge(ctx context.Context, g graph.GroupID, seq uint64) error {
-	_, err := c.zero.Acknowledge(ctx, &pb.Ack{Group: uint32(g), Seq: seq})
-	return fault.FromGRPC(err)
+	_, err := ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.AckReply, error) {
+		return z.Acknowledge(ctx, &pb.Ack{Group: uint32(g), Seq: seq})
+	})
+	return err
 }

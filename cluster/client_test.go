@@ -4,21 +4,29 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
 	"dragg/cluster"
+	"dragg/cluster/rpc"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
 	"dragg/zero"
 )
 
-// remote starts a Zero and returns it twice: as it is, and through gRPC. stop ends the server, not the Zero.
-func remote(t *testing.T) (direct, far cluster.Zero, stop func()) {
+// far is a Zero behind a network of its own, which can be cut.
+type far struct {
+	*zero.Server
+	wire *bufconn.Listener
+	stop func() // ends the gRPC server, not the Zero
+}
+
+func startFar(t *testing.T) *far {
 	t.Helper()
 	z, err := zero.Open(zero.Config{Dir: t.TempDir()})
 	if err != nil {
@@ -36,30 +44,66 @@ func remote(t *testing.T) (direct, far cluster.Zero, stop func()) {
 	z.Register(s)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(wire) }()
-	conn, err := grpc.NewClient("passthrough:zero", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return wire.Dial() }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopped := false
-	stop = func() {
-		if !stopped {
-			stopped = true
-			s.Stop()
-			<-served
-		}
-	}
+	f := &far{Server: z, wire: wire, stop: sync.OnceFunc(func() { s.Stop(); <-served })}
 	t.Cleanup(func() {
-		stop()
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
+		f.stop()
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
-	return z, cluster.NewClient(conn), stop
+	return f
+}
+
+// clientOf returns a client of the Zeros, whose addresses are their numbers.
+func clientOf(t *testing.T, patience time.Duration, zeros ...*far) *cluster.Client {
+	t.Helper()
+	var addresses []string
+	for i := range zeros {
+		addresses = append(addresses, strconv.Itoa(i))
+	}
+	pool := rpc.NewPool(rpc.Config{Dial: func(ctx context.Context, address string) (net.Conn, error) {
+		i, err := strconv.Atoi(address)
+		if err != nil {
+			return nil, err
+		}
+		return zeros[i].wire.DialContext(ctx)
+	}})
+	t.Cleanup(func() {
+		if err := pool.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return cluster.NewClient(cluster.ClientConfig{Addresses: addresses, Pool: pool, Patience: patience})
+}
+
+// remote starts a Zero and returns it twice: as it is, and through gRPC. stop ends the server, not the Zero.
+func remote(t *testing.T) (direct, away cluster.Zero, stop func()) {
+	t.Helper()
+	f := startFar(t)
+	return f.Server, clientOf(t, 200*time.Millisecond, f), f.stop
+}
+
+// A client finds the Zero that is there among those that are not, and stays with it; it learns of more while it looks.
+func TestClientFindsTheLeader(t *testing.T) {
+	gone, there := startFar(t), startFar(t)
+	gone.stop()
+	c := clientOf(t, 10*time.Second, gone, there)
+	for range 3 {
+		if _, _, err := c.Timestamps(t.Context(), 1); err != nil {
+			t.Error(err)
+		}
+	}
+	only := clientOf(t, 100*time.Millisecond, gone, there)
+	there.stop()
+	if _, err := only.Commit(t.Context(), &pb.CommitRequest{StartTs: 1}); fault.ClassOf(err) != fault.Unknown {
+		t.Errorf("a commit that nobody answers: %v", err)
+	}
+	if _, err := only.State(t.Context()); fault.ClassOf(err) != fault.Unavailable {
+		t.Errorf("a question that nobody answers: %v", err)
+	}
+	only.Learn("")
+	only.Learn("0")
 }
 
 // Goal: a Zero over the wire answers as the same Zero in the process: values, refusals and their classes.

@@ -358,6 +358,9 @@ func (s *Server) Stream(ctx context.Context, g graph.GroupID, seq uint64, delive
 
 // Acknowledge implements cluster.Feed. It is replicated a little later.
 func (s *Server) Acknowledge(_ context.Context, g graph.GroupID, seq uint64) error {
+	if !s.Leading() {
+		return errNoLeader
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.acks[uint32(g)] = max(s.acks[uint32(g)], seq)

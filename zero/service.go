@@ -21,7 +21,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) { pb.RegisterZeroServer(r, &s
 
 func (v *service) Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error) {
 	r, err := v.s.Connect(ctx, j)
-	return r, fault.ToGRPC(err)
+	return r, fault.ToPeer(err)
 }
 
 // maxTimestamps bounds one request for timestamps.
@@ -29,24 +29,24 @@ const maxTimestamps = 1 << 16
 
 func (v *service) Timestamps(ctx context.Context, r *pb.TimestampsRequest) (*pb.TimestampsReply, error) {
 	if r.Count == 0 || r.Count > maxTimestamps {
-		return nil, fault.ToGRPC(fault.New(fault.Invalid, "cannot draw %d timestamps at once: ask for 1 to %d", r.Count, maxTimestamps))
+		return nil, fault.ToPeer(fault.New(fault.Invalid, "cannot draw %d timestamps at once: ask for 1 to %d", r.Count, maxTimestamps))
 	}
 	first, after, err := v.s.Timestamps(ctx, r.Count)
 	if err != nil {
-		return nil, fault.ToGRPC(err)
+		return nil, fault.ToPeer(err)
 	}
 	return &pb.TimestampsReply{First: uint64(first), After: uint64(after)}, nil
 }
 
 func (v *service) Commit(ctx context.Context, r *pb.CommitRequest) (*pb.CommitReply, error) {
 	reply, err := v.s.Commit(ctx, r)
-	return reply, fault.ToGRPC(err)
+	return reply, fault.ToPeer(err)
 }
 
 func (v *service) Outcome(ctx context.Context, r *pb.OutcomeRequest) (*pb.OutcomeReply, error) {
 	commit, known, err := v.s.Outcome(ctx, graph.Timestamp(r.StartTs))
 	if err != nil {
-		return nil, fault.ToGRPC(err)
+		return nil, fault.ToPeer(err)
 	}
 	return &pb.OutcomeReply{Known: known, CommitTs: uint64(commit)}, nil
 }
@@ -54,28 +54,28 @@ func (v *service) Outcome(ctx context.Context, r *pb.OutcomeRequest) (*pb.Outcom
 func (v *service) LeaseUids(ctx context.Context, r *pb.LeaseRequest) (*pb.LeaseReply, error) {
 	first, err := v.s.LeaseUIDs(ctx, r.Count)
 	if err != nil {
-		return nil, fault.ToGRPC(err)
+		return nil, fault.ToPeer(err)
 	}
 	return &pb.LeaseReply{First: uint64(first), Count: r.Count}, nil
 }
 
 func (v *service) ChangeSchema(ctx context.Context, a *pb.Alter) (*pb.AlterReply, error) {
 	r, err := v.s.ChangeSchema(ctx, a)
-	return r, fault.ToGRPC(err)
+	return r, fault.ToPeer(err)
 }
 
 func (v *service) State(ctx context.Context, _ *pb.StateRequest) (*pb.ZeroState, error) {
 	st, err := v.s.State(ctx)
-	return st, fault.ToGRPC(err)
+	return st, fault.ToPeer(err)
 }
 
 func (v *service) Stream(r *pb.StreamRequest, out grpc.ServerStreamingServer[pb.StreamBatch]) error {
-	return fault.ToGRPC(v.s.Stream(out.Context(), graph.GroupID(r.Group), r.AfterSeq, out.Send))
+	return fault.ToPeer(v.s.Stream(out.Context(), graph.GroupID(r.Group), r.AfterSeq, out.Send))
 }
 
 func (v *service) Acknowledge(ctx context.Context, a *pb.Ack) (*pb.AckReply, error) {
 	if err := v.s.Acknowledge(ctx, graph.GroupID(a.Group), a.Seq); err != nil {
-		return nil, fault.ToGRPC(err)
+		return nil, fault.ToPeer(err)
 	}
 	return &pb.AckReply{}, nil
 }

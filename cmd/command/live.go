@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"dragg/cluster"
+	"dragg/cluster/rpc"
 	"dragg/load/live"
 )
 
@@ -64,11 +65,8 @@ func runLive(ctx context.Context, c *client, zeroAddr string, cfg live.Config) e
 		_, err := live.Run(ctx, cfg, c)
 		return err
 	}
-	conn, err := dial(zeroAddr)
-	if err != nil {
-		return fmt.Errorf("--zero: %w", err)
-	}
-	c.leases = cluster.NewClient(conn)
-	_, err = live.Run(ctx, cfg, c)
-	return errors.Join(err, conn.Close())
+	pool := rpc.NewPool(rpc.Config{})
+	c.leases = cluster.NewClient(cluster.ClientConfig{Addresses: []string{zeroAddr}, Pool: pool})
+	_, err := live.Run(ctx, cfg, c)
+	return errors.Join(err, pool.Close())
 }

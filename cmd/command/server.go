@@ -11,16 +11,17 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"dragg/alpha"
 	"dragg/cluster"
+	"dragg/cluster/rpc"
 	"dragg/raftgroup/raftlog"
 	"dragg/storage/badgerkv"
 	"dragg/storage/room"
@@ -171,21 +172,21 @@ func listenZero(l *listeners, f *serverFlags, z *zero.Server, lg *slog.Logger) e
 // Alpha returns the command that runs an Alpha.
 func Alpha() *cobra.Command {
 	f, a := &serverFlags{}, &alphaFlags{}
-	var zeroAddr string
+	var zeros []string
 	cmd := &cobra.Command{
 		Use: "alpha", Short: "Run an Alpha: it holds the data and answers clients", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runAlpha(cmd.Context(), f, a, zeroAddr, cmd.ErrOrStderr())
+			return runAlpha(cmd.Context(), f, a, zeros, cmd.ErrOrStderr())
 		},
 	}
 	f.add(cmd.Flags(), "alpha-data")
 	a.add(cmd.Flags())
 	cmd.Flags().StringVar(&f.my, "my", "", "host:port under which other nodes reach this one")
-	cmd.Flags().StringVarP(&zeroAddr, "zero", "z", "localhost:5080", "host:port of Zero's gRPC service")
+	cmd.Flags().StringSliceVarP(&zeros, "zero", "z", []string{"localhost:5080"}, "host:port of the gRPC service of one Zero or more")
 	return configurable(cmd)
 }
 
-func runAlpha(ctx context.Context, f *serverFlags, a *alphaFlags, zeroAddr string, stderr io.Writer) error {
+func runAlpha(ctx context.Context, f *serverFlags, a *alphaFlags, zeros []string, stderr io.Writer) error {
 	lg, err := f.log.logger(stderr)
 	if err != nil {
 		return err
@@ -194,15 +195,12 @@ func runAlpha(ctx context.Context, f *serverFlags, a *alphaFlags, zeroAddr strin
 		return err
 	}
 	memory := limitMemory(f.memory)
-	conn, err := grpc.NewClient(zeroAddr, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(zeroRequestBytes), grpc.MaxCallSendMsgSize(zeroRequestBytes)))
-	if err != nil {
-		return fmt.Errorf("--zero: %w", err)
-	}
+	pool := rpc.NewPool(rpc.Config{MessageBytes: zeroRequestBytes})
+	z := cluster.NewClient(cluster.ClientConfig{Addresses: zeros, Pool: pool, Logger: lg})
 	cfg := a.config(f, f.data, memory, lg)
-	cfg.ZeroName = "zero at " + zeroAddr
-	err = serveAlpha(ctx, f, cfg, cluster.NewClient(conn), lg, nil)
-	return errors.Join(err, conn.Close())
+	cfg.ZeroName = "zero at " + strings.Join(zeros, ", ")
+	err = serveAlpha(ctx, f, cfg, z, lg, nil)
+	return errors.Join(err, pool.Close())
 }
 
 // serveAlpha opens an Alpha, waiting for Zero, and serves it. started, if given, is called once it runs.

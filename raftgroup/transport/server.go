@@ -59,18 +59,18 @@ func (s *Server) Messages(in grpc.ClientStreamingServer[pb.RaftBatch, pb.RaftAck
 		}
 		m, err := s.member(b.ClusterId, b.Group, b.To)
 		if err != nil {
-			return fault.ToGRPC(err)
+			return fault.ToPeer(err)
 		}
 		for _, data := range b.Messages {
 			message := &raftpb.Message{}
 			if err := proto.Unmarshal(data, message); err != nil {
-				return fault.ToGRPC(fault.New(fault.Invalid, "a Raft message cannot be decoded: %w", err))
+				return fault.ToPeer(fault.New(fault.Invalid, "a Raft message cannot be decoded: %w", err))
 			}
 			if message.GetTo() != b.To {
-				return fault.ToGRPC(fault.New(fault.Invalid, "a message for member %d in a batch for member %d", message.GetTo(), b.To))
+				return fault.ToPeer(fault.New(fault.Invalid, "a message for member %d in a batch for member %d", message.GetTo(), b.To))
 			}
 			if err := m.Step(in.Context(), message); err != nil {
-				return fault.ToGRPC(err)
+				return fault.ToPeer(err)
 			}
 		}
 	}
@@ -83,11 +83,11 @@ const chunkBytes = 1 << 20
 func (s *Server) Snapshot(r *pb.SnapshotRequest, out grpc.ServerStreamingServer[pb.SnapshotChunk]) error {
 	m, err := s.member(r.ClusterId, r.Group, 0)
 	if err != nil {
-		return fault.ToGRPC(err)
+		return fault.ToPeer(err)
 	}
 	w := &chunkWriter{out: out}
 	if err := m.WriteSnapshot(out.Context(), r.Desc, w); err != nil {
-		return fault.ToGRPC(err)
+		return fault.ToPeer(err)
 	}
 	return w.flush()
 }
