@@ -77,17 +77,17 @@ const (
 	longestTurn  = 300 * time.Millisecond
 )
 
-// harm says whether a call that may have been carried out may be made out not to have been.
-type harm bool
+// manner says how a call is made.
+type manner struct {
+	patience time.Duration // how long it looks for the leader; each Zero is asked once in any case
+	decisive bool          // the caller must learn when the outcome is unknown
+}
 
-const (
-	harmless harm = true  // asking again does no more than asking once
-	decisive harm = false // the caller must learn that the outcome is unknown
-)
+func (c *Client) patient() manner { return manner{patience: c.cfg.Patience} }
 
 // ask calls the leading Zero. Every call may be repeated: what Zero decides it decides once.
-func ask[T any](ctx context.Context, c *Client, h harm, call func(ctx context.Context, z pb.ZeroClient) (T, error)) (T, error) {
-	pause, until := shortestTurn, time.Now().Add(c.cfg.Patience)
+func ask[T any](ctx context.Context, c *Client, m manner, call func(ctx context.Context, z pb.ZeroClient) (T, error)) (T, error) {
+	pause, until := shortestTurn, time.Now().Add(m.patience)
 	var none T
 	for maybe, tries := false, 1; ; tries++ {
 		address, of := c.current()
@@ -98,7 +98,8 @@ func ask[T any](ctx context.Context, c *Client, h harm, call func(ctx context.Co
 		}
 		maybe = maybe || class == fault.Unknown || ctx.Err() != nil
 		c.turn(address)
-		if ctx.Err() == nil && tries%of == 0 {
+		late := tries >= of && !time.Now().Before(until)
+		if ctx.Err() == nil && !late && tries%of == 0 {
 			t := time.NewTimer(pause)
 			select {
 			case <-t.C:
@@ -107,8 +108,8 @@ func ask[T any](ctx context.Context, c *Client, h harm, call func(ctx context.Co
 			}
 			pause = min(2*pause, longestTurn)
 		}
-		if ctx.Err() != nil || time.Now().After(until) {
-			return none, gaveUp(ctx, maybe && h == decisive, err)
+		if ctx.Err() != nil || late {
+			return none, gaveUp(ctx, maybe && m.decisive, err)
 		}
 	}
 }
@@ -136,7 +137,7 @@ func gaveUp(ctx context.Context, unknown bool, err error) error {
 
 // Timestamps implements Clock.
 func (c *Client) Timestamps(ctx context.Context, n uint32) (first, after graph.Timestamp, err error) {
-	r, err := ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.TimestampsReply, error) {
+	r, err := ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.TimestampsReply, error) {
 		return z.Timestamps(ctx, &pb.TimestampsRequest{Count: n})
 	})
 	return graph.Timestamp(r.GetFirst()), graph.Timestamp(r.GetAfter()), err
@@ -144,7 +145,7 @@ func (c *Client) Timestamps(ctx context.Context, n uint32) (first, after graph.T
 
 // LeaseUIDs implements Clock.
 func (c *Client) LeaseUIDs(ctx context.Context, n uint64) (graph.UID, error) {
-	r, err := ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.LeaseReply, error) {
+	r, err := ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.LeaseReply, error) {
 		return z.LeaseUids(ctx, &pb.LeaseRequest{Count: n})
 	})
 	return graph.UID(r.GetFirst()), err
@@ -152,30 +153,30 @@ func (c *Client) LeaseUIDs(ctx context.Context, n uint64) (graph.UID, error) {
 
 // Commit implements Arbiter.
 func (c *Client) Commit(ctx context.Context, req *pb.CommitRequest) (*pb.CommitReply, error) {
-	return ask(ctx, c, decisive, func(ctx context.Context, z pb.ZeroClient) (*pb.CommitReply, error) { return z.Commit(ctx, req) })
+	return ask(ctx, c, manner{c.cfg.Patience, true}, func(ctx context.Context, z pb.ZeroClient) (*pb.CommitReply, error) { return z.Commit(ctx, req) })
 }
 
 // Outcome implements Arbiter.
 func (c *Client) Outcome(ctx context.Context, start graph.Timestamp) (graph.Timestamp, bool, error) {
-	r, err := ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.OutcomeReply, error) {
+	r, err := ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.OutcomeReply, error) {
 		return z.Outcome(ctx, &pb.OutcomeRequest{StartTs: uint64(start)})
 	})
 	return graph.Timestamp(r.GetCommitTs()), r.GetKnown(), err
 }
 
-// Connect implements Catalog.
+// Connect implements Catalog. It does not wait: whoever joins waits for as long as it takes, and says so.
 func (c *Client) Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error) {
-	return ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.JoinReply, error) { return z.Connect(ctx, j) })
+	return ask(ctx, c, manner{}, func(ctx context.Context, z pb.ZeroClient) (*pb.JoinReply, error) { return z.Connect(ctx, j) })
 }
 
 // ChangeSchema implements Catalog.
 func (c *Client) ChangeSchema(ctx context.Context, a *pb.Alter) (*pb.AlterReply, error) {
-	return ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.AlterReply, error) { return z.ChangeSchema(ctx, a) })
+	return ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.AlterReply, error) { return z.ChangeSchema(ctx, a) })
 }
 
 // State implements Catalog.
 func (c *Client) State(ctx context.Context) (*pb.ZeroState, error) {
-	return ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.ZeroState, error) {
+	return ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.ZeroState, error) {
 		return z.State(ctx, &pb.StateRequest{})
 	})
 }
@@ -208,7 +209,7 @@ func (c *Client) Stream(ctx context.Context, g graph.GroupID, seq uint64, delive
 
 // Acknowledge implements Feed.
 func (c *Client) Acknowledge(ctx context.Context, g graph.GroupID, seq uint64) error {
-	_, err := ask(ctx, c, harmless, func(ctx context.Context, z pb.ZeroClient) (*pb.AckReply, error) {
+	_, err := ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.AckReply, error) {
 		return z.Acknowledge(ctx, &pb.Ack{Group: uint32(g), Seq: seq})
 	})
 	return err
