@@ -153,7 +153,9 @@ func (c *Client) LeaseUIDs(ctx context.Context, n uint64) (graph.UID, error) {
 
 // Commit implements Arbiter.
 func (c *Client) Commit(ctx context.Context, req *pb.CommitRequest) (*pb.CommitReply, error) {
-	return ask(ctx, c, manner{c.cfg.Patience, true}, func(ctx context.Context, z pb.ZeroClient) (*pb.CommitReply, error) { return z.Commit(ctx, req) })
+	return ask(ctx, c, manner{c.cfg.Patience, true}, func(ctx context.Context, z pb.ZeroClient) (*pb.CommitReply, error) {
+		return z.Commit(ctx, req)
+	})
 }
 
 // Outcome implements Arbiter.
@@ -171,7 +173,9 @@ func (c *Client) Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error)
 
 // ChangeSchema implements Catalog.
 func (c *Client) ChangeSchema(ctx context.Context, a *pb.Alter) (*pb.AlterReply, error) {
-	return ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.AlterReply, error) { return z.ChangeSchema(ctx, a) })
+	return ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.AlterReply, error) {
+		return z.ChangeSchema(ctx, a)
+	})
 }
 
 // State implements Catalog.

@@ -2,7 +2,6 @@ package raftgroup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,55 +9,157 @@ import (
 
 	"dragg/internal/fault"
 	"dragg/raftgroup/fsm"
-	"dragg/raftgroup/raftlog"
 )
 
 // apply hands committed entries to the machine, as many at once as wait.
 func (g *Group) apply(ctx context.Context) error {
 	for {
-		entries, err := g.queue.take(ctx)
+		commits, err := g.queue.take(ctx)
 		if err != nil {
 			return err
 		}
-		if err := g.applyBatch(entries); err != nil {
-			return err
+		for len(commits) > 0 {
+			n := 0
+			for n < len(commits) && commits[n].fetch == nil {
+				n++
+			}
+			if n > 0 {
+				if err := g.applyBatch(commits[:n]); err != nil {
+					return err
+				}
+			}
+			if n < len(commits) {
+				if err := g.restore(ctx, commits[n].fetch); err != nil {
+					return err
+				}
+				n++
+			}
+			commits = commits[n:]
 		}
 	}
 }
 
-func (g *Group) applyBatch(entries []*raftpb.Entry) error {
+func (g *Group) applyBatch(commits []commit) error {
 	durable := g.machine.Durable()
-	cmds := make([]fsm.Command, 0, len(entries))
-	datas := make([][]byte, 0, len(entries))
+	cmds := make([]fsm.Command, 0, len(commits))
+	owners := make([]*commit, 0, len(commits))
 	bytes := 0
-	for _, e := range entries {
-		if e.GetType() != raftpb.EntryNormal || len(e.GetData()) == 0 || e.GetIndex() <= durable {
-			continue // Raft's own entries, and what a crash between barrier and mark left to be replayed
+	for i := range commits {
+		e := commits[i].entry
+		if e.GetIndex() <= durable || !isChange(e) && len(e.GetData()) == 0 {
+			continue // what the machine has: replayed after a restart, or part of a snapshot. And Raft's own entries
 		}
-		if len(e.GetData()) < headerBytes {
-			return fmt.Errorf("log entry %d is shorter than its header", e.GetIndex())
+		cmd := fsm.Command{Index: e.GetIndex(), Term: e.GetTerm()}
+		if !isChange(e) {
+			if len(e.GetData()) < headerBytes {
+				return fmt.Errorf("log entry %d is shorter than its header", e.GetIndex())
+			}
+			cmd.Data = e.GetData()[headerBytes:]
 		}
 		bytes += len(e.GetData())
-		datas = append(datas, e.GetData())
-		cmds = append(cmds, fsm.Command{Index: e.GetIndex(), Term: e.GetTerm(), Data: e.GetData()[headerBytes:]})
+		owners = append(owners, &commits[i])
+		cmds = append(cmds, cmd)
 	}
 	if len(cmds) > 0 {
 		results, err := g.machine.Apply(cmds)
 		if err != nil {
 			return fmt.Errorf("applying log entries %d to %d: %w", cmds[0].Index, cmds[len(cmds)-1].Index, err)
 		}
-		for i, data := range datas {
-			g.waiting.settleEntry(data, results[i])
+		for i, c := range owners {
+			if c.conf == nil {
+				g.waiting.settleEntry(c.entry.GetData(), results[i])
+			}
 		}
 	}
-	g.applied.Store(entries[len(entries)-1].GetIndex())
+	return g.pass(commits, bytes)
+}
+
+// pass notes that the entries went through the machine.
+func (g *Group) pass(commits []commit, bytes int) error {
+	last := commits[len(commits)-1].entry
+	g.passed.Store(last.GetIndex())
+	g.applied.advance(last.GetIndex())
+	var gone bool
+	for i := range commits {
+		if commits[i].conf != nil {
+			g.settleChange(&commits[i])
+			gone = gone || commits[i].gone
+		}
+	}
+	if term := last.GetTerm(); term != g.passedTerm {
+		g.passedTerm = term
+		g.waiting.overtaken(term)
+	}
 	if g.logBytes.Add(int64(bytes)) >= int64(g.cfg.CheckpointBytes) {
 		signal(g.checkNow)
+	}
+	if gone {
+		return ErrRemoved
 	}
 	return nil
 }
 
-// checkpoints keeps the log short: by bytes, and now and then when it is idle.
+// settleChange tells who proposed a change of the members that it is made. One that takes two steps is made after the second.
+func (g *Group) settleChange(c *commit) {
+	if len(c.conf.VotersOutgoing) > 0 {
+		g.waiting.hold(c.owner)
+		g.changeOwner = c.owner
+		return
+	}
+	owner := c.owner
+	if owner == nil {
+		owner, g.changeOwner = g.changeOwner, nil
+	}
+	g.waiting.settleEntry(owner, nil)
+}
+
+// restore puts the state of another member in the place of the machine's, and tells the driver how that went. Nothing is
+// applied meanwhile, but the driver goes on. A failure is not the end of the member: the leader tries again.
+func (g *Group) restore(ctx context.Context, m *raftpb.Message) error {
+	index := m.GetSnapshot().GetMetadata().GetIndex()
+	var err error
+	if g.applied.Load() < index {
+		g.cfg.Logger.Info("fetching a snapshot", "index", index, "from", m.GetFrom())
+		if err = g.fetch(ctx, m.GetFrom(), m.GetSnapshot().GetData()); err == nil && g.machine.Durable() < index {
+			err = fmt.Errorf("the restored state covers the log only up to %d", g.machine.Durable())
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			g.cfg.Logger.Warn("could not take over the state of another member; will try again", "from", m.GetFrom(), "index", index, "err", err)
+		} else {
+			g.waiting.unknown(anyTerm, errSkipped)
+			g.applied.advance(g.machine.Durable())
+		}
+	}
+	return g.call(ctx, func() { g.step.fetched(err == nil) })
+}
+
+func (g *Group) fetch(ctx context.Context, from uint64, desc []byte) (err error) {
+	if g.cfg.Fetch == nil {
+		return fault.New(fault.Disabled, "this member cannot fetch snapshots")
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	limit := stallTicks * g.cfg.TickInterval
+	watch := time.AfterFunc(limit, func() { cancel(errStalled) })
+	defer watch.Stop()
+	body, err := g.cfg.Fetch(ctx, from, desc)
+	if err != nil {
+		return err
+	}
+	src := &source{body: body, watch: watch, limit: limit, ctx: ctx}
+	defer context.AfterFunc(ctx, src.close)()
+	defer src.close()
+	watch.Stop()
+	g.machineMu.Lock()
+	defer g.machineMu.Unlock()
+	return g.machine.Restore(ctx, desc, src)
+}
+
+// checkpoints keeps the log short: by bytes, and now and then when it is idle. While another member is sent the state it waits,
+// but not for ever: what is sent is gone after the next checkpoint, or the log behind it.
 func (g *Group) checkpoints(ctx context.Context) error {
 	ticker := time.NewTicker(g.cfg.CheckpointInterval)
 	defer ticker.Stop()
@@ -68,6 +169,9 @@ func (g *Group) checkpoints(ctx context.Context) error {
 			return ctx.Err()
 		case <-ticker.C:
 		case <-g.checkNow:
+		}
+		if len(g.sending) > 0 && g.logBytes.Load() < keepForLive*int64(g.cfg.CheckpointBytes) {
+			continue
 		}
 		if err := g.Checkpoint(); err != nil {
 			if fault.ClassOf(err) == fault.Exhausted {
@@ -83,30 +187,28 @@ func (g *Group) checkpoints(ctx context.Context) error {
 // class fault.Exhausted leaves everything as it was; any other ends the process.
 func (g *Group) Checkpoint() error {
 	g.logBytes.Store(0)
-	if _, err := g.machine.Snapshot(); err != nil {
+	desc, durable, err := g.snapshot()
+	if err != nil {
 		return fmt.Errorf("making the state durable: %w", err)
 	}
-	index := g.machine.Durable()
-	first, err := g.step.tail.FirstIndex()
-	if err != nil {
+	g.markMu.Lock()
+	defer g.markMu.Unlock()
+	// The machine may be ahead of the log, where Raft did not take the snapshot that it was restored from.
+	mark, newer, err := g.step.tail.markAt(min(durable, g.passed.Load()))
+	if err != nil || mark.Index == 0 {
 		return err
 	}
-	if index < first {
-		return nil // nothing new since the last mark
+	if newer {
+		if err := g.log.SetMark(mark); err != nil {
+			return fmt.Errorf("recording the checkpoint in the Raft log: %w", err)
+		}
 	}
-	term, err := g.step.tail.Term(index)
-	if err != nil {
-		return fmt.Errorf("the term of log entry %d: %w", index, err)
-	}
-	mark := raftlog.Mark{Index: index, Term: term, ConfState: g.confState}
-	if err := g.log.SetMark(mark); err != nil {
-		return fmt.Errorf("recording the checkpoint in the Raft log: %w", err)
-	}
-	return g.step.trim(mark, g.cfg.KeepBytes)
+	return g.step.tail.marked(mark, desc, g.cfg.KeepBytes)
 }
 
-// Close closes the log of a group that was opened but never run.
-func (g *Group) Close() error {
-	g.waiting.failAll(errors.New("the group was never run"), true)
-	return g.log.Close()
+func (g *Group) snapshot() (desc []byte, durable uint64, err error) {
+	g.machineMu.Lock()
+	defer g.machineMu.Unlock()
+	desc, err = g.machine.Snapshot()
+	return desc, g.machine.Durable(), err
 }

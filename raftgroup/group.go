@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,21 +22,39 @@ import (
 	"dragg/raftgroup/raftlog"
 )
 
+// Transport carries messages to other members.
+type Transport interface {
+	// Send takes messages for the members that their To fields name. It never blocks; it may drop, delay, duplicate or reorder
+	// them. It may keep the messages but must not change them.
+	Send(msgs []*raftpb.Message)
+}
+
 // Config says how a group is run. Zero values take the defaults.
 type Config struct {
 	Dir      string           // of the log
 	Identity raftlog.Identity // of this member
-	// TickInterval is Raft's unit of time; an election starts after ten ticks without a leader. Default 100 ms.
+	// Members are the ids of the voters that a new group starts with: the same on each of them. It matters only where there is
+	// no log yet. Empty is this member alone.
+	Members []uint64
+	// Join makes a member that has no log yet wait for the leader of a running group to add it, instead of starting a group.
+	Join bool
+	// Transport carries messages to the other members; nil for a group of one.
+	Transport Transport
+	// Fetch opens the stream that WriteSnapshot of the member from writes for desc. Closing it ends the transfer. Nil for a
+	// group of one.
+	Fetch func(ctx context.Context, from uint64, desc []byte) (io.ReadCloser, error)
+	// TickInterval is Raft's unit of time; an election starts after ten to twenty ticks without a leader. Default 100 ms.
 	TickInterval time.Duration
 	// CheckpointBytes is how much log makes a checkpoint. Default 32 MiB.
 	CheckpointBytes int
 	// CheckpointInterval is how often a checkpoint is made although the log is short; default 1 min.
 	CheckpointInterval time.Duration
-	// KeepBytes is how much log is kept in memory below the mark, for followers that lag. Default 8 MiB.
+	// KeepBytes is how much log is kept in memory below the mark, for members that were away for a short time; four times as
+	// much for those that are there but lag. Who needs more is sent a snapshot. Default 8 MiB.
 	KeepBytes int
 	// ApplyQueueBytes bounds what is committed and not yet applied. Default 64 MiB.
 	ApplyQueueBytes int
-	// OnStatus is called by the driver whenever leadership or term change. It must not block.
+	// OnStatus is called by the driver whenever leader, term or members change. It must not block.
 	OnStatus func(Status)
 	Logger   *slog.Logger
 }
@@ -55,11 +77,35 @@ func def[T comparable](v *T, d T) {
 	}
 }
 
+// firstMark is where the log of a new member begins: at the same place on all that the group starts with.
+func (c *Config) firstMark() (raftlog.Mark, error) {
+	if c.Join {
+		if len(c.Members) > 0 {
+			return raftlog.Mark{}, errors.New("a member that joins a group does not say who starts it")
+		}
+		return raftlog.Mark{}, nil
+	}
+	voters := slices.Sorted(slices.Values(c.Members))
+	if len(voters) == 0 {
+		voters = []uint64{c.Identity.Node}
+	}
+	if !slices.Contains(voters, c.Identity.Node) || len(slices.Compact(slices.Clone(voters))) != len(voters) || voters[0] == raft.None {
+		return raftlog.Mark{}, fmt.Errorf("a group cannot start with the members %v on node %d", voters, c.Identity.Node)
+	}
+	return raftlog.Mark{Index: 1, Term: 1, ConfState: &raftpb.ConfState{Voters: voters}}, nil
+}
+
 // Status is what a member knows of its group.
 type Status struct {
 	Term    uint64
 	Leader  uint64 // node id, 0 when unknown
 	Leading bool   // this member is the leader
+	Commit  uint64 // index up to which the log is committed, as of the last tick
+	Applied uint64 // index of the last entry that was applied here
+	// Members are the members as of the last change that was applied here.
+	Members *raftpb.ConfState
+	// Progress is how far the other members are as of the last tick, by id; known to the leader only.
+	Progress []Progress
 }
 
 // Group is one running member of a Raft group.
@@ -67,47 +113,38 @@ type Group struct {
 	cfg     Config
 	machine fsm.Machine
 	log     *raftlog.Log
-	step    *stepper
+	step    *stepper // belongs to the driver, except for its tail
 	waiting *proposals
 	propose chan proposal
 	gather  *gather.Gatherer[proposal]
+	inbox   *inbox
+	calls   chan func() // run by the driver
 	queue   *applyQueue
 	status  atomic.Pointer[Status]
+	stopped chan struct{} // closed when Run has ended
 
-	confState *raftpb.ConfState
-	applied   atomic.Uint64 // index of the last entry applied
-	logBytes  atomic.Int64  // since the last checkpoint
-	checkNow  chan struct{} // capacity 1: a checkpoint is due
+	deposed     view          // of the driver: the term it led last, while proposals of it may wait
+	graceTicks  int           // of the driver: for how long they may
+	passed      atomic.Uint64 // index of the last entry of the log that went through the applier
+	passedTerm  uint64        // of the applier
+	applied     watermark     // of what is in the machine: at least passed, more after a snapshot was restored
+	logBytes    atomic.Int64  // since the last checkpoint
+	checkNow    chan struct{} // capacity 1: a checkpoint is due
+	sending     chan struct{} // one element for each snapshot that is being written for another member
+	machineMu   sync.Mutex    // held while the machine takes a snapshot or restores one: never both
+	markMu      sync.Mutex    // held while a mark is recorded in log and tail; a leaf, as machineMu is
+	changeOwner []byte        // of the applier: the header of a change of members that is half done
 }
 
-// Open opens the member's log, making it when there is none, and readies Raft. The machine must be open already: replay
-// starts after machine.Durable(). Nothing runs before Run.
+// Open opens the member's log, making it when there is none, and readies Raft. The machine must be open already: what it has
+// is not applied to it again. Nothing runs before Run.
 func Open(cfg Config, machine fsm.Machine) (*Group, error) {
 	cfg.setDefaults()
-	_, exists, err := raftlog.ReadIdentity(cfg.Dir)
+	log, st, err := openLog(&cfg, machine.Durable())
 	if err != nil {
 		return nil, err
 	}
-	var log *raftlog.Log
-	var st *raftlog.State
-	if exists {
-		log, st, err = raftlog.Open(cfg.Dir, cfg.Identity, cfg.Logger)
-	} else if machine.Durable() > 0 {
-		return nil, fmt.Errorf("the data covers the log up to index %d, but there is no log in %s", machine.Durable(), cfg.Dir)
-	} else {
-		log, st, err = raftlog.Create(cfg.Dir, cfg.Identity, raftlog.Mark{
-			Index: 1, Term: 1, ConfState: &raftpb.ConfState{Voters: []uint64{cfg.Identity.Node}},
-		})
-	}
-	if err != nil {
-		return nil, err
-	}
-	if d := machine.Durable(); exists && d < st.Mark.Index && st.Mark.Index > 1 {
-		err := fmt.Errorf("the log in %s starts at %d, but the data covers only %d: the data folder was lost or is an older copy",
-			cfg.Dir, st.Mark.Index, d)
-		return nil, errors.Join(err, log.Close())
-	}
-	step, err := newStepper(cfg.Identity.Node, st, machine.Durable(), cfg.Logger)
+	step, err := newStepper(cfg.Identity.Node, st, rand.Uint64(), cfg.Logger)
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
@@ -115,22 +152,64 @@ func Open(cfg Config, machine fsm.Machine) (*Group, error) {
 		cfg: cfg, machine: machine, log: log, step: step,
 		waiting: newProposals(cfg.Identity.Node),
 		propose: make(chan proposal, maxProposals),
+		inbox:   newInbox(),
+		calls:   make(chan func(), maxCalls),
 		queue:   newApplyQueue(cfg.ApplyQueueBytes),
+		stopped: make(chan struct{}),
 
-		confState: st.Mark.ConfState,
-		checkNow:  make(chan struct{}, 1),
+		checkNow: make(chan struct{}, 1),
+		sending:  make(chan struct{}, maxSending),
 	}
 	g.gather = gather.New(g.propose, maxProposals)
-	g.applied.Store(max(machine.Durable(), st.Mark.Index))
-	g.status.Store(&Status{})
+	g.passed.Store(st.Mark.Index)
+	g.applied.advance(max(machine.Durable(), st.Mark.Index))
+	g.status.Store(&Status{Members: step.conf})
 	return g, nil
 }
 
-// maxProposals is how many proposals may wait for the driver; it takes them all at once.
-const maxProposals = 1024
+func openLog(cfg *Config, durable uint64) (*raftlog.Log, *raftlog.State, error) {
+	first, err := cfg.firstMark()
+	if err != nil {
+		return nil, nil, err
+	}
+	_, exists, err := raftlog.ReadIdentity(cfg.Dir)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !exists && durable > 0:
+		return nil, nil, fmt.Errorf("the data covers the log up to index %d, but there is no log in %s", durable, cfg.Dir)
+	case !exists:
+		return raftlog.Create(cfg.Dir, cfg.Identity, first)
+	}
+	log, st, err := raftlog.Open(cfg.Dir, cfg.Identity, cfg.Logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	if st.Mark.Index == 0 && first.Index > 0 && st.HardState.GetTerm() == 0 {
+		if st, err = log.Begin(first); err != nil { // a crash cut its making short
+			return nil, nil, errors.Join(err, log.Close())
+		}
+	}
+	if durable < st.Mark.Index && st.Mark.Index > 1 {
+		err := fmt.Errorf("the log in %s starts at %d, but the data covers only %d: the data folder was lost or is an older copy",
+			cfg.Dir, st.Mark.Index, durable)
+		return nil, nil, errors.Join(err, log.Close())
+	}
+	return log, st, nil
+}
+
+// Bounds of what waits for the driver.
+const (
+	maxProposals = 1024 // it takes them all at once
+	maxCalls     = 1024
+)
 
 // Status returns what the member last knew of its group.
-func (g *Group) Status() Status { return *g.status.Load() }
+func (g *Group) Status() Status {
+	s := *g.status.Load()
+	s.Applied = g.applied.Load()
+	return s
+}
 
 // Applied returns the index of the last entry that was applied.
 func (g *Group) Applied() uint64 { return g.applied.Load() }
@@ -138,7 +217,7 @@ func (g *Group) Applied() uint64 { return g.applied.Load() }
 // Propose replicates cmd and returns what the machine answered when it was applied on this node. The slice is not kept.
 // Errors: ErrNotLeader when it was surely not carried out; fault.Unknown when nobody here can tell.
 func (g *Group) Propose(ctx context.Context, cmd []byte) (any, error) {
-	p, done, err := g.waiting.add(cmd)
+	p, err := g.waiting.add(cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -148,121 +227,28 @@ func (g *Group) Propose(ctx context.Context, cmd []byte) (any, error) {
 		g.waiting.settle(p.seq, outcome{err: ctx.Err()})
 		return nil, fault.As(fault.Unavailable, ctx.Err())
 	}
-	return wait(ctx, done)
+	return wait(ctx, p)
 }
 
-// Run drives the member until ctx ends or its log or machine fails. It closes the log before it returns; a nil error means
-// that ctx ended. Call it once.
+// Run drives the member until ctx ends, its log or machine fails, or it learns that it was removed from the group
+// (ErrRemoved). It closes the log before it returns; a nil error means that ctx ended. Call it once.
 func (g *Group) Run(ctx context.Context) error {
+	defer close(g.stopped)
 	eg, running := errgroup.WithContext(ctx)
 	eg.Go(func() error { return g.drive(running) })
 	eg.Go(func() error { return g.apply(running) })
 	eg.Go(func() error { return g.checkpoints(running) })
 	err := eg.Wait()
 	told := ctx.Err() != nil
-	g.waiting.failAll(errStopped, true)
+	g.waiting.stop()
 	if told && errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	return errors.Join(err, g.log.Close())
 }
 
-// drive owns the stepper: it feeds it and carries out what it says.
-func (g *Group) drive(ctx context.Context) error {
-	ticker := time.NewTicker(g.cfg.TickInterval)
-	defer ticker.Stop()
-	if len(g.confState.GetVoters()) == 1 {
-		if err := g.step.node.Campaign(); err != nil {
-			return err
-		}
-	}
-	for {
-		for g.step.node.HasReady() {
-			if err := g.carryOut(ctx, g.step.node.Ready()); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-			g.step.node.Tick()
-		case p := <-g.propose:
-			g.admit(p)
-		}
-	}
-}
-
-// maxBatchBytes bounds the proposals that share one fsync.
-const maxBatchBytes = 8 << 20
-
-// admit proposes p together with what else comes close to it, so that they share one fsync.
-func (g *Group) admit(p proposal) {
-	bytes := 0
-	batch := g.gather.Gather(p, func(p proposal) bool {
-		bytes += len(p.entry.GetData())
-		return bytes >= maxBatchBytes
-	})
-	entries := make([]*raftpb.Entry, len(batch))
-	for i, p := range batch {
-		entries[i] = p.entry
-	}
-	err := g.step.propose(entries)
-	switch {
-	case err == nil:
-		return
-	case errors.Is(err, raft.ErrProposalDropped) && g.Status().Leading:
-		err = fault.New(fault.Exhausted, "too much is waiting to be replicated; try again")
-	case errors.Is(err, raft.ErrProposalDropped):
-		err = ErrNotLeader
-	}
-	for _, p := range batch {
-		g.waiting.settle(p.seq, outcome{err: err})
-	}
-}
-
-// carryOut does what Raft asks, in the order that durability needs.
-func (g *Group) carryOut(ctx context.Context, rd raft.Ready) error {
-	if rd.Snapshot != nil && !raft.IsEmptySnap(rd.Snapshot) {
-		return fmt.Errorf("the leader sent a snapshot at index %d to a member of a one-member group", rd.Snapshot.GetMetadata().GetIndex())
-	}
-	if err := g.log.Save(rd.HardState, rd.Entries); err != nil {
-		return fmt.Errorf("writing the Raft log: %w", err)
-	}
-	if rd.HardState != nil {
-		if err := g.step.tail.SetHardState(rd.HardState); err != nil {
-			return err
-		}
-	}
-	if err := g.step.tail.Append(rd.Entries); err != nil {
-		return err
-	}
-	g.noteStatus(rd)
-	if len(rd.CommittedEntries) > 0 {
-		if err := g.queue.put(ctx, rd.CommittedEntries); err != nil {
-			return err
-		}
-	}
-	g.step.node.Advance(rd)
-	return nil
-}
-
-// noteStatus publishes a change of leader or term, and fails proposals that a change of leader leaves in the dark.
-func (g *Group) noteStatus(rd raft.Ready) {
-	if rd.SoftState == nil && rd.HardState == nil {
-		return
-	}
-	b := g.step.node.BasicStatus()
-	now := Status{Term: b.GetTerm(), Leader: b.Lead, Leading: b.RaftState == raft.StateLeader}
-	was := g.Status()
-	if now == was {
-		return
-	}
-	g.status.Store(&now)
-	if was.Leading && !now.Leading {
-		g.waiting.failAll(errStopped, false)
-	}
-	if g.cfg.OnStatus != nil {
-		g.cfg.OnStatus(now)
-	}
+// Close closes the log of a group that was opened but never run.
+func (g *Group) Close() error {
+	g.waiting.stop()
+	return g.log.Close()
 }

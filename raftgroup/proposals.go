@@ -3,6 +3,7 @@ package raftgroup
 import (
 	"context"
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	"sync"
 
@@ -22,8 +23,12 @@ const headerBytes = 16
 // ErrNotLeader says that the proposal was surely not carried out, since this node does not lead its group.
 var ErrNotLeader = fault.New(fault.Unavailable, "this node does not lead its group")
 
-// errStopped is what a proposal gets that was in flight when the group stopped or changed its leader.
-var errStopped = fault.New(fault.Unknown, "the group stopped before the outcome was known")
+// What a proposal gets whose outcome cannot be learned here.
+var (
+	errStopped = fault.New(fault.Unknown, "the group stopped before the outcome was known")
+	errDeposed = fault.New(fault.Unknown, "this node lost the leadership of its group before the outcome was known")
+	errSkipped = fault.New(fault.Unknown, "this node took over the state of another one; the outcome is in there")
+)
 
 type outcome struct {
 	result any
@@ -34,72 +39,126 @@ type outcome struct {
 type proposal struct {
 	entry *raftpb.Entry
 	seq   uint64
+	state *proposed
 }
+
+// proposed is one who waits for a proposal.
+type proposed struct {
+	done chan outcome // capacity 1
+	term uint64       // guarded by proposals.mu: in which Raft took it; 0 while it did not, anyTerm once it is applied
+}
+
+// anyTerm is the term of a proposal that cannot be lost any more, but whose outcome is not there yet.
+const anyTerm = math.MaxUint64
 
 // proposals matches applied entries with those who wait for them.
 type proposals struct {
 	node uint64
 
 	mu      sync.Mutex
-	seq     uint64                  // guarded by mu
-	waiting map[uint64]chan outcome // guarded by mu
-	stopped bool                    // guarded by mu
+	seq     uint64               // guarded by mu
+	waiting map[uint64]*proposed // guarded by mu
+	stopped bool                 // guarded by mu
 }
 
 func newProposals(node uint64) *proposals {
-	return &proposals{node: node, seq: rand.Uint64(), waiting: map[uint64]chan outcome{}}
+	return &proposals{node: node, seq: rand.Uint64(), waiting: map[uint64]*proposed{}}
 }
 
 // add registers a command. The channel receives exactly one outcome.
-func (p *proposals) add(cmd []byte) (proposal, <-chan outcome, error) {
+func (p *proposals) add(cmd []byte) (proposal, error) {
 	data := make([]byte, headerBytes, headerBytes+len(cmd))
-	done := make(chan outcome, 1)
+	state := &proposed{done: make(chan outcome, 1)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stopped {
-		return proposal{}, nil, ErrNotLeader
+		return proposal{}, ErrNotLeader
 	}
 	p.seq++
-	p.waiting[p.seq] = done
+	p.waiting[p.seq] = state
 	binary.BigEndian.PutUint64(data, p.node)
 	binary.BigEndian.PutUint64(data[8:], p.seq)
-	return proposal{entry: &raftpb.Entry{Data: append(data, cmd...)}, seq: p.seq}, done, nil
+	return proposal{entry: &raftpb.Entry{Data: append(data, cmd...)}, seq: p.seq, state: state}, nil
+}
+
+// admitted notes that Raft took the proposals in term. From now on only the log says what became of them.
+func (p *proposals) admitted(batch []proposal, term uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range batch {
+		one.state.term = term
+	}
 }
 
 // settle gives the proposal its outcome, if anybody on this node waits for it.
 func (p *proposals) settle(seq uint64, o outcome) {
 	p.mu.Lock()
-	done := p.waiting[seq]
+	one := p.waiting[seq]
 	delete(p.waiting, seq)
 	p.mu.Unlock()
-	if done != nil {
-		done <- o
+	if one != nil {
+		one.done <- o
 	}
 }
 
 // settleEntry gives the proposer of an applied entry its result.
-func (p *proposals) settleEntry(data []byte, result any) {
-	if binary.BigEndian.Uint64(data) == p.node {
-		p.settle(binary.BigEndian.Uint64(data[8:]), outcome{result: result})
+func (p *proposals) settleEntry(header []byte, result any) {
+	if p.own(header) {
+		p.settle(binary.BigEndian.Uint64(header[8:]), outcome{result: result})
 	}
 }
 
-// failAll answers everybody who waits, as the outcome cannot be learned here any more.
-func (p *proposals) failAll(err error, stop bool) {
+// hold keeps the proposer of an applied entry waiting: more is to come.
+func (p *proposals) hold(header []byte) {
+	if !p.own(header) {
+		return
+	}
 	p.mu.Lock()
-	waiting := p.waiting
-	p.waiting = map[uint64]chan outcome{}
-	p.stopped = p.stopped || stop
+	defer p.mu.Unlock()
+	if one := p.waiting[binary.BigEndian.Uint64(header[8:])]; one != nil {
+		one.term = anyTerm
+	}
+}
+
+func (p *proposals) own(header []byte) bool {
+	return len(header) >= headerBytes && binary.BigEndian.Uint64(header) == p.node
+}
+
+// overtaken answers proposals of earlier terms that were not settled although an entry of term is applied: the log holds
+// entries in the order of their terms, so theirs cannot be in it and were surely not carried out.
+func (p *proposals) overtaken(term uint64) {
+	p.fail(ErrNotLeader, func(one *proposed) bool { return one.term > 0 && one.term < term })
+}
+
+// unknown answers those whose proposals Raft took in term or before, as the outcome is not learned here in time.
+func (p *proposals) unknown(term uint64, err error) {
+	p.fail(err, func(one *proposed) bool { return one.term > 0 && (one.term <= term || one.term == anyTerm) })
+}
+
+// stop answers everybody who waits: those that Raft did not take were surely not carried out.
+func (p *proposals) stop() {
+	p.mu.Lock()
+	p.stopped = true
 	p.mu.Unlock()
-	for _, done := range waiting {
-		done <- outcome{err: err}
+	p.unknown(anyTerm, errStopped)
+	p.fail(ErrNotLeader, func(*proposed) bool { return true })
+}
+
+func (p *proposals) fail(err error, which func(*proposed) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for seq, one := range p.waiting {
+		if which(one) {
+			delete(p.waiting, seq)
+			one.done <- outcome{err: err}
+		}
 	}
 }
 
 // wait returns the outcome, or that it is unknown when ctx ends first.
-func wait(ctx context.Context, done <-chan outcome) (any, error) {
+func wait(ctx context.Context, p proposal) (any, error) {
 	select {
-	case o := <-done:
+	case o := <-p.state.done:
 		return o.result, o.err
 	case <-ctx.Done():
 		return nil, fault.New(fault.Unknown, "gave up waiting for the outcome: %w", ctx.Err())

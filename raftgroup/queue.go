@@ -3,58 +3,54 @@ package raftgroup
 import (
 	"context"
 	"sync"
-
-	"go.etcd.io/raft/v3/raftpb"
 )
 
-// applyQueue carries committed entries from the driver to the applier. It is bounded by bytes: a machine that cannot keep up
-// slows the log down instead of filling memory.
+// applyQueue carries what is committed from the driver to the applier. It never holds the driver up, which has heartbeats to
+// send and to answer: the driver asks whether it is full, and takes nothing on then that would fill it further.
 type applyQueue struct {
 	maxBytes int
 
 	mu      sync.Mutex
-	entries []*raftpb.Entry // guarded by mu
-	bytes   int             // guarded by mu
-	filled  chan struct{}   // capacity 1: there may be entries
-	drained chan struct{}   // capacity 1: there may be room
+	commits []commit      // guarded by mu
+	bytes   int           // guarded by mu
+	filled  chan struct{} // capacity 1: there may be entries
+	drained chan struct{} // capacity 1: there may be room again
 }
 
 func newApplyQueue(maxBytes int) *applyQueue {
 	return &applyQueue{maxBytes: maxBytes, filled: make(chan struct{}, 1), drained: make(chan struct{}, 1)}
 }
 
-// put appends entries; it waits while the queue is over its bound. One goroutine puts.
-func (q *applyQueue) put(ctx context.Context, entries []*raftpb.Entry) error {
-	for {
-		q.mu.Lock()
-		if q.bytes < q.maxBytes {
-			q.entries = append(q.entries, entries...)
-			for _, e := range entries {
-				q.bytes += len(e.GetData())
-			}
-			q.mu.Unlock()
-			signal(q.filled)
-			return nil
-		}
-		q.mu.Unlock()
-		select {
-		case <-q.drained:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+// put appends to the queue.
+func (q *applyQueue) put(commits ...commit) {
+	q.mu.Lock()
+	q.commits = append(q.commits, commits...)
+	for _, c := range commits {
+		q.bytes += len(c.entry.GetData())
 	}
+	q.mu.Unlock()
+	signal(q.filled)
+}
+
+// full reports whether the queue is over its bound. drained is signalled when it no longer is.
+func (q *applyQueue) full() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes >= q.maxBytes
 }
 
 // take returns everything that waits, at least one entry. One goroutine takes.
-func (q *applyQueue) take(ctx context.Context) ([]*raftpb.Entry, error) {
+func (q *applyQueue) take(ctx context.Context) ([]commit, error) {
 	for {
 		q.mu.Lock()
-		entries := q.entries
-		q.entries, q.bytes = nil, 0
+		commits, full := q.commits, q.bytes >= q.maxBytes
+		q.commits, q.bytes = nil, 0
 		q.mu.Unlock()
-		if len(entries) > 0 {
+		if full {
 			signal(q.drained)
-			return entries, nil
+		}
+		if len(commits) > 0 {
+			return commits, nil
 		}
 		select {
 		case <-q.filled:

@@ -6,7 +6,8 @@ import (
 	"io"
 )
 
-// Command is one committed entry of the log.
+// Command is one committed entry of the log. One without data changes nothing but the index that is applied: changes of the
+// group's membership reach the machine like that, so that Durable covers them.
 type Command struct {
 	Index uint64
 	Term  uint64
@@ -14,8 +15,8 @@ type Command struct {
 }
 
 // Machine is a replicated state machine. Apply and Restore are called by one goroutine, never at the same time. Snapshot is
-// called by another one, also while Apply runs: it captures a state between two batches, and only that capture may hold
-// Apply up, never the wait for the disk. Durable and WriteSnapshot may be called at any time.
+// called by another one, also while Apply runs, but not while Restore runs: it captures a state between two batches, and only
+// that capture may hold Apply up, never the wait for the disk. Durable and WriteSnapshot may be called at any time.
 //
 // Apply must be a pure function of the machine's state and the commands: no clock, randomness, network, configuration or
 // map order, and no waiting. fsmtest.Run proves what it can of that.
@@ -30,12 +31,16 @@ type Machine interface {
 	Durable() uint64
 
 	// Snapshot makes everything applied so far durable (moving Durable up to it) and returns a descriptor of that
-	// state, small enough for a log record.
+	// state, small enough for a log record. A group of several members needs the descriptor also when there was nothing
+	// to be made durable. It holds at least until the next call; longer where a WriteSnapshot of it is under way.
 	Snapshot() (desc []byte, err error)
 
-	// WriteSnapshot streams the state that desc describes to a replica that needs it.
+	// WriteSnapshot streams the state that desc describes, or a later one, to a replica that needs it. It fails where
+	// that state is not there any more.
 	WriteSnapshot(ctx context.Context, desc []byte, w io.Writer) error
 
-	// Restore replaces the machine's state by the one streamed in r.
+	// Restore replaces the machine's state by the one streamed in r: durably, all or nothing, so that after an error or a
+	// crash the old state is there. Durable moves to the index of the new state. The stream may break off and may be
+	// damaged; its end must be told from that by the stream itself.
 	Restore(ctx context.Context, desc []byte, r io.Reader) error
 }

@@ -88,8 +88,8 @@ func identityOf(w *wal.WAL, dir string) (Identity, bool, error) {
 	return id, true, nil
 }
 
-// Create makes an empty log for a new member whose group starts at mark (index ≥ 1, with the full membership). The
-// directory must not hold a log.
+// Create makes an empty log for a new member whose group starts at mark: index ≥ 1 with the full membership, or the zero Mark
+// for a member that waits to be added to a group. The directory must not hold a log.
 func Create(dir string, id Identity, mark Mark) (*Log, *State, error) {
 	setSegmentBytes()
 	meta, err := json.Marshal(id)
@@ -103,14 +103,25 @@ func Create(dir string, id Identity, mark Mark) (*Log, *State, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("creating the log in %s: %w", dir, err)
 	}
+	l := &Log{wal: w, dir: dir}
+	st, err := l.Begin(mark)
+	if err != nil {
+		return nil, nil, errors.Join(err, l.Close())
+	}
+	return l, st, nil
+}
+
+// Begin gives an empty log its first mark. Create does it; what is left of a crash within Create has index 0 for its mark and
+// needs it still. So has, for good, the log of a member that waits to be added to a group.
+func (l *Log) Begin(mark Mark) (*State, error) {
 	hard := &raftpb.HardState{Term: &mark.Term, Vote: new(uint64), Commit: &mark.Index}
-	if err := w.SaveSnapshot(record(mark)); err != nil {
-		return nil, nil, errors.Join(err, w.Close())
+	if err := l.wal.SaveSnapshot(record(mark)); err != nil {
+		return nil, err
 	}
-	if err := w.Save(hard, nil); err != nil {
-		return nil, nil, errors.Join(err, w.Close())
+	if err := l.wal.Save(hard, nil); err != nil {
+		return nil, err
 	}
-	return &Log{wal: w, dir: dir}, &State{Mark: mark, HardState: hard}, nil
+	return &State{Mark: mark, HardState: hard}, nil
 }
 
 // Open opens the log in dir and reads it from its newest mark on. A torn tail is cut off and reported to lg.
@@ -134,6 +145,9 @@ func Open(dir string, id Identity, lg *slog.Logger) (l *Log, st *State, err erro
 		}
 		meta, hard, entries, err := w.ReadAll()
 		if err == nil {
+			if entries, err = dropOvertaken(dir, mark, entries); err != nil {
+				return nil, nil, errors.Join(err, w.Close())
+			}
 			return opened(w, dir, id, meta, &State{
 				Mark: Mark{Index: mark.GetIndex(), Term: mark.GetTerm(), ConfState: mark.GetConfState()}, HardState: hard, Entries: entries,
 			})
@@ -229,10 +243,34 @@ func (l *Log) SetMark(mark Mark) error {
 	if err := l.wal.SaveSnapshot(record(mark)); err != nil {
 		return err
 	}
-	if err := l.wal.ReleaseLockTo(mark.Index); err != nil {
+	return l.release(mark.Index)
+}
+
+// Restore records, durably, that a snapshot of another member took the place of the log: everything up to mark is durable
+// elsewhere, what the log held is void, and entries follow. The hard state must cover mark.
+func (l *Log) Restore(mark Mark, hard *raftpb.HardState, entries []*raftpb.Entry) error {
+	if err := l.wal.SaveSnapshot(record(mark)); err != nil {
 		return err
 	}
-	return l.deleteBelow(mark.Index)
+	if err := l.Save(hard, entries); err != nil {
+		return err
+	}
+	// Until the hard state covers it the mark does not count: only now the segments below are not needed any more.
+	if err := l.wal.Sync(); err != nil {
+		return err
+	}
+	return l.release(mark.Index)
+}
+
+// Sync makes everything saved durable, also what Raft does not need synced: a commit index alone.
+func (l *Log) Sync() error { return l.wal.Sync() }
+
+// release gives up the segments below index.
+func (l *Log) release(index uint64) error {
+	if err := l.wal.ReleaseLockTo(index); err != nil {
+		return err
+	}
+	return l.deleteBelow(index)
 }
 
 // deleteBelow removes the segments whose every entry is below index.

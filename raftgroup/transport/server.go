@@ -28,7 +28,9 @@ type Server struct {
 }
 
 // NewServer returns a server for the members that find knows.
-func NewServer(find func(group uint32) (cluster string, self uint64, m Member, ok bool)) *Server { return &Server{find: find} }
+func NewServer(find func(group uint32) (cluster string, self uint64, m Member, ok bool)) *Server {
+	return &Server{find: find}
+}
 
 // Register adds the service to a gRPC server.
 func (s *Server) Register(r grpc.ServiceRegistrar) { pb.RegisterRaftServer(r, s) }

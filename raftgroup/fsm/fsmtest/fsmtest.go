@@ -44,6 +44,7 @@ func Run(t *testing.T, s Subject) {
 		{"replay over what survived", testReplay},
 		{"snapshot while entries are applied", testConcurrent},
 		{"garbage is refused", testGarbage},
+		{"a command without data", testEmpty},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, &s, want) })
 	}
@@ -258,6 +259,35 @@ func testGarbage(t *testing.T, s *Subject, _ straight) {
 		m := s.Open(t, t.TempDir())
 		if _, err := m.Apply([]fsm.Command{{Index: first, Term: 2, Data: data}}); err == nil {
 			t.Errorf("entry %x was applied", data)
+		}
+	}
+}
+
+// testEmpty puts a command without data at some places of the log: it moves the index, and the rest is answered as without it.
+func testEmpty(t *testing.T, s *Subject, want straight) {
+	for _, cut := range s.cuts() {
+		dir := t.TempDir()
+		m := s.Open(t, dir)
+		s.apply(t, m, 0, cut)
+		index := indexOf(cut)
+		if _, err := m.Apply([]fsm.Command{{Index: index, Term: 2}}); err != nil {
+			t.Fatalf("at %d: %v", index, err)
+		}
+		snapshot(t, m)
+		if d := m.Durable(); d != index {
+			t.Errorf("durable up to %d after a snapshot at %d", d, index)
+		}
+		state := s.Describe(t, m)
+		m = s.Open(t, dir)
+		s.same(t, fmt.Sprintf("reopened after an empty command at %d", index), m, state)
+		for i := cut; i < len(s.Log); i++ {
+			results, err := m.Apply([]fsm.Command{{Index: indexOf(i + 1), Term: 2, Data: slices.Clone(s.Log[i])}})
+			if err != nil {
+				t.Fatalf("entry %d: %v", i, err)
+			}
+			if got := s.Result(results[0]); got != want.results[i] {
+				t.Errorf("entry %d answered %s, and %s after an empty command at %d", i, want.results[i], got, index)
+			}
 		}
 	}
 }
