@@ -58,7 +58,7 @@ func (n *Node) acknowledge(ctx context.Context) error {
 		if seq == told {
 			continue
 		}
-		if err := n.zero.Acknowledge(ctx, n.group, seq); err != nil {
+		if err := n.zero.Acknowledge(ctx, &pb.Ack{Group: uint32(n.group), Seq: seq, Leader: n.id.Node}); err != nil {
 			continue // the next round tells more
 		}
 		told = seq

@@ -215,7 +215,7 @@ func (n *Node) httpState(w http.ResponseWriter, r *http.Request) {
 		sendError(w, codeError, err.Error(), false)
 		return
 	}
-	b, err := admin.MembershipJSON(st, n.cfg.ZeroName)
+	b, err := admin.MembershipJSON(st)
 	if err != nil {
 		sendError(w, codeError, err.Error(), false)
 		return

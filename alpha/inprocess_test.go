@@ -45,7 +45,7 @@ func (p plan) start(t testing.TB) *inProcess {
 	if p.dir == "" {
 		p.dir = t.TempDir()
 	}
-	z, err := zero.Open(zero.Config{Dir: filepath.Join(p.dir, "zero")})
+	z, err := zero.Open(context.Background(), zero.Config{Dir: filepath.Join(p.dir, "zero")})
 	if err != nil {
 		t.Fatal(err)
 	}

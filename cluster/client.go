@@ -212,9 +212,12 @@ func (c *Client) Stream(ctx context.Context, g graph.GroupID, seq uint64, delive
 }
 
 // Acknowledge implements Feed.
-func (c *Client) Acknowledge(ctx context.Context, g graph.GroupID, seq uint64) error {
-	_, err := ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.AckReply, error) {
-		return z.Acknowledge(ctx, &pb.Ack{Group: uint32(g), Seq: seq})
-	})
+func (c *Client) Acknowledge(ctx context.Context, a *pb.Ack) error {
+	_, err := ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.AckReply, error) { return z.Acknowledge(ctx, a) })
 	return err
+}
+
+// RemoveMember implements Catalog. Asked twice it finds the node gone.
+func (c *Client) RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.RemoveReply, error) {
+	return ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.RemoveReply, error) { return z.RemoveMember(ctx, r) })
 }

@@ -28,7 +28,7 @@ type far struct {
 
 func startFar(t *testing.T) *far {
 	t.Helper()
-	z, err := zero.Open(zero.Config{Dir: t.TempDir()})
+	z, err := zero.Open(context.Background(), zero.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestClientAnswersLikeTheServer(t *testing.T) {
 		if st, err := z.State(ctx); err != nil || len(st.Tablets) != 1 || st.ClusterId == "" {
 			t.Errorf("state %v %v", st, err)
 		}
-		if err := z.Acknowledge(ctx, 1, 1); err != nil {
+		if err := z.Acknowledge(ctx, &pb.Ack{Group: 1, Seq: 1}); err != nil {
 			t.Error(err)
 		}
 	}

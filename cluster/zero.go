@@ -32,6 +32,8 @@ type Catalog interface {
 	Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error)
 	ChangeSchema(ctx context.Context, a *pb.Alter) (*pb.AlterReply, error)
 	State(ctx context.Context) (*pb.ZeroState, error)
+	// RemoveMember takes a node out of the cluster for good.
+	RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.RemoveReply, error)
 }
 
 // Feed is the ordered stream of a group.
@@ -39,8 +41,8 @@ type Feed interface {
 	// Stream delivers the events of the group after seq, in order and without a gap, until ctx ends, Zero is lost, or deliver
 	// returns an error. A batch without events moves only the watermark.
 	Stream(ctx context.Context, group graph.GroupID, seq uint64, deliver func(*pb.StreamBatch) error) error
-	// Acknowledge says that the group will not ask for events up to seq again.
-	Acknowledge(ctx context.Context, group graph.GroupID, seq uint64) error
+	// Acknowledge says that the group will not ask for events up to a.Seq again, and which of its members leads it.
+	Acknowledge(ctx context.Context, a *pb.Ack) error
 }
 
 // Zero is the coordinator as an Alpha sees it. zero.Server is one, in the same process; Dial returns one over gRPC.

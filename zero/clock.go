@@ -20,6 +20,7 @@ var errNoLeader = fault.New(fault.Unavailable, "this Zero does not lead its grou
 // clock draws timestamps on the leader. Between terms it draws none.
 type clock struct {
 	mu    sync.Mutex
+	term  uint64 // guarded by mu
 	next  uint64 // guarded by mu; 0 while this node does not lead
 	bound uint64 // guarded by mu: exclusive
 	drawn uint64 // guarded by mu: the highest commit timestamp drawn
@@ -28,10 +29,17 @@ type clock struct {
 }
 
 // begin starts a term: timestamps in [next, bound) are leased, every commit below next is decided.
-func (c *clock) begin(next, bound uint64) {
+func (c *clock) begin(term, next, bound uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.next, c.bound, c.drawn = next, bound, next-1
+	c.term, c.next, c.bound, c.drawn = term, next, bound, next-1
+}
+
+// leading returns the term that timestamps are drawn in.
+func (c *clock) leading() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.term
 }
 
 // stop ends a term.

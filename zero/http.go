@@ -19,15 +19,20 @@ func (s *Server) Handler() http.Handler {
 }
 
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
-	if !s.Leading() {
-		http.Error(w, "not ready: no leader yet", http.StatusServiceUnavailable)
+	if s.group.Status().Leader == 0 {
+		http.Error(w, "not ready: no Zero leads yet", http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "OK")
 }
 
-func (s *Server) state(w http.ResponseWriter, _ *http.Request) {
-	b, err := admin.MembershipJSON(s.machine.State(), s.cfg.My)
+// state answers with what the leader knows, or where none is found with what this Zero knows.
+func (s *Server) state(w http.ResponseWriter, r *http.Request) {
+	st, err := s.leader().State(r.Context())
+	if err != nil {
+		st = s.describe()
+	}
+	b, err := admin.MembershipJSON(st)
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())
 		return
@@ -54,14 +59,14 @@ func (s *Server) assign(w http.ResponseWriter, r *http.Request) {
 	var first uint64
 	switch what := r.URL.Query().Get("what"); what {
 	case "uids":
-		uid, e := s.LeaseUIDs(r.Context(), n)
+		uid, e := s.leader().LeaseUIDs(r.Context(), n)
 		first, err = uint64(uid), e
 	case "timestamps":
 		if n > maxTimestamps {
 			err = fmt.Errorf("cannot draw %d timestamps at once: ask for 1 to %d", n, maxTimestamps)
 			break
 		}
-		ts, _, e := s.Timestamps(r.Context(), uint32(n))
+		ts, _, e := s.leader().Timestamps(r.Context(), uint32(n))
 		first, err = uint64(ts), e
 	case "nsids":
 		err = fmt.Errorf("namespaces are not enabled on this cluster")

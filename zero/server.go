@@ -2,8 +2,6 @@ package zero
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,11 +15,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dragg/cluster"
+	"dragg/cluster/rpc"
 	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
 	"dragg/raftgroup"
 	"dragg/raftgroup/raftlog"
+	"dragg/raftgroup/transport"
 	"dragg/zero/oracle"
 	"dragg/zero/state"
 )
@@ -32,6 +32,17 @@ type Config struct {
 	Dir string
 	// My is the address under which other nodes reach its gRPC service.
 	My string
+	// ID is its number among the Zeros. Default 1.
+	ID uint64
+	// Zeros are the addresses of all Zeros that a new cluster starts with, itself among them, by number: the same on each of
+	// them. Empty is this one alone.
+	Zeros map[uint64]string
+	// Replicas is how many Alphas fill a group. 0 leaves what the cluster has, which is 1 at first.
+	Replicas int
+	// TickInterval is Raft's unit of time; an election starts after ten to twenty ticks without a leader. Default 100 ms.
+	TickInterval time.Duration
+	// Pool connects to other Zeros; it stays the caller's to close. A Zero alone needs none.
+	Pool *rpc.Pool
 	// ForgetAfter is how long a transaction may stay open before its conflicts are forgotten and it is refused; a little
 	// more than Alpha's idle timeout. Default 6 min.
 	ForgetAfter time.Duration
@@ -45,20 +56,27 @@ type Server struct {
 	id      raftlog.Identity
 	machine *state.Machine
 	group   *raftgroup.Group
+	links   *transport.Links // nil for a Zero alone
+	others  *cluster.Client  // finds the leader when it is another Zero; nil for a Zero alone
 	clock   clock
 	commits chan committing
 	status  chan struct{} // capacity 1: leadership may have changed
 	stopped chan struct{} // closed when Run has ended
 
-	mu    sync.Mutex
-	acks  map[uint32]uint64 // guarded by mu: not replicated yet
-	ready chan struct{}     // guarded by mu: closed while this node leads and serves
+	mu      sync.Mutex
+	acks    map[uint32]uint64 // guarded by mu: not replicated yet
+	leaders map[uint32]uint64 // guarded by mu: of the groups, as they say
+	ready   chan struct{}     // guarded by mu: closed while this node leads and serves
 }
 
 var _ cluster.Zero = (*Server)(nil)
 
-// Open opens the Zero in cfg.Dir, making a new cluster when there is none. Nothing runs before Run.
-func Open(cfg Config) (*Server, error) {
+// Open opens the Zero in cfg.Dir. Where there is none it makes a new cluster, or its part of one: all but the first Zero wait
+// for the name that the first one gives it. Nothing runs before Run.
+func Open(ctx context.Context, cfg Config) (*Server, error) {
+	if cfg.ID == 0 {
+		cfg.ID = 1
+	}
 	if cfg.ForgetAfter == 0 {
 		cfg.ForgetAfter = 6 * time.Minute
 	}
@@ -71,43 +89,34 @@ func Open(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, lg: cfg.Logger.With("node", "zero"),
 		commits: make(chan committing, maxCommitBatch), status: make(chan struct{}, 1), stopped: make(chan struct{}),
-		acks: map[uint32]uint64{}, ready: make(chan struct{}),
+		acks: map[uint32]uint64{}, leaders: map[uint32]uint64{}, ready: make(chan struct{}),
 	}
-	walDir := filepath.Join(cfg.Dir, "wal")
-	id, exists, err := raftlog.ReadIdentity(walDir)
-	if err != nil {
+	var err error
+	if s.id, err = s.identity(ctx); err != nil {
 		return nil, err
 	}
-	if !exists {
-		id = raftlog.Identity{Cluster: newClusterID(), Node: 1}
-	}
-	s.id = id
 	if s.machine, err = state.Open(cfg.Dir, oracle.DefaultLimits); err != nil {
 		return nil, err
 	}
-	s.group, err = raftgroup.Open(raftgroup.Config{
-		Dir: walDir, Identity: id, Logger: s.lg,
+	group := raftgroup.Config{
+		Dir: s.walDir(), Identity: s.id, TickInterval: cfg.TickInterval, Logger: s.lg, Members: slices.Sorted(maps.Keys(cfg.Zeros)),
 		OnStatus: func(raftgroup.Status) {
 			select {
 			case s.status <- struct{}{}:
 			default:
 			}
 		},
-	}, s.machine)
-	if err != nil {
+	}
+	if len(cfg.Zeros) > 1 {
+		s.connect(&group)
+	}
+	if s.group, err = raftgroup.Open(group, s.machine); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// newClusterID returns a name that no other cluster has.
-func newClusterID() string {
-	var b [16]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		panic(err) // documented never to happen
-	}
-	return hex.EncodeToString(b[:])
-}
+func (s *Server) walDir() string { return filepath.Join(s.cfg.Dir, "wal") }
 
 // Run serves until ctx ends or the log fails. Call it once.
 func (s *Server) Run(ctx context.Context) error {
@@ -117,6 +126,9 @@ func (s *Server) Run(ctx context.Context) error {
 	eg.Go(func() error { return s.lead(running) })
 	eg.Go(func() error { return s.collectCommits(running) })
 	eg.Go(func() error { return s.housekeeping(running) })
+	if s.links != nil {
+		eg.Go(func() error { return s.links.Run(running) })
+	}
 	if err := eg.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -128,7 +140,7 @@ func (s *Server) lead(ctx context.Context) error {
 	var term uint64
 	for {
 		if st := s.group.Status(); st.Leading && st.Term != term {
-			if err := s.beginTerm(ctx); err != nil {
+			if err := s.beginTerm(ctx, st.Term); err != nil {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
@@ -151,8 +163,8 @@ func (s *Server) lead(ctx context.Context) error {
 	}
 }
 
-func (s *Server) beginTerm(ctx context.Context) error {
-	if _, err := s.propose(ctx, &pb.ZeroEntry{Bootstrap: &pb.Bootstrap{ClusterId: s.id.Cluster}}); err != nil {
+func (s *Server) beginTerm(ctx context.Context, term uint64) error {
+	if _, err := s.propose(ctx, &pb.ZeroEntry{Bootstrap: s.bootstrap()}); err != nil {
 		return err
 	}
 	// When this answers, every entry of earlier terms is applied.
@@ -161,7 +173,7 @@ func (s *Server) beginTerm(ctx context.Context) error {
 	if _, err := s.propose(ctx, &pb.ZeroEntry{Term: &pb.Term{TsBound: bound}}); err != nil {
 		return err
 	}
-	s.clock.begin(uint64(next), bound)
+	s.clock.begin(term, uint64(next), bound)
 	s.setReady(true)
 	return nil
 }
@@ -268,8 +280,30 @@ func (h *history) note(now time.Time, ts uint64) uint64 {
 }
 
 // Timestamps implements cluster.Clock.
+//
+// A leader that was deposed and does not know it yet would draw timestamps below what its successor has committed: so a majority
+// must confirm, after the request came, that it still leads.
 func (s *Server) Timestamps(ctx context.Context, n uint32) (first, after graph.Timestamp, err error) {
-	return s.drawTimestamps(ctx, uint64(n), false)
+	term := s.clock.leading()
+	first, after, err = s.drawTimestamps(ctx, uint64(n), false)
+	if err == nil {
+		err = s.confirm(ctx, term)
+	}
+	return first, after, err
+}
+
+// confirm returns nil if this node led the term without a break from when term was read until after a majority said so.
+func (s *Server) confirm(ctx context.Context, term uint64) error {
+	if s.links == nil {
+		return nil
+	}
+	if _, err := s.group.ReadIndex(ctx); err != nil {
+		return err
+	}
+	if st := s.group.Status(); !st.Leading || st.Term != term {
+		return errNoLeader
+	}
+	return nil
 }
 
 // maxLease bounds one lease of uids.
@@ -292,7 +326,10 @@ func (s *Server) LeaseUIDs(ctx context.Context, n uint64) (graph.UID, error) {
 }
 
 // Outcome implements cluster.Arbiter.
-func (s *Server) Outcome(_ context.Context, start graph.Timestamp) (commit graph.Timestamp, known bool, err error) {
+func (s *Server) Outcome(ctx context.Context, start graph.Timestamp) (commit graph.Timestamp, known bool, err error) {
+	if err := s.confirm(ctx, s.clock.leading()); err != nil {
+		return 0, false, err
+	}
 	if !s.Leading() {
 		return 0, false, errNoLeader
 	}
@@ -330,7 +367,22 @@ func (s *Server) ChangeSchema(ctx context.Context, a *pb.Alter) (*pb.AlterReply,
 }
 
 // State implements cluster.Catalog.
-func (s *Server) State(context.Context) (*pb.ZeroState, error) { return s.machine.State(), nil }
+func (s *Server) State(context.Context) (*pb.ZeroState, error) {
+	if !s.Leading() {
+		return nil, errNoLeader
+	}
+	return s.describe(), nil
+}
+
+// describe returns the state as this node knows it.
+func (s *Server) describe() *pb.ZeroState {
+	st := s.machine.State()
+	s.mu.Lock()
+	st.Leaders = maps.Clone(s.leaders)
+	s.mu.Unlock()
+	st.Leaders[0] = s.group.Status().Leader
+	return st
+}
 
 // Stream implements cluster.Feed.
 func (s *Server) Stream(ctx context.Context, g graph.GroupID, seq uint64, deliver func(*pb.StreamBatch) error) error {
@@ -357,12 +409,13 @@ func (s *Server) Stream(ctx context.Context, g graph.GroupID, seq uint64, delive
 }
 
 // Acknowledge implements cluster.Feed. It is replicated a little later.
-func (s *Server) Acknowledge(_ context.Context, g graph.GroupID, seq uint64) error {
+func (s *Server) Acknowledge(_ context.Context, a *pb.Ack) error {
 	if !s.Leading() {
 		return errNoLeader
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.acks[uint32(g)] = max(s.acks[uint32(g)], seq)
+	s.acks[a.Group] = max(s.acks[a.Group], a.Seq)
+	s.leaders[a.Group] = a.Leader
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 
 func start(t testing.TB, dir string) (*Server, func()) {
 	t.Helper()
-	s, err := Open(Config{Dir: dir})
+	s, err := Open(context.Background(), Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

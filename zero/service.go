@@ -8,6 +8,7 @@ import (
 	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
+	"dragg/raftgroup/transport"
 )
 
 // service is the gRPC face of a Server for other nodes.
@@ -17,7 +18,19 @@ type service struct {
 }
 
 // Register adds the service to a gRPC server.
-func (s *Server) Register(r grpc.ServiceRegistrar) { pb.RegisterZeroServer(r, &service{s: s}) }
+func (s *Server) Register(r grpc.ServiceRegistrar) {
+	pb.RegisterZeroServer(r, &service{s: s})
+	transport.NewServer(s.member).Register(r)
+}
+
+func (v *service) Identify(context.Context, *pb.IdentifyRequest) (*pb.IdentifyReply, error) {
+	return &pb.IdentifyReply{ClusterId: v.s.id.Cluster}, nil
+}
+
+func (v *service) RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.RemoveReply, error) {
+	reply, err := v.s.RemoveMember(ctx, r)
+	return reply, fault.ToPeer(err)
+}
 
 func (v *service) Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error) {
 	r, err := v.s.Connect(ctx, j)
@@ -74,7 +87,7 @@ func (v *service) Stream(r *pb.StreamRequest, out grpc.ServerStreamingServer[pb.
 }
 
 func (v *service) Acknowledge(ctx context.Context, a *pb.Ack) (*pb.AckReply, error) {
-	if err := v.s.Acknowledge(ctx, graph.GroupID(a.Group), a.Seq); err != nil {
+	if err := v.s.Acknowledge(ctx, a); err != nil {
 		return nil, fault.ToPeer(err)
 	}
 	return &pb.AckReply{}, nil

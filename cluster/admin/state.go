@@ -33,6 +33,7 @@ type Member struct {
 	GroupID uint32 `json:"groupId"`
 	Addr    string `json:"addr"`
 	Leader  bool   `json:"leader,omitempty"`
+	Learner bool   `json:"learner,omitempty"`
 }
 
 // Tablet is the shard of one predicate.
@@ -43,11 +44,11 @@ type Tablet struct {
 	Epoch       string `json:"epoch"`
 }
 
-// MembershipJSON renders Zero's state for /state. zeroAddr is where the leading Zero is reached.
-func MembershipJSON(s *pb.ZeroState, zeroAddr string) ([]byte, error) {
+// MembershipJSON renders Zero's state for /state.
+func MembershipJSON(s *pb.ZeroState) ([]byte, error) {
 	m := Membership{
 		Counter: number(s.Applied), Groups: map[string]*Group{},
-		Zeros:  map[string]Member{"1": {ID: "1", Addr: zeroAddr, Leader: true}},
+		Zeros:  map[string]Member{},
 		MaxUID: number(s.UidBound - 1), MaxTxnTs: number(s.TsBound - 1), MaxNsID: "0",
 		MaxRaftID: number(s.NextNode - 1), Removed: []Member{}, CID: s.ClusterId,
 	}
@@ -60,7 +61,17 @@ func MembershipJSON(s *pb.ZeroState, zeroAddr string) ([]byte, error) {
 		return g
 	}
 	for _, n := range s.Members {
-		group(n.Group).Members[number(n.Id)] = Member{ID: number(n.Id), GroupID: n.Group, Addr: n.Address, Leader: true}
+		member := Member{
+			ID: number(n.Id), GroupID: n.Group, Addr: n.Address, Leader: s.Leaders[n.Group] == n.Id, Learner: n.Learner,
+		}
+		if n.Group == 0 {
+			m.Zeros[number(n.Id)] = member
+		} else {
+			group(n.Group).Members[number(n.Id)] = member
+		}
+	}
+	for _, n := range s.Removed {
+		m.Removed = append(m.Removed, Member{ID: number(n.Id), GroupID: n.Group, Addr: n.Address})
 	}
 	for _, t := range s.Tablets {
 		name := t.Predicate

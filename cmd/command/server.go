@@ -124,17 +124,48 @@ func (f *alphaFlags) config(s *serverFlags, dir string, memory int64, lg *slog.L
 
 // Zero returns the command that runs a Zero.
 func Zero() *cobra.Command {
-	f := &serverFlags{}
+	f, z := &serverFlags{}, &zeroFlags{}
 	cmd := &cobra.Command{
 		Use: "zero", Short: "Run a Zero: it coordinates membership, timestamps, commits and placement", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runZero(cmd.Context(), f, cmd.ErrOrStderr()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runZero(cmd.Context(), f, z, cmd.ErrOrStderr()) },
 	}
 	f.add(cmd.Flags(), "zero-data")
 	cmd.Flags().StringVar(&f.my, "my", "", "host:port under which other nodes reach this one")
+	z.add(cmd.Flags())
 	return configurable(cmd)
 }
 
-func runZero(ctx context.Context, f *serverFlags, stderr io.Writer) error {
+// zeroFlags are those of a Zero among several.
+type zeroFlags struct {
+	id       uint64
+	zeros    []string
+	replicas int
+}
+
+func (f *zeroFlags) add(flags *pflag.FlagSet) {
+	flags.Uint64Var(&f.id, "idx", 1, "number of this Zero: its place in --zeros, counted from 1")
+	flags.StringSliceVar(&f.zeros, "zeros", nil,
+		"host:port of the gRPC service of every Zero that a new cluster starts with, in the same order on each; empty for this one alone")
+	flags.IntVar(&f.replicas, "replicas", 0, "Alphas that fill a group; 0 leaves what the cluster has, which is 1 at first")
+}
+
+// config adds what the flags say to cfg.
+func (f *zeroFlags) config(cfg zero.Config, pool *rpc.Pool) (zero.Config, error) {
+	cfg.ID, cfg.Replicas, cfg.Pool = f.id, f.replicas, pool
+	if len(f.zeros) == 0 {
+		return cfg, nil
+	}
+	if f.id < 1 || f.id > uint64(len(f.zeros)) {
+		return cfg, fmt.Errorf("--idx %d: --zeros names %d", f.id, len(f.zeros))
+	}
+	cfg.Zeros = map[uint64]string{}
+	for i, address := range f.zeros {
+		cfg.Zeros[uint64(i+1)] = address
+	}
+	return cfg, nil
+}
+
+func runZero(ctx context.Context, f *serverFlags, zf *zeroFlags, stderr io.Writer) error {
 	lg, err := f.log.logger(stderr)
 	if err != nil {
 		return err
@@ -143,7 +174,17 @@ func runZero(ctx context.Context, f *serverFlags, stderr io.Writer) error {
 		return err
 	}
 	limitMemory(f.memory)
-	z, err := zero.Open(zero.Config{Dir: f.data, My: f.address(zeroNodePort), Logger: lg})
+	pool := rpc.NewPool(rpc.Config{MessageBytes: zeroRequestBytes})
+	cfg, err := zf.config(zero.Config{Dir: f.data, My: f.address(zeroNodePort), Logger: lg}, pool)
+	if err != nil {
+		return err
+	}
+	err = serveZero(ctx, f, cfg, lg)
+	return errors.Join(err, pool.Close())
+}
+
+func serveZero(ctx context.Context, f *serverFlags, cfg zero.Config, lg *slog.Logger) error {
+	z, err := zero.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -272,7 +313,7 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 		return err
 	}
 	defer stopProfile()
-	z, err := zero.Open(zero.Config{
+	z, err := zero.Open(ctx, zero.Config{
 		Dir: filepath.Join(f.data, "zero"), My: f.address(zeroNodePort), ForgetAfter: a.txnAbortAfter + time.Minute, Logger: lg,
 	})
 	if err != nil {

@@ -401,6 +401,7 @@ type Ack struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
 	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Leader        uint64                 `protobuf:"varint,3,opt,name=leader,proto3" json:"leader,omitempty"` // of the group; not replicated
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -445,6 +446,13 @@ func (x *Ack) GetGroup() uint32 {
 func (x *Ack) GetSeq() uint64 {
 	if x != nil {
 		return x.Seq
+	}
+	return 0
+}
+
+func (x *Ack) GetLeader() uint64 {
+	if x != nil {
+		return x.Leader
 	}
 	return 0
 }
@@ -1660,8 +1668,10 @@ type ZeroState struct {
 	Oracle          *OracleState           `protobuf:"bytes,13,opt,name=oracle,proto3" json:"oracle,omitempty"`
 	Replicas        uint32                 `protobuf:"varint,14,opt,name=replicas,proto3" json:"replicas,omitempty"` // voters that fill a group
 	Removed         []*Member              `protobuf:"bytes,15,rep,name=removed,proto3" json:"removed,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Who leads each group, 0 the Zeros, as far as the answering Zero knows: not part of what is replicated.
+	Leaders       map[uint32]uint64 `protobuf:"bytes,16,rep,name=leaders,proto3" json:"leaders,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ZeroState) Reset() {
@@ -1795,6 +1805,13 @@ func (x *ZeroState) GetReplicas() uint32 {
 func (x *ZeroState) GetRemoved() []*Member {
 	if x != nil {
 		return x.Removed
+	}
+	return nil
+}
+
+func (x *ZeroState) GetLeaders() map[uint32]uint64 {
+	if x != nil {
+		return x.Leaders
 	}
 	return nil
 }
@@ -2183,6 +2200,86 @@ func (x *ShardMeta) GetMaxUid() uint64 {
 	return 0
 }
 
+type IdentifyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentifyRequest) Reset() {
+	*x = IdentifyRequest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentifyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentifyRequest) ProtoMessage() {}
+
+func (x *IdentifyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentifyRequest.ProtoReflect.Descriptor instead.
+func (*IdentifyRequest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
+}
+
+type IdentifyReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClusterId     string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentifyReply) Reset() {
+	*x = IdentifyReply{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentifyReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentifyReply) ProtoMessage() {}
+
+func (x *IdentifyReply) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentifyReply.ProtoReflect.Descriptor instead.
+func (*IdentifyReply) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *IdentifyReply) GetClusterId() string {
+	if x != nil {
+		return x.ClusterId
+	}
+	return ""
+}
+
 type TimestampsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Count         uint32                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
@@ -2192,7 +2289,7 @@ type TimestampsRequest struct {
 
 func (x *TimestampsRequest) Reset() {
 	*x = TimestampsRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2204,7 +2301,7 @@ func (x *TimestampsRequest) String() string {
 func (*TimestampsRequest) ProtoMessage() {}
 
 func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2217,7 +2314,7 @@ func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsRequest.ProtoReflect.Descriptor instead.
 func (*TimestampsRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *TimestampsRequest) GetCount() uint32 {
@@ -2238,7 +2335,7 @@ type TimestampsReply struct {
 
 func (x *TimestampsReply) Reset() {
 	*x = TimestampsReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2250,7 +2347,7 @@ func (x *TimestampsReply) String() string {
 func (*TimestampsReply) ProtoMessage() {}
 
 func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2263,7 +2360,7 @@ func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsReply.ProtoReflect.Descriptor instead.
 func (*TimestampsReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *TimestampsReply) GetFirst() uint64 {
@@ -2289,7 +2386,7 @@ type OutcomeRequest struct {
 
 func (x *OutcomeRequest) Reset() {
 	*x = OutcomeRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2398,7 @@ func (x *OutcomeRequest) String() string {
 func (*OutcomeRequest) ProtoMessage() {}
 
 func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2314,7 +2411,7 @@ func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRequest.ProtoReflect.Descriptor instead.
 func (*OutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *OutcomeRequest) GetStartTs() uint64 {
@@ -2334,7 +2431,7 @@ type OutcomeReply struct {
 
 func (x *OutcomeReply) Reset() {
 	*x = OutcomeReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2346,7 +2443,7 @@ func (x *OutcomeReply) String() string {
 func (*OutcomeReply) ProtoMessage() {}
 
 func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2359,7 +2456,7 @@ func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeReply.ProtoReflect.Descriptor instead.
 func (*OutcomeReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *OutcomeReply) GetKnown() bool {
@@ -2385,7 +2482,7 @@ type LeaseRequest struct {
 
 func (x *LeaseRequest) Reset() {
 	*x = LeaseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2397,7 +2494,7 @@ func (x *LeaseRequest) String() string {
 func (*LeaseRequest) ProtoMessage() {}
 
 func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2410,7 +2507,7 @@ func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *LeaseRequest) GetCount() uint64 {
@@ -2430,7 +2527,7 @@ type LeaseReply struct {
 
 func (x *LeaseReply) Reset() {
 	*x = LeaseReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2442,7 +2539,7 @@ func (x *LeaseReply) String() string {
 func (*LeaseReply) ProtoMessage() {}
 
 func (x *LeaseReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2455,7 +2552,7 @@ func (x *LeaseReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseReply.ProtoReflect.Descriptor instead.
 func (*LeaseReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *LeaseReply) GetFirst() uint64 {
@@ -2480,7 +2577,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2492,7 +2589,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2505,7 +2602,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
 }
 
 type StreamRequest struct {
@@ -2518,7 +2615,7 @@ type StreamRequest struct {
 
 func (x *StreamRequest) Reset() {
 	*x = StreamRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2530,7 +2627,7 @@ func (x *StreamRequest) String() string {
 func (*StreamRequest) ProtoMessage() {}
 
 func (x *StreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2543,7 +2640,7 @@ func (x *StreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRequest.ProtoReflect.Descriptor instead.
 func (*StreamRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *StreamRequest) GetGroup() uint32 {
@@ -2568,7 +2665,7 @@ type AckReply struct {
 
 func (x *AckReply) Reset() {
 	*x = AckReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2580,7 +2677,7 @@ func (x *AckReply) String() string {
 func (*AckReply) ProtoMessage() {}
 
 func (x *AckReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2593,7 +2690,7 @@ func (x *AckReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckReply.ProtoReflect.Descriptor instead.
 func (*AckReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
 }
 
 // RaftBatch is messages of one group from one member to another, in order.
@@ -2609,7 +2706,7 @@ type RaftBatch struct {
 
 func (x *RaftBatch) Reset() {
 	*x = RaftBatch{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2621,7 +2718,7 @@ func (x *RaftBatch) String() string {
 func (*RaftBatch) ProtoMessage() {}
 
 func (x *RaftBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2634,7 +2731,7 @@ func (x *RaftBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftBatch.ProtoReflect.Descriptor instead.
 func (*RaftBatch) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RaftBatch) GetClusterId() string {
@@ -2673,7 +2770,7 @@ type RaftAck struct {
 
 func (x *RaftAck) Reset() {
 	*x = RaftAck{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2685,7 +2782,7 @@ func (x *RaftAck) String() string {
 func (*RaftAck) ProtoMessage() {}
 
 func (x *RaftAck) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2698,7 +2795,7 @@ func (x *RaftAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftAck.ProtoReflect.Descriptor instead.
 func (*RaftAck) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
 }
 
 type SnapshotRequest struct {
@@ -2712,7 +2809,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2724,7 +2821,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2737,7 +2834,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SnapshotRequest) GetClusterId() string {
@@ -2770,7 +2867,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +2879,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +2892,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SnapshotChunk) GetData() []byte {
@@ -2832,10 +2929,11 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\brequests\x18\x01 \x03(\v2\x14.dragg.CommitRequestR\brequests\x12\x1e\n" +
 	"\x04acks\x18\x02 \x03(\v2\n" +
 	".dragg.AckR\x04acks\x12!\n" +
-	"\fforget_below\x18\x03 \x01(\x04R\vforgetBelow\"-\n" +
+	"\fforget_below\x18\x03 \x01(\x04R\vforgetBelow\"E\n" +
 	"\x03Ack\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xa1\x01\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06leader\x18\x03 \x01(\x04R\x06leader\"\xa1\x01\n" +
 	"\rCommitRequest\x12\x19\n" +
 	"\bstart_ts\x18\x01 \x01(\x04R\astartTs\x12\x1b\n" +
 	"\tcommit_ts\x18\x02 \x01(\x04R\bcommitTs\x12\x12\n" +
@@ -2942,7 +3040,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x04seqs\x18\x01 \x03(\v2\x1c.dragg.RemoveReply.SeqsEntryR\x04seqs\x1a7\n" +
 	"\tSeqsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x92\x04\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x87\x05\n" +
 	"\tZeroState\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x1d\n" +
@@ -2960,7 +3058,11 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\astreams\x18\f \x03(\v2\x12.dragg.GroupStreamR\astreams\x12*\n" +
 	"\x06oracle\x18\r \x01(\v2\x12.dragg.OracleStateR\x06oracle\x12\x1a\n" +
 	"\breplicas\x18\x0e \x01(\rR\breplicas\x12'\n" +
-	"\aremoved\x18\x0f \x03(\v2\r.dragg.MemberR\aremoved\"d\n" +
+	"\aremoved\x18\x0f \x03(\v2\r.dragg.MemberR\aremoved\x127\n" +
+	"\aleaders\x18\x10 \x03(\v2\x1d.dragg.ZeroState.LeadersEntryR\aleaders\x1a:\n" +
+	"\fLeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"d\n" +
 	"\vGroupStream\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x19\n" +
 	"\bnext_seq\x18\x02 \x01(\x04R\anextSeq\x12$\n" +
@@ -2992,7 +3094,11 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\adropped\x18\b \x03(\v2\x11.dragg.TabletDropR\adropped\x12\x14\n" +
 	"\x05ended\x18\t \x03(\x04R\x05ended\x12\x17\n" +
 	"\amax_uid\x18\n" +
-	" \x01(\x04R\x06maxUid\")\n" +
+	" \x01(\x04R\x06maxUid\"\x11\n" +
+	"\x0fIdentifyRequest\".\n" +
+	"\rIdentifyReply\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x01 \x01(\tR\tclusterId\")\n" +
 	"\x11TimestampsRequest\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\"=\n" +
 	"\x0fTimestampsReply\x12\x14\n" +
@@ -3034,7 +3140,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\bCONFLICT\x10\x01\x12\x10\n" +
 	"\fSTALE_TABLET\x10\x02\x12\v\n" +
 	"\aTOO_OLD\x10\x03\x12\r\n" +
-	"\tDISCARDED\x10\x042\xd3\x03\n" +
+	"\tDISCARDED\x10\x042\xc4\x04\n" +
 	"\x04Zero\x12(\n" +
 	"\aConnect\x12\v.dragg.Join\x1a\x10.dragg.JoinReply\x12>\n" +
 	"\n" +
@@ -3046,7 +3152,9 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05State\x12\x13.dragg.StateRequest\x1a\x10.dragg.ZeroState\x124\n" +
 	"\x06Stream\x12\x14.dragg.StreamRequest\x1a\x12.dragg.StreamBatch0\x01\x12*\n" +
 	"\vAcknowledge\x12\n" +
-	".dragg.Ack\x1a\x0f.dragg.AckReply2r\n" +
+	".dragg.Ack\x1a\x0f.dragg.AckReply\x125\n" +
+	"\fRemoveMember\x12\x11.dragg.RemoveNode\x1a\x12.dragg.RemoveReply\x128\n" +
+	"\bIdentify\x12\x16.dragg.IdentifyRequest\x1a\x14.dragg.IdentifyReply2r\n" +
 	"\x04Raft\x12.\n" +
 	"\bMessages\x12\x10.dragg.RaftBatch\x1a\x0e.dragg.RaftAck(\x01\x12:\n" +
 	"\bSnapshot\x12\x16.dragg.SnapshotRequest\x1a\x14.dragg.SnapshotChunk0\x01B\x11Z\x0fdragg/protos/pbb\x06proto3"
@@ -3064,7 +3172,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(*ZeroEntry)(nil),         // 1: dragg.ZeroEntry
@@ -3096,21 +3204,24 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*GroupEntry)(nil),        // 27: dragg.GroupEntry
 	(*Prewrite)(nil),          // 28: dragg.Prewrite
 	(*ShardMeta)(nil),         // 29: dragg.ShardMeta
-	(*TimestampsRequest)(nil), // 30: dragg.TimestampsRequest
-	(*TimestampsReply)(nil),   // 31: dragg.TimestampsReply
-	(*OutcomeRequest)(nil),    // 32: dragg.OutcomeRequest
-	(*OutcomeReply)(nil),      // 33: dragg.OutcomeReply
-	(*LeaseRequest)(nil),      // 34: dragg.LeaseRequest
-	(*LeaseReply)(nil),        // 35: dragg.LeaseReply
-	(*StateRequest)(nil),      // 36: dragg.StateRequest
-	(*StreamRequest)(nil),     // 37: dragg.StreamRequest
-	(*AckReply)(nil),          // 38: dragg.AckReply
-	(*RaftBatch)(nil),         // 39: dragg.RaftBatch
-	(*RaftAck)(nil),           // 40: dragg.RaftAck
-	(*SnapshotRequest)(nil),   // 41: dragg.SnapshotRequest
-	(*SnapshotChunk)(nil),     // 42: dragg.SnapshotChunk
-	nil,                       // 43: dragg.AlterReply.SeqsEntry
-	nil,                       // 44: dragg.RemoveReply.SeqsEntry
+	(*IdentifyRequest)(nil),   // 30: dragg.IdentifyRequest
+	(*IdentifyReply)(nil),     // 31: dragg.IdentifyReply
+	(*TimestampsRequest)(nil), // 32: dragg.TimestampsRequest
+	(*TimestampsReply)(nil),   // 33: dragg.TimestampsReply
+	(*OutcomeRequest)(nil),    // 34: dragg.OutcomeRequest
+	(*OutcomeReply)(nil),      // 35: dragg.OutcomeReply
+	(*LeaseRequest)(nil),      // 36: dragg.LeaseRequest
+	(*LeaseReply)(nil),        // 37: dragg.LeaseReply
+	(*StateRequest)(nil),      // 38: dragg.StateRequest
+	(*StreamRequest)(nil),     // 39: dragg.StreamRequest
+	(*AckReply)(nil),          // 40: dragg.AckReply
+	(*RaftBatch)(nil),         // 41: dragg.RaftBatch
+	(*RaftAck)(nil),           // 42: dragg.RaftAck
+	(*SnapshotRequest)(nil),   // 43: dragg.SnapshotRequest
+	(*SnapshotChunk)(nil),     // 44: dragg.SnapshotChunk
+	nil,                       // 45: dragg.AlterReply.SeqsEntry
+	nil,                       // 46: dragg.RemoveReply.SeqsEntry
+	nil,                       // 47: dragg.ZeroState.LeadersEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	2,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
@@ -3127,7 +3238,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	10, // 11: dragg.Alter.predicates:type_name -> dragg.PredicateChange
 	11, // 12: dragg.Alter.types:type_name -> dragg.TypeChange
 	13, // 13: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	43, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	45, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
 	15, // 15: dragg.Event.verdict:type_name -> dragg.Verdict
 	16, // 16: dragg.Event.tablet_set:type_name -> dragg.TabletSet
 	17, // 17: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
@@ -3136,47 +3247,52 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	21, // 20: dragg.Event.member_gone:type_name -> dragg.Member
 	13, // 21: dragg.TabletSet.tablet:type_name -> dragg.Tablet
 	14, // 22: dragg.StreamBatch.events:type_name -> dragg.Event
-	44, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	46, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
 	21, // 24: dragg.ZeroState.members:type_name -> dragg.Member
 	13, // 25: dragg.ZeroState.tablets:type_name -> dragg.Tablet
 	11, // 26: dragg.ZeroState.types:type_name -> dragg.TypeChange
 	25, // 27: dragg.ZeroState.streams:type_name -> dragg.GroupStream
 	26, // 28: dragg.ZeroState.oracle:type_name -> dragg.OracleState
 	21, // 29: dragg.ZeroState.removed:type_name -> dragg.Member
-	14, // 30: dragg.GroupStream.events:type_name -> dragg.Event
-	28, // 31: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
-	18, // 32: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
-	16, // 33: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
-	11, // 34: dragg.ShardMeta.types:type_name -> dragg.TypeChange
-	28, // 35: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
-	17, // 36: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
-	19, // 37: dragg.Zero.Connect:input_type -> dragg.Join
-	30, // 38: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	7,  // 39: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	32, // 40: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	34, // 41: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	9,  // 42: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	36, // 43: dragg.Zero.State:input_type -> dragg.StateRequest
-	37, // 44: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	6,  // 45: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	39, // 46: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	41, // 47: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	20, // 48: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	31, // 49: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	8,  // 50: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	33, // 51: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	35, // 52: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	12, // 53: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	24, // 54: dragg.Zero.State:output_type -> dragg.ZeroState
-	18, // 55: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	38, // 56: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	40, // 57: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	42, // 58: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	48, // [48:59] is the sub-list for method output_type
-	37, // [37:48] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	47, // 30: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
+	14, // 31: dragg.GroupStream.events:type_name -> dragg.Event
+	28, // 32: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
+	18, // 33: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
+	16, // 34: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
+	11, // 35: dragg.ShardMeta.types:type_name -> dragg.TypeChange
+	28, // 36: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
+	17, // 37: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
+	19, // 38: dragg.Zero.Connect:input_type -> dragg.Join
+	32, // 39: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	7,  // 40: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	34, // 41: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	36, // 42: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	9,  // 43: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	38, // 44: dragg.Zero.State:input_type -> dragg.StateRequest
+	39, // 45: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	6,  // 46: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	22, // 47: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
+	30, // 48: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	41, // 49: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	43, // 50: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	20, // 51: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	33, // 52: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	8,  // 53: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	35, // 54: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	37, // 55: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	12, // 56: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	24, // 57: dragg.Zero.State:output_type -> dragg.ZeroState
+	18, // 58: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	40, // 59: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	23, // 60: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	31, // 61: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	42, // 62: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	44, // 63: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	51, // [51:64] is the sub-list for method output_type
+	38, // [38:51] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -3190,7 +3306,7 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   44,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -31,6 +31,8 @@ const (
 	Zero_State_FullMethodName        = "/dragg.Zero/State"
 	Zero_Stream_FullMethodName       = "/dragg.Zero/Stream"
 	Zero_Acknowledge_FullMethodName  = "/dragg.Zero/Acknowledge"
+	Zero_RemoveMember_FullMethodName = "/dragg.Zero/RemoveMember"
+	Zero_Identify_FullMethodName     = "/dragg.Zero/Identify"
 )
 
 // ZeroClient is the client API for Zero service.
@@ -46,6 +48,9 @@ type ZeroClient interface {
 	State(ctx context.Context, in *StateRequest, opts ...grpc.CallOption) (*ZeroState, error)
 	Stream(ctx context.Context, in *StreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamBatch], error)
 	Acknowledge(ctx context.Context, in *Ack, opts ...grpc.CallOption) (*AckReply, error)
+	RemoveMember(ctx context.Context, in *RemoveNode, opts ...grpc.CallOption) (*RemoveReply, error)
+	// Identify says of which cluster this Zero is; it needs no leader.
+	Identify(ctx context.Context, in *IdentifyRequest, opts ...grpc.CallOption) (*IdentifyReply, error)
 }
 
 type zeroClient struct {
@@ -155,6 +160,26 @@ func (c *zeroClient) Acknowledge(ctx context.Context, in *Ack, opts ...grpc.Call
 	return out, nil
 }
 
+func (c *zeroClient) RemoveMember(ctx context.Context, in *RemoveNode, opts ...grpc.CallOption) (*RemoveReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemoveReply)
+	err := c.cc.Invoke(ctx, Zero_RemoveMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *zeroClient) Identify(ctx context.Context, in *IdentifyRequest, opts ...grpc.CallOption) (*IdentifyReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(IdentifyReply)
+	err := c.cc.Invoke(ctx, Zero_Identify_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ZeroServer is the server API for Zero service.
 // All implementations must embed UnimplementedZeroServer
 // for forward compatibility.
@@ -168,6 +193,9 @@ type ZeroServer interface {
 	State(context.Context, *StateRequest) (*ZeroState, error)
 	Stream(*StreamRequest, grpc.ServerStreamingServer[StreamBatch]) error
 	Acknowledge(context.Context, *Ack) (*AckReply, error)
+	RemoveMember(context.Context, *RemoveNode) (*RemoveReply, error)
+	// Identify says of which cluster this Zero is; it needs no leader.
+	Identify(context.Context, *IdentifyRequest) (*IdentifyReply, error)
 	mustEmbedUnimplementedZeroServer()
 }
 
@@ -204,6 +232,12 @@ func (UnimplementedZeroServer) Stream(*StreamRequest, grpc.ServerStreamingServer
 }
 func (UnimplementedZeroServer) Acknowledge(context.Context, *Ack) (*AckReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Acknowledge not implemented")
+}
+func (UnimplementedZeroServer) RemoveMember(context.Context, *RemoveNode) (*RemoveReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveMember not implemented")
+}
+func (UnimplementedZeroServer) Identify(context.Context, *IdentifyRequest) (*IdentifyReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Identify not implemented")
 }
 func (UnimplementedZeroServer) mustEmbedUnimplementedZeroServer() {}
 func (UnimplementedZeroServer) testEmbeddedByValue()              {}
@@ -381,6 +415,42 @@ func _Zero_Acknowledge_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Zero_RemoveMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveNode)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ZeroServer).RemoveMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Zero_RemoveMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ZeroServer).RemoveMember(ctx, req.(*RemoveNode))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Zero_Identify_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(IdentifyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ZeroServer).Identify(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Zero_Identify_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ZeroServer).Identify(ctx, req.(*IdentifyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Zero_ServiceDesc is the grpc.ServiceDesc for Zero service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -419,6 +489,14 @@ var Zero_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Acknowledge",
 			Handler:    _Zero_Acknowledge_Handler,
+		},
+		{
+			MethodName: "RemoveMember",
+			Handler:    _Zero_RemoveMember_Handler,
+		},
+		{
+			MethodName: "Identify",
+			Handler:    _Zero_Identify_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,154 @@
+package zero
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"time"
+
+	"dragg/cluster"
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+	"dragg/raftgroup"
+	"dragg/raftgroup/raftlog"
+	"dragg/raftgroup/transport"
+)
+
+// identity returns what the log says of this node or, where there is none, the name of the cluster that is about to begin.
+func (s *Server) identity(ctx context.Context) (raftlog.Identity, error) {
+	id, exists, err := raftlog.ReadIdentity(s.walDir())
+	if err != nil || exists {
+		return id, err
+	}
+	id = raftlog.Identity{Node: s.cfg.ID}
+	if len(s.cfg.Zeros) < 2 {
+		id.Cluster = newClusterID()
+		return id, nil
+	}
+	if _, ok := s.cfg.Zeros[s.cfg.ID]; !ok {
+		return id, fault.New(fault.Invalid, "Zero %d is not among the Zeros that the cluster starts with", s.cfg.ID)
+	}
+	if s.cfg.ID == slices.Min(slices.Collect(maps.Keys(s.cfg.Zeros))) {
+		if name := s.nameOfOthers(ctx); name != "" {
+			return id, fault.New(fault.Invalid, "the other Zeros are of cluster %s already, but Zero %d has no log in %s: if its data is lost "+
+				"remove it from the cluster, and let it join anew under another number", name, s.cfg.ID, s.walDir())
+		}
+		id.Cluster = newClusterID()
+		return id, nil
+	}
+	p := cluster.Patience{Peer: "the first Zero, which names the cluster", Logger: s.lg}
+	err = p.Do(ctx, func(ctx context.Context) error {
+		if id.Cluster = s.nameOfOthers(ctx); id.Cluster == "" {
+			return fault.New(fault.Unavailable, "no other Zero knows the cluster's name yet")
+		}
+		return nil
+	})
+	return id, err
+}
+
+// identifyTimeout bounds the question for the cluster's name.
+const identifyTimeout = time.Second
+
+// nameOfOthers returns the name of the cluster that another Zero is of, "" when none of them knows one.
+func (s *Server) nameOfOthers(ctx context.Context) string {
+	for _, id := range slices.Sorted(maps.Keys(s.cfg.Zeros)) {
+		if id == s.cfg.ID {
+			continue
+		}
+		if r, err := s.identify(ctx, s.cfg.Zeros[id]); err == nil && r.ClusterId != "" {
+			return r.ClusterId
+		}
+	}
+	return ""
+}
+
+func (s *Server) identify(ctx context.Context, address string) (*pb.IdentifyReply, error) {
+	conn, err := s.cfg.Pool.Conn(address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, identifyTimeout)
+	defer cancel()
+	return pb.NewZeroClient(conn).Identify(ctx, &pb.IdentifyRequest{})
+}
+
+// newClusterID returns a name that no other cluster has.
+func newClusterID() string {
+	var b [16]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(err) // documented never to happen
+	}
+	return hex.EncodeToString(b[:])
+}
+
+// connect gives the group its way to the other Zeros.
+func (s *Server) connect(group *raftgroup.Config) {
+	s.links = transport.NewLinks(transport.Config{
+		Cluster: s.id.Cluster, Pool: s.cfg.Pool, Address: s.address, Unreachable: func(uint64) {}, Logger: s.lg,
+	})
+	group.Transport, group.Fetch = s.links, s.links.Fetch
+	var others []string
+	for _, id := range slices.Sorted(maps.Keys(s.cfg.Zeros)) {
+		if id != s.id.Node {
+			others = append(others, s.cfg.Zeros[id])
+		}
+	}
+	s.others = cluster.NewClient(cluster.ClientConfig{Addresses: others, Pool: s.cfg.Pool, Logger: s.lg})
+}
+
+// address returns where another Zero is reached: as it said when it led, else as the flags say.
+func (s *Server) address(id uint64) (string, bool) {
+	for _, m := range s.machine.State().Members {
+		if m.Group == 0 && m.Id == id && m.Address != "" {
+			return m.Address, true
+		}
+	}
+	address, ok := s.cfg.Zeros[id]
+	return address, ok
+}
+
+// bootstrap is the first entry of this leader's term. Where the other Zeros are is theirs to say, when they lead.
+func (s *Server) bootstrap() *pb.Bootstrap {
+	b := &pb.Bootstrap{ClusterId: s.id.Cluster, Replicas: uint32(s.cfg.Replicas)}
+	known := map[uint64]bool{}
+	for _, m := range s.machine.State().Members {
+		known[m.Id] = known[m.Id] || m.Group == 0
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.cfg.Zeros)) {
+		if !known[id] && id != s.id.Node {
+			b.Zeros = append(b.Zeros, &pb.Member{Id: id, Address: s.cfg.Zeros[id]})
+		}
+	}
+	if s.cfg.My != "" {
+		b.Zeros = append(b.Zeros, &pb.Member{Id: s.id.Node, Address: s.cfg.My})
+	}
+	return b
+}
+
+// member lets other Zeros speak to this one.
+func (s *Server) member(group uint32) (name string, self uint64, m transport.Member, ok bool) {
+	return s.id.Cluster, s.id.Node, s.group, group == 0 && s.links != nil
+}
+
+// leader returns the Zero that leads: this one, or the way to the others.
+func (s *Server) leader() cluster.Zero {
+	if s.others == nil || s.Leading() {
+		return s
+	}
+	return s.others
+}
+
+// RemoveMember implements cluster.Catalog.
+func (s *Server) RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.RemoveReply, error) {
+	res, err := s.propose(ctx, &pb.ZeroEntry{Remove: r})
+	if err != nil {
+		return nil, err
+	}
+	if refused, ok := res.(error); ok {
+		return nil, refused
+	}
+	s.lg.Info("a node was removed from the cluster", "id", r.Id, "group", r.Group)
+	return res.(*pb.RemoveReply), nil
+}

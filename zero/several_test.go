@@ -1,0 +1,257 @@
+package zero
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/test/bufconn"
+
+	"dragg/cluster"
+	"dragg/cluster/rpc"
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+)
+
+// world is several Zeros on a network of its own, which come and go.
+type world struct {
+	t     *testing.T
+	dirs  map[uint64]string
+	zeros map[uint64]string // addresses
+
+	mu    sync.Mutex
+	wires map[string]*bufconn.Listener // guarded by mu: by address, of those that are there
+}
+
+func newWorld(t *testing.T, n uint64) *world {
+	w := &world{t: t, dirs: map[uint64]string{}, zeros: map[uint64]string{}, wires: map[string]*bufconn.Listener{}}
+	for id := uint64(1); id <= n; id++ {
+		w.dirs[id], w.zeros[id] = t.TempDir(), fmt.Sprintf("zero%d", id)
+	}
+	return w
+}
+
+func (w *world) dial(ctx context.Context, address string) (net.Conn, error) {
+	w.mu.Lock()
+	wire := w.wires[address]
+	w.mu.Unlock()
+	if wire == nil {
+		return nil, errors.New("nobody there")
+	}
+	return wire.DialContext(ctx)
+}
+
+// running is one Zero of the world.
+type running struct {
+	*Server
+	kill func() // ends it, as abruptly as a process can be within a test
+}
+
+func (w *world) start(id uint64) *running {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	pool := rpc.NewPool(rpc.Config{Dial: w.dial})
+	s, err := Open(ctx, Config{Dir: w.dirs[id], My: w.zeros[id], ID: id, Zeros: w.zeros, Replicas: 3, Pool: pool, TickInterval: 20 * time.Millisecond})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server, wire := grpc.NewServer(), bufconn.Listen(1<<20)
+	s.Register(server)
+	w.mu.Lock()
+	w.wires[w.zeros[id]] = wire
+	w.mu.Unlock()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	go func() { _ = server.Serve(wire) }() // ends with kill
+	kill := sync.OnceFunc(func() {
+		w.mu.Lock()
+		delete(w.wires, w.zeros[id])
+		w.mu.Unlock()
+		server.Stop()
+		cancel()
+		if err := errors.Join(<-ended, pool.Close()); err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.t.Cleanup(kill)
+	return &running{s, kill}
+}
+
+// client returns what an Alpha would use.
+func (w *world) client(patience time.Duration) *cluster.Client {
+	pool := rpc.NewPool(rpc.Config{Dial: w.dial})
+	w.t.Cleanup(func() {
+		if err := pool.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	var addresses []string
+	for id := range uint64(len(w.zeros)) {
+		addresses = append(addresses, w.zeros[id+1])
+	}
+	return cluster.NewClient(cluster.ClientConfig{Addresses: addresses, Pool: pool, Patience: patience})
+}
+
+// startAll starts every Zero: the others wait for the first to name the cluster, so they start at the same time.
+func (w *world) startAll() map[uint64]*running {
+	var mu sync.Mutex
+	all := map[uint64]*running{}
+	var starting sync.WaitGroup
+	for id := range w.zeros {
+		starting.Go(func() {
+			r := w.start(id)
+			mu.Lock()
+			defer mu.Unlock()
+			all[id] = r
+		})
+	}
+	starting.Wait()
+	return all
+}
+
+func leaderOf(t *testing.T, all map[uint64]*running) uint64 {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		for id, r := range all {
+			if r.Leading() {
+				return id
+			}
+		}
+	}
+	t.Fatal("no Zero leads")
+	return 0
+}
+
+// Goal: three Zeros lose nothing when their leader goes, again and again: timestamps never repeat and never fall behind a commit
+// that was acknowledged, verdicts stay, conflicts are still found. Method: two clients draw and commit all the time while the
+// leader is stopped and started again.
+func TestLeaderGoes(t *testing.T) {
+	w := newWorld(t, 3)
+	all := w.startAll()
+	first := leaderOf(t, all)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c := w.client(20 * time.Second)
+	r, err := c.ChangeSchema(ctx, &pb.Alter{Predicates: []*pb.PredicateChange{{Predicate: "p", Schema: []byte("s"), Group: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	epoch := r.Tablets[0].Epoch
+	var mu sync.Mutex
+	starts, commits := map[graph.Timestamp]bool{}, map[uint64]uint64{} // by start
+	var newest uint64                                                  // the highest commit acknowledged
+	done := make(chan struct{})
+	var clients sync.WaitGroup
+	for range 2 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				mu.Lock()
+				acked := newest
+				mu.Unlock()
+				ts, after, err := c.Timestamps(ctx, 1)
+				if err != nil {
+					t.Error("drawing:", err)
+					return
+				}
+				mu.Lock()
+				if starts[ts] || uint64(ts) <= acked || uint64(after) < acked {
+					t.Errorf("start %d (again: %v), after %d, although %d was acknowledged", ts, starts[ts], after, acked)
+				}
+				starts[ts] = true
+				mu.Unlock()
+				v, err := c.Commit(ctx, &pb.CommitRequest{StartTs: uint64(ts), Keys: []uint64{uint64(ts)}, Epochs: []uint64{epoch}, Groups: []uint32{1}})
+				if err != nil {
+					t.Error("committing:", err)
+					return
+				}
+				if v.CommitTs != 0 {
+					mu.Lock()
+					commits[uint64(ts)], newest = v.CommitTs, max(newest, v.CommitTs)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	leader := first
+	for range 3 {
+		time.Sleep(200 * time.Millisecond)
+		all[leader].kill()
+		old := leader
+		delete(all, old)
+		leader = leaderOf(t, all)
+		time.Sleep(100 * time.Millisecond)
+		all[old] = w.start(old)
+	}
+	close(done)
+	clients.Wait()
+	if len(commits) < 100 {
+		t.Errorf("only %d commits", len(commits))
+	}
+	seen := map[uint64]bool{}
+	for start, commit := range commits {
+		got, known, err := c.Outcome(ctx, graph.Timestamp(start))
+		if err != nil || !known || uint64(got) != commit || seen[commit] {
+			t.Fatalf("transaction %d committed at %d, and now %d %v %v (again: %v)", start, commit, got, known, err, seen[commit])
+		}
+		seen[commit] = true
+	}
+	if v, err := c.Commit(ctx, &pb.CommitRequest{StartTs: 1, Keys: []uint64{1}, Epochs: []uint64{epoch}}); err != nil || v.CommitTs != 0 && commits[1] == 0 {
+		t.Errorf("%v %v", v, err)
+	}
+	st, err := c.State(ctx)
+	if err != nil || st.Replicas != 3 || len(st.Members) != 3 || st.Leaders[0] == 0 {
+		t.Errorf("%v %v", st, err)
+	}
+	t.Logf("%d timestamps, %d commits over three leaders", len(starts), len(commits))
+}
+
+// One of three cannot decide anything, and says so.
+func TestMinorityDecidesNothing(t *testing.T) {
+	w := newWorld(t, 3)
+	all := w.startAll()
+	leader := leaderOf(t, all)
+	for id, r := range all {
+		if id != leader {
+			r.kill()
+		}
+	}
+	c := w.client(300 * time.Millisecond)
+	if ts, _, err := c.Timestamps(t.Context(), 1); fault.ClassOf(err) != fault.Unavailable {
+		t.Errorf("drew %d, %v", ts, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if v, err := c.Commit(ctx, &pb.CommitRequest{StartTs: 1}); fault.ClassOf(err) != fault.Unknown {
+		t.Errorf("%v, %v", v, err)
+	}
+}
+
+// A Zero that lost its log does not begin another cluster under the old name's Zeros.
+func TestLostFirstZero(t *testing.T) {
+	w := newWorld(t, 3)
+	all := w.startAll()
+	leaderOf(t, all)
+	all[1].kill()
+	w.dirs[1] = t.TempDir()
+	pool := rpc.NewPool(rpc.Config{Dial: w.dial})
+	defer func() {
+		if err := pool.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	_, err := Open(t.Context(), Config{Dir: w.dirs[1], ID: 1, Zeros: w.zeros, Pool: pool})
+	if fault.ClassOf(err) != fault.Invalid {
+		t.Errorf("it began anew: %v", err)
+	}
+}
