@@ -15,9 +15,15 @@ import (
 // errAborted has the text that clients of this API know.
 var errAborted = fault.New(fault.Aborted, "Transaction has been aborted. Please retry")
 
-// commitNow asks for the verdict on a transaction that ends with this request.
-func (r *request) commitNow(ctx context.Context) error {
-	w, _ := r.n.shard.Close(r.start.Ts)
+// commitNow asks for the verdict on a transaction that ends with this request; w is all that it wrote, if its last write was
+// in this request. One that began with this request cannot have written elsewhere.
+func (r *request) commitNow(ctx context.Context, w shard.Written, closed bool) error {
+	if !closed && r.req.StartTs != 0 {
+		var err error
+		if w, _, err = r.n.shard.Close(ctx, r.start.Ts); err != nil {
+			return err
+		}
+	}
 	reply, err := r.n.decide(ctx, r.n.ending(r.start.Ts, w))
 	if err != nil {
 		return err
@@ -55,15 +61,18 @@ const abandonTimeout = 5 * time.Second
 
 // abandon aborts a transaction of which a part may be pending.
 func (n *Node) abandon(start graph.Timestamp) {
-	w, ok := n.shard.Close(start)
-	if !ok {
-		return
-	}
 	ctx, cancel := context.WithTimeout(n.life, abandonTimeout)
 	defer cancel()
+	w, ok, err := n.shard.Close(ctx, start)
+	if err == nil && !ok {
+		return
+	}
 	r := n.ending(start, w)
 	r.Abort = true
-	if _, err := n.decide(ctx, r); err != nil {
+	if err == nil {
+		_, err = n.decide(ctx, r)
+	}
+	if err != nil {
 		n.lg.Warn("a failed transaction could not be aborted now; it will be when it has been idle", "start", start, "err", err)
 	}
 }
@@ -105,7 +114,10 @@ func (n *Node) toCommit(ctx context.Context, t *api.TxnContext) (*pb.CommitReque
 	if err != nil {
 		return nil, err
 	}
-	w, ok := n.shard.Close(graph.Timestamp(t.StartTs))
+	w, ok, err := n.shard.Close(ctx, graph.Timestamp(t.StartTs))
+	if err != nil {
+		return nil, err
+	}
 	r := n.ending(graph.Timestamp(t.StartTs), w)
 	r.Keys, r.Abort = append(keys, r.Keys...), t.Aborted
 	if !ok {

@@ -77,13 +77,15 @@ func (n *Node) reap(ctx context.Context) error {
 		case now = <-ticker.C:
 		}
 		for _, start := range n.shard.Idle(now, n.cfg.TxnAbortAfter) {
-			w, ok := n.shard.Close(start)
-			if !ok {
+			w, ok, err := n.shard.Close(ctx, start)
+			if err == nil && !ok {
 				continue
 			}
-			r := n.ending(start, w)
-			r.Abort = true
-			_, err := n.zero.Commit(ctx, r)
+			if err == nil {
+				r := n.ending(start, w)
+				r.Abort = true
+				_, err = n.zero.Commit(ctx, r)
+			}
 			if err != nil {
 				n.lg.Warn("an idle transaction could not be aborted; will try again", "start", start, "err", err)
 				break

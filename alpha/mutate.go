@@ -104,7 +104,10 @@ func (r *request) mutate(ctx context.Context) error {
 	}
 	written := shard.Written{}
 	if built.Edges > 0 {
-		if written, err = r.n.shard.Prewrite(ctx, r.start.Ts, r.start.After, built.Steps); err != nil {
+		written, err = r.n.shard.Prewrite(ctx, shard.Writing{
+			Start: r.start.Ts, After: r.start.After, Steps: built.Steps, Last: r.req.CommitNow,
+		})
+		if err != nil {
 			r.n.abandon(r.start.Ts)
 			return r.refusal(err)
 		}
@@ -118,7 +121,7 @@ func (r *request) mutate(ctx context.Context) error {
 	}
 	r.resp.Metrics.NumUids["mutation_cost"] = uint64(built.Edges)
 	if r.req.CommitNow {
-		return r.commitNow(ctx)
+		return r.commitNow(ctx, written, built.Edges > 0)
 	}
 	r.resp.Txn.Keys, r.resp.Txn.Preds = keysToWire(written.Keys), predsToWire(r.n.group, r.n.shard.Names(written.Epochs))
 	return nil

@@ -153,7 +153,7 @@ func (r *replica) commit(text string) {
 	r.t.Helper()
 	r.ts += 2
 	start := r.ts - 1
-	if _, err := r.shard.Prewrite(r.t.Context(), start, 0, [][]graph.Edge{r.edges(text)}); err != nil {
+	if _, err := r.shard.Prewrite(r.t.Context(), shard.Writing{Start: start, Steps: [][]graph.Edge{r.edges(text)}}); err != nil {
 		r.t.Fatal(err)
 	}
 	r.event(&pb.Event{Verdict: &pb.Verdict{StartTs: uint64(start), CommitTs: uint64(r.ts)}})
@@ -380,7 +380,7 @@ func TestPendingWithVerdictIsFound(t *testing.T) {
 	r := newReplica(t)
 	r.fill()
 	r.ts += 2
-	if _, err := r.shard.Prewrite(t.Context(), r.ts-1, 0, [][]graph.Edge{r.edges("1 plain y")}); err != nil {
+	if _, err := r.shard.Prewrite(t.Context(), shard.Writing{Start: r.ts-1, Steps: [][]graph.Edge{r.edges("1 plain y")}}); err != nil {
 		t.Fatal(err)
 	}
 	if sum, lines := r.check(Config{}); sum.Findings != 0 || sum.Pending != 1 {
@@ -489,7 +489,7 @@ func TestZeroAndReplicaAgree(t *testing.T) {
 		t.Errorf("what the stream has not delivered yet is on its way: %v", lines)
 	}
 	deliver()
-	w, err := r.shard.Prewrite(t.Context(), 1500, 0, [][]graph.Edge{r.edges("1 plain x")})
+	w, err := r.shard.Prewrite(t.Context(), shard.Writing{Start: 1500, Steps: [][]graph.Edge{r.edges("1 plain x")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,8 @@ func (s *Shard) Apply(cmds []fsm.Command) ([]any, error) {
 			results[i], err = b.prewrite(e.Prewrite)
 		case e.Stream != nil:
 			results[i], err = b.stream(e.Stream)
+		case e.Close != 0:
+			results[i] = b.close(graph.Timestamp(e.Close))
 		}
 		if err != nil {
 			return nil, err
@@ -87,7 +89,8 @@ type applying struct {
 // prewrite keeps a transaction's changes until its verdict.
 func (b *applying) prewrite(p *pb.Prewrite) (any, error) {
 	s, start := b.s, graph.Timestamp(p.StartTs)
-	if s.ended.set[start] {
+	old := s.txn(start)
+	if old != nil && old.closed || s.ended.set[start] {
 		return errEnded, nil
 	}
 	if !b.next.current(p.Epochs) {
@@ -97,7 +100,6 @@ func (b *applying) prewrite(p *pb.Prewrite) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the prewrite of transaction %d: %w", start, err)
 	}
-	old := s.txn(start)
 	if old == nil {
 		old = &txn{}
 	}
@@ -105,12 +107,28 @@ func (b *applying) prewrite(p *pb.Prewrite) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the prewrite of transaction %d: %w", start, err)
 	}
-	s.keep(start, old, &txn{
+	next := &txn{
 		pending: merged,
 		epochs:  union(old.epochs, p.Epochs),
 		keys:    append(old.keys[:len(old.keys):len(old.keys)], p.Keys...),
-	})
-	return nil, nil
+		closed:  p.Last,
+	}
+	s.keep(start, old, next)
+	return next.written(), nil
+}
+
+// close ends the writing of a transaction, and answers with what it wrote here; with nil if that is nothing.
+func (b *applying) close(start graph.Timestamp) any {
+	s := b.s
+	t := s.txn(start)
+	if t == nil {
+		s.ended.add(start)
+		return nil
+	}
+	next := *t
+	next.closed = true
+	s.keep(start, t, &next)
+	return next.written()
 }
 
 // txn returns what is pending of a transaction, nil if nothing is.

@@ -94,7 +94,7 @@ func (s *Shard) describe() (*pb.ShardMeta, graph.Timestamp) {
 	}
 	for start, t := range s.pending {
 		meta.Pending = append(meta.Pending, &pb.Prewrite{
-			StartTs: uint64(start), Pending: t.pending.AppendBinary(nil), Epochs: t.epochs, Keys: t.keys,
+			StartTs: uint64(start), Pending: t.pending.AppendBinary(nil), Epochs: t.epochs, Keys: t.keys, Last: t.closed,
 		})
 	}
 	for _, ts := range s.ended.order {
@@ -160,7 +160,7 @@ func (s *Shard) loadMeta() error {
 		if err != nil {
 			return fmt.Errorf("pending transaction %d: %w", p.StartTs, err)
 		}
-		s.pending[graph.Timestamp(p.StartTs)] = &txn{pending: changes, epochs: p.Epochs, keys: p.Keys}
+		s.pending[graph.Timestamp(p.StartTs)] = &txn{pending: changes, epochs: p.Epochs, keys: p.Keys, closed: p.Last}
 		s.pendingB += changes.Bytes()
 	}
 	for _, ts := range meta.Ended {

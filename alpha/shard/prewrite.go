@@ -22,13 +22,24 @@ type Written struct {
 	Keys   []uint64 // conflict keys
 }
 
-// Prewrite derives the changes that the edges make, step after step, on top of what the transaction wrote before, and
-// replicates them. They stay pending until the verdict. after is the highest commit that the snapshot at start may contain;
-// changes that need no look at the snapshot do not wait for it. Every predicate of the edges must be known here.
+// Writing is what a transaction writes at a time.
+type Writing struct {
+	Start graph.Timestamp
+	// After is the highest commit that the snapshot at Start may contain; changes that need no look at it do not wait for it.
+	After graph.Timestamp
+	Steps [][]graph.Edge // one after the other
+	// Last says that the transaction writes no more here: the verdict is asked for next.
+	Last bool
+}
+
+// Prewrite derives the changes that the edges make on top of what the transaction wrote before, and replicates them. They stay
+// pending until the verdict. Every predicate of the edges must be known here. It returns what was written, with Last all that
+// the transaction ever wrote here.
 //
 // Errors of class fault.Aborted: the schema changed meanwhile, or the transaction ended. After any error the transaction must
 // be aborted, since a part of it may be pending.
-func (s *Shard) Prewrite(ctx context.Context, start, after graph.Timestamp, steps [][]graph.Edge) (Written, error) {
+func (s *Shard) Prewrite(ctx context.Context, w Writing) (Written, error) {
+	start := w.Start
 	unlock := s.deriving.lock(start)
 	defer unlock()
 	leave, err := s.horizon.enter(start)
@@ -36,14 +47,14 @@ func (s *Shard) Prewrite(ctx context.Context, start, after graph.Timestamp, step
 		return Written{}, err
 	}
 	defer leave()
-	if err := s.admit(start); err != nil {
+	if err := s.admit(); err != nil {
 		return Written{}, err
 	}
 	if err := s.Room(0); err != nil {
 		return Written{}, err
 	}
-	ready := func() error { return s.WaitTimestamp(ctx, after) }
-	changes, written, err := s.derive(start, ready, steps)
+	ready := func() error { return s.WaitTimestamp(ctx, w.After) }
+	changes, written, err := s.derive(start, ready, w.Steps)
 	if err != nil {
 		return Written{}, err
 	}
@@ -54,9 +65,20 @@ func (s *Shard) Prewrite(ctx context.Context, start, after graph.Timestamp, step
 	if err := s.Room(0); err != nil {
 		return Written{}, err
 	}
-	for _, part := range changes.Split(maxPrewriteBytes) {
-		if err := s.proposePrewrite(ctx, start, part, Written{Epochs: written.Epochs, Keys: keys}); err != nil {
+	parts := changes.Split(maxPrewriteBytes)
+	if w.Last && len(parts) == 0 {
+		all, _, err := s.Close(ctx, start)
+		return all, err
+	}
+	for i, part := range parts {
+		all, err := s.proposePrewrite(ctx, &pb.Prewrite{
+			StartTs: uint64(start), Pending: part.AppendBinary(nil), Epochs: written.Epochs, Keys: keys, Last: w.Last && i == len(parts)-1,
+		})
+		if err != nil {
 			return Written{}, err
+		}
+		if w.Last {
+			written = all
 		}
 		keys = nil // they are known with the first part
 	}
@@ -64,13 +86,10 @@ func (s *Shard) Prewrite(ctx context.Context, start, after graph.Timestamp, step
 	return written, nil
 }
 
-// admit refuses prewrites of a transaction that is at its end, and while too much is pending.
-func (s *Shard) admit(start graph.Timestamp) error {
+// admit refuses prewrites while too much is pending.
+func (s *Shard) admit() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed.set[start] {
-		return errEnded
-	}
 	if s.pendingB > s.cfg.PendingBytes {
 		return fault.New(fault.Exhausted, "open transactions hold %d MiB of changes, the most is %d MiB: commit or discard some",
 			s.pendingB>>20, s.cfg.PendingBytes>>20)
@@ -155,21 +174,29 @@ func byPredicate(edges []graph.Edge) map[graph.Predicate][]graph.Edge {
 	return groups
 }
 
-func (s *Shard) proposePrewrite(ctx context.Context, start graph.Timestamp, part *posting.Pending, w Written) error {
-	cmd, err := proto.Marshal(&pb.GroupEntry{Prewrite: &pb.Prewrite{
-		StartTs: uint64(start), Pending: part.AppendBinary(nil), Epochs: w.Epochs, Keys: w.Keys,
-	}})
+// proposePrewrite returns what the transaction has written here with it.
+func (s *Shard) proposePrewrite(ctx context.Context, p *pb.Prewrite) (Written, error) {
+	res, err := s.propose(ctx, &pb.GroupEntry{Prewrite: p})
 	if err != nil {
-		return err
+		return Written{}, err
+	}
+	return res.(Written), nil
+}
+
+// propose replicates an entry. What Apply refuses is an error.
+func (s *Shard) propose(ctx context.Context, e *pb.GroupEntry) (any, error) {
+	cmd, err := proto.Marshal(e)
+	if err != nil {
+		return nil, err
 	}
 	res, err := s.group.Propose(ctx, cmd)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if refused, ok := res.(error); ok {
-		return refused
+		return nil, refused
 	}
-	return nil
+	return res, nil
 }
 
 // touch notes that the transaction is in use.
@@ -179,15 +206,13 @@ func (s *Shard) touch(start graph.Timestamp) {
 	s.touched[start] = time.Now()
 }
 
-// Close is for whoever is about to ask for the verdict on a transaction: it waits for the prewrite that is under way, takes no
-// more of them, and returns what is pending. What came later would be committed without having been judged.
-func (s *Shard) Close(start graph.Timestamp) (Written, bool) {
-	unlock := s.deriving.lock(start)
-	defer unlock()
-	s.mu.Lock()
-	s.closed.add(start)
-	s.mu.Unlock()
-	return s.Written(start)
+// Close is for whoever is about to ask for the verdict on a transaction: no more prewrites of it are taken, whoever leads the
+// group; what came later would be committed without having been judged. It returns what is pending, false if nothing is. After
+// a Prewrite with Last there is no need for it.
+func (s *Shard) Close(ctx context.Context, start graph.Timestamp) (Written, bool, error) {
+	res, err := s.propose(ctx, &pb.GroupEntry{Close: uint64(start)})
+	w, ok := res.(Written)
+	return w, ok, err
 }
 
 // Written returns what the transaction has pending here; false if nothing is.
@@ -196,7 +221,7 @@ func (s *Shard) Written(start graph.Timestamp) (Written, bool) {
 	if t == nil {
 		return Written{}, false
 	}
-	return Written{Epochs: t.epochs, Keys: t.keys}, true
+	return t.written(), true
 }
 
 // Idle returns the transactions with pending changes that nobody has used for longer than idle. One that this process has
@@ -227,26 +252,12 @@ func (s *Shard) Pending() (transactions, bytes int) {
 
 // Barrier returns once everything that was in the group's log before is applied on this replica.
 func (s *Shard) Barrier(ctx context.Context) error {
-	cmd, err := proto.Marshal(&pb.GroupEntry{Barrier: true})
-	if err != nil {
-		return err
-	}
-	_, err = s.group.Propose(ctx, cmd)
+	_, err := s.propose(ctx, &pb.GroupEntry{Barrier: true})
 	return err
 }
 
 // Deliver replicates a piece of Zero's stream to the group.
 func (s *Shard) Deliver(ctx context.Context, b *pb.StreamBatch) error {
-	cmd, err := proto.Marshal(&pb.GroupEntry{Stream: b})
-	if err != nil {
-		return err
-	}
-	res, err := s.group.Propose(ctx, cmd)
-	if err != nil {
-		return err
-	}
-	if refused, ok := res.(error); ok {
-		return refused
-	}
-	return nil
+	_, err := s.propose(ctx, &pb.GroupEntry{Stream: b})
+	return err
 }

@@ -193,7 +193,7 @@ func (r *rig) edges(text string) (out []graph.Edge) {
 
 // write prewrites edges in a transaction.
 func (r *rig) write(start graph.Timestamp, text string) error {
-	_, err := r.s.Prewrite(r.t.Context(), start, 0, [][]graph.Edge{r.edges(text)})
+	_, err := r.s.Prewrite(r.t.Context(), Writing{Start: start, Steps: [][]graph.Edge{r.edges(text)}})
 	return err
 }
 

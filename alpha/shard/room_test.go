@@ -72,11 +72,11 @@ func TestFullDiskRefusesPrewrites(t *testing.T) {
 		return nil
 	}
 	s := withName(t, memkv.New(memkv.Config{}), room)
-	if _, err := s.Prewrite(t.Context(), 5, 0, named("small")); err != nil {
+	if _, err := s.Prewrite(t.Context(), Writing{Start: 5, Steps: named("small")}); err != nil {
 		t.Fatal(err)
 	}
 	big := named(string(make([]byte, 200)))
-	if _, err := s.Prewrite(t.Context(), 6, 0, big); fault.ClassOf(err) != fault.Exhausted || !errors.Is(err, storage.ErrFull) {
+	if _, err := s.Prewrite(t.Context(), Writing{Start: 6, Steps: big}); fault.ClassOf(err) != fault.Exhausted || !errors.Is(err, storage.ErrFull) {
 		t.Errorf("a prewrite without room: %v", err)
 	}
 	if n, _ := s.Pending(); n != 1 || s.proposing.Load() != 0 {
@@ -92,7 +92,7 @@ func TestFullDiskHoldsApplyUp(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			engine := memkv.New(memkv.Config{})
 			s := withName(t, engine, nil)
-			if _, err := s.Prewrite(t.Context(), 5, 0, named("Ada")); err != nil {
+			if _, err := s.Prewrite(t.Context(), Writing{Start: 5, Steps: named("Ada")}); err != nil {
 				t.Fatal(err)
 			}
 			engine.SetFull(true)

@@ -59,7 +59,6 @@ type Shard struct {
 	pendingB int                           // guarded by mu: bytes of all pending changes
 	touched  map[graph.Timestamp]time.Time // guarded by mu: when a pending transaction was last used here
 	dropped  []*pb.TabletDrop              // guarded by mu: copies whose bytes are still there
-	closed   ended                         // guarded by mu: transactions whose verdict was asked for here
 
 	inUse     atomic.Uint64 // see noteInUse; it may lag behind
 	proposing atomic.Int64  // bytes of changes that are on their way into the log

@@ -148,7 +148,10 @@ func TestPrewriteUnderAnOldEpochIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			change(r)
-			aborted(t, "the write", r.s.proposePrewrite(t.Context(), start, changes, w))
+			_, err = r.s.proposePrewrite(t.Context(), &pb.Prewrite{
+				StartTs: uint64(start), Pending: changes.AppendBinary(nil), Epochs: w.Epochs, Keys: w.Keys,
+			})
+			aborted(t, "the write", err)
 			if _, ok := r.s.Written(start); ok {
 				t.Error("a part of it is pending")
 			}
@@ -172,6 +175,54 @@ func TestReadAfterAWriteUnderAnOldEpochIsRefused(t *testing.T) {
 	aborted(t, "a further write", r.write(start, "3 name x"))
 	if _, err := r.s.Reader(0).Run(t.Context(), r.begin(), names); err != nil {
 		t.Error("another reader:", err)
+	}
+}
+
+// Once its verdict is about to be asked for, a transaction takes no more writes, also after a restart; Close tells all that was
+// written, and may be called again.
+func TestClosedTransactionsTakeNoMore(t *testing.T) {
+	for name, closing := range map[string]func(r *rig, start graph.Timestamp) (Written, error){
+		"by itself": func(r *rig, start graph.Timestamp) (Written, error) {
+			w, ok, err := r.s.Close(t.Context(), start)
+			if !ok {
+				t.Error("nothing is pending")
+			}
+			return w, err
+		},
+		"with the last write": func(r *rig, start graph.Timestamp) (Written, error) {
+			return r.s.Prewrite(t.Context(), Writing{Start: start, Steps: [][]graph.Edge{r.edges("2 name x")}, Last: true})
+		},
+		"with a last write that changes nothing": func(r *rig, start graph.Timestamp) (Written, error) {
+			return r.s.Prewrite(t.Context(), Writing{Start: start, Steps: [][]graph.Edge{r.edges("del 9 friend 8")}, Last: true})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, crashable(), "name: string .\nfriend: [uid] @reverse .")
+			start := r.begin()
+			if err := r.write(start, "1 name x"); err != nil {
+				t.Fatal(err)
+			}
+			w, err := closing(r, start)
+			if err != nil || len(w.Epochs) == 0 || len(w.Keys) == 0 {
+				t.Fatalf("%v %v", w, err)
+			}
+			aborted(t, "a write", r.write(start, "3 name x"))
+			r.crash(memkv.LoseAll, 1)
+			aborted(t, "a write after a restart", r.write(start, "3 name x"))
+			if again, ok, err := r.s.Close(t.Context(), start); err != nil || !ok || !slices.Equal(again.Keys, w.Keys) {
+				t.Errorf("closed again: %v %v %v, first %v", again, ok, err, w)
+			}
+			commit := graph.Timestamp(r.end(start, false).CommitTs)
+			r.deliver()
+			if got := r.value(commit, "name", 1); got != "x" {
+				t.Errorf("committed %q", got)
+			}
+			idle := r.begin()
+			if _, ok, err := r.s.Close(t.Context(), idle); ok || err != nil {
+				t.Errorf("a transaction that wrote nothing: %v %v", ok, err)
+			}
+			aborted(t, "its first write", r.write(idle, "3 name x"))
+		})
 	}
 }
 
@@ -286,7 +337,7 @@ func TestLargePrewrite(t *testing.T) {
 		edges[i].Value = r.edges("1 name " + big)[0].Value
 	}
 	r.alter("name: string .")
-	if _, err := r.s.Prewrite(t.Context(), start, 0, [][]graph.Edge{edges}); err != nil {
+	if _, err := r.s.Prewrite(t.Context(), Writing{Start: start, Steps: [][]graph.Edge{edges}}); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(r.log) - before - 1; n < 2 {

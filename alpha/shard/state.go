@@ -22,7 +22,11 @@ type txn struct {
 	pending *posting.Pending
 	epochs  []uint64 // of the tablets, as the writer knew them
 	keys    []uint64
+	closed  bool // it takes no more prewrites
 }
+
+// written is what Zero must know of it.
+func (t *txn) written() Written { return Written{Epochs: t.epochs, Keys: t.keys} }
 
 // published is what readers see: immutable, replaced as a whole.
 type published struct {

@@ -1955,10 +1955,12 @@ func (x *OracleState) GetCommitTs() []uint64 {
 
 // GroupEntry is one entry of an Alpha group's Raft log. Exactly one field is set.
 type GroupEntry struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Prewrite      *Prewrite              `protobuf:"bytes,1,opt,name=prewrite,proto3" json:"prewrite,omitempty"`
-	Stream        *StreamBatch           `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`
-	Barrier       bool                   `protobuf:"varint,3,opt,name=barrier,proto3" json:"barrier,omitempty"` // changes nothing: whoever waits for it knows that everything before it is applied
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Prewrite *Prewrite              `protobuf:"bytes,1,opt,name=prewrite,proto3" json:"prewrite,omitempty"`
+	Stream   *StreamBatch           `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`
+	Barrier  bool                   `protobuf:"varint,3,opt,name=barrier,proto3" json:"barrier,omitempty"` // changes nothing: whoever waits for it knows that everything before it is applied
+	// The transaction that started then takes no more prewrites: its verdict is about to be asked for.
+	Close         uint64 `protobuf:"varint,4,opt,name=close,proto3" json:"close,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2014,6 +2016,13 @@ func (x *GroupEntry) GetBarrier() bool {
 	return false
 }
 
+func (x *GroupEntry) GetClose() uint64 {
+	if x != nil {
+		return x.Close
+	}
+	return 0
+}
+
 // Prewrite stores a transaction's derived deltas until its verdict is known.
 type Prewrite struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2021,6 +2030,7 @@ type Prewrite struct {
 	Pending       []byte                 `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`       // posting.Pending
 	Epochs        []uint64               `protobuf:"varint,3,rep,packed,name=epochs,proto3" json:"epochs,omitempty"` // of the tablets, as the writer knew them
 	Keys          []uint64               `protobuf:"fixed64,4,rep,packed,name=keys,proto3" json:"keys,omitempty"`    // conflict keys
+	Last          bool                   `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`            // the transaction takes no more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2081,6 +2091,13 @@ func (x *Prewrite) GetKeys() []uint64 {
 		return x.Keys
 	}
 	return nil
+}
+
+func (x *Prewrite) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
 }
 
 // ShardMeta is what a replica keeps beside its posting lists: written with every checkpoint.
@@ -3072,17 +3089,19 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x04keys\x18\x02 \x03(\x06R\x04keys\x12\x15\n" +
 	"\x06key_ts\x18\x03 \x03(\x04R\x05keyTs\x12\x19\n" +
 	"\bstart_ts\x18\x04 \x03(\x04R\astartTs\x12\x1b\n" +
-	"\tcommit_ts\x18\x05 \x03(\x04R\bcommitTs\"\x7f\n" +
+	"\tcommit_ts\x18\x05 \x03(\x04R\bcommitTs\"\x95\x01\n" +
 	"\n" +
 	"GroupEntry\x12+\n" +
 	"\bprewrite\x18\x01 \x01(\v2\x0f.dragg.PrewriteR\bprewrite\x12*\n" +
 	"\x06stream\x18\x02 \x01(\v2\x12.dragg.StreamBatchR\x06stream\x12\x18\n" +
-	"\abarrier\x18\x03 \x01(\bR\abarrier\"k\n" +
+	"\abarrier\x18\x03 \x01(\bR\abarrier\x12\x14\n" +
+	"\x05close\x18\x04 \x01(\x04R\x05close\"\x7f\n" +
 	"\bPrewrite\x12\x19\n" +
 	"\bstart_ts\x18\x01 \x01(\x04R\astartTs\x12\x18\n" +
 	"\apending\x18\x02 \x01(\fR\apending\x12\x16\n" +
 	"\x06epochs\x18\x03 \x03(\x04R\x06epochs\x12\x12\n" +
-	"\x04keys\x18\x04 \x03(\x06R\x04keys\"\xcb\x02\n" +
+	"\x04keys\x18\x04 \x03(\x06R\x04keys\x12\x12\n" +
+	"\x04last\x18\x05 \x01(\bR\x04last\"\xcb\x02\n" +
 	"\tShardMeta\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x10\n" +
