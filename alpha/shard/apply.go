@@ -194,6 +194,10 @@ func (b *applying) event(e *pb.Event) error {
 		b.dropTablet(e.TabletDrop)
 	case e.TypeChange != nil:
 		return b.changeType(e.TypeChange)
+	case e.Member != nil:
+		b.next.members = b.next.withMember(e.Member, false)
+	case e.MemberGone != nil:
+		b.next.members = b.next.withMember(e.MemberGone, true)
 	}
 	return nil
 }

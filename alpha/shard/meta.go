@@ -84,6 +84,7 @@ func (s *Shard) describe() (*pb.ShardMeta, graph.Timestamp) {
 	v := s.view.Load()
 	meta := &pb.ShardMeta{
 		Version: metaVersion, Applied: s.applied, Seq: v.seq, Watermark: uint64(v.watermark), MaxUid: uint64(v.maxUID),
+		Members: v.members,
 		Dropped: slices.Clone(s.dropped),
 	}
 	for _, t := range v.tablets {
@@ -135,7 +136,7 @@ func (s *Shard) loadMeta() error {
 	}
 	v := &published{
 		tablets: map[graph.Predicate]*tablet{}, byEpoch: map[uint64]*tablet{},
-		watermark: graph.Timestamp(meta.Watermark), maxUID: graph.UID(meta.MaxUid), seq: meta.Seq,
+		members: meta.Members, watermark: graph.Timestamp(meta.Watermark), maxUID: graph.UID(meta.MaxUid), seq: meta.Seq,
 	}
 	var update schema.Update
 	for _, set := range meta.Tablets {

@@ -124,6 +124,9 @@ func (s *Shard) Watermark() graph.Timestamp { return s.view.Load().watermark }
 // MaxUID returns the first uid that, as far as is known here, nobody has leased.
 func (s *Shard) MaxUID() graph.UID { return s.view.Load().maxUID }
 
+// Members returns the nodes of the whole cluster, as far as the stream has told, in no order.
+func (s *Shard) Members() []*pb.Member { return s.view.Load().members }
+
 // Tablet returns the tablet of p as Zero last sent it.
 func (s *Shard) Tablet(p graph.Predicate) (*pb.Tablet, bool) {
 	t, ok := s.view.Load().tablets[p]

@@ -35,9 +35,19 @@ type published struct {
 	byEpoch   map[uint64]*tablet
 	watermark graph.Timestamp
 	maxUID    graph.UID
+	members   []*pb.Member // of the whole cluster, in no order; replaced as a whole
 	seq       uint64 // the last event of Zero's stream
 	// derivedSince is the highest of any tablet: readers at or above it may use every index.
 	derivedSince graph.Timestamp
+}
+
+// withMember returns the members after one of them came, moved, or went.
+func (p *published) withMember(m *pb.Member, gone bool) []*pb.Member {
+	out := slices.DeleteFunc(slices.Clone(p.members), func(o *pb.Member) bool { return o.Id == m.Id && o.Group == m.Group })
+	if gone {
+		return out
+	}
+	return append(out, m)
 }
 
 // current reports whether the tablets that a writer found are here, and still what they were.

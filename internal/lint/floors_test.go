@@ -13,7 +13,7 @@ var floors = map[string]int{
 	"posting/keys":   20, "schema": 20, "dql": 20, "mutation/nquad": 20, "query/task": 20, "storage": 20, "storage/room": 20, "cluster/rpc": 20, "raftgroup/fsm": 20,
 	"storage/storagetest": 25, "raftgroup/fsm/fsmtest": 25,
 	"posting": 30, "storage/badgerkv": 30, "storage/memkv": 30, "query/arith": 30, "query/answer": 30,
-	"raftgroup/raftlog": 30, "raftgroup/transport": 30, "zero/oracle": 30,
+	"raftgroup/raftlog": 30, "raftgroup/transport": 30, "cluster/wire": 30, "zero/oracle": 30,
 	"query": 40, "mutation": 40, "alpha/lookup": 40, "raftgroup": 40, "cluster": 40, "zero/state": 40,
 	"alpha/shard": 45,
 	"load/live":   50, "cluster/admin": 50, "fsck": 50,

@@ -2113,6 +2113,7 @@ type ShardMeta struct {
 	Dropped       []*TabletDrop          `protobuf:"bytes,8,rep,name=dropped,proto3" json:"dropped,omitempty"`     // incarnations whose bytes are still being deleted
 	Ended         []uint64               `protobuf:"varint,9,rep,packed,name=ended,proto3" json:"ended,omitempty"` // start timestamps of transactions that ended of late, oldest first
 	MaxUid        uint64                 `protobuf:"varint,10,opt,name=max_uid,json=maxUid,proto3" json:"max_uid,omitempty"`
+	Members       []*Member              `protobuf:"bytes,11,rep,name=members,proto3" json:"members,omitempty"` // of the whole cluster, as the stream told
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2215,6 +2216,13 @@ func (x *ShardMeta) GetMaxUid() uint64 {
 		return x.MaxUid
 	}
 	return 0
+}
+
+func (x *ShardMeta) GetMembers() []*Member {
+	if x != nil {
+		return x.Members
+	}
+	return nil
 }
 
 type IdentifyRequest struct {
@@ -2919,6 +2927,446 @@ func (x *SnapshotChunk) GetData() []byte {
 	return nil
 }
 
+// WriteRequest asks the group's leader to derive, replicate and keep what a transaction writes.
+type WriteRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
+	StartTs       uint64                 `protobuf:"varint,2,opt,name=start_ts,json=startTs,proto3" json:"start_ts,omitempty"`
+	After         uint64                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
+	Steps         []*WriteStep           `protobuf:"bytes,4,rep,name=steps,proto3" json:"steps,omitempty"`
+	Last          bool                   `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WriteRequest) Reset() {
+	*x = WriteRequest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WriteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WriteRequest) ProtoMessage() {}
+
+func (x *WriteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
+func (*WriteRequest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *WriteRequest) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *WriteRequest) GetStartTs() uint64 {
+	if x != nil {
+		return x.StartTs
+	}
+	return 0
+}
+
+func (x *WriteRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *WriteRequest) GetSteps() []*WriteStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *WriteRequest) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+type WriteStep struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Edges         []*Edge                `protobuf:"bytes,1,rep,name=edges,proto3" json:"edges,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WriteStep) Reset() {
+	*x = WriteStep{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WriteStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WriteStep) ProtoMessage() {}
+
+func (x *WriteStep) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WriteStep.ProtoReflect.Descriptor instead.
+func (*WriteStep) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *WriteStep) GetEdges() []*Edge {
+	if x != nil {
+		return x.Edges
+	}
+	return nil
+}
+
+// Edge is graph.Edge.
+type Edge struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subject       uint64                 `protobuf:"varint,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	Namespace     uint64                 `protobuf:"varint,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Predicate     string                 `protobuf:"bytes,3,opt,name=predicate,proto3" json:"predicate,omitempty"`
+	Op            uint32                 `protobuf:"varint,4,opt,name=op,proto3" json:"op,omitempty"`
+	Object        uint64                 `protobuf:"varint,5,opt,name=object,proto3" json:"object,omitempty"`
+	Value         *Value                 `protobuf:"bytes,6,opt,name=value,proto3" json:"value,omitempty"` // absent where there is none
+	Lang          string                 `protobuf:"bytes,7,opt,name=lang,proto3" json:"lang,omitempty"`
+	Facets        []*Facet               `protobuf:"bytes,8,rep,name=facets,proto3" json:"facets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Edge) Reset() {
+	*x = Edge{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Edge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Edge) ProtoMessage() {}
+
+func (x *Edge) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Edge.ProtoReflect.Descriptor instead.
+func (*Edge) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *Edge) GetSubject() uint64 {
+	if x != nil {
+		return x.Subject
+	}
+	return 0
+}
+
+func (x *Edge) GetNamespace() uint64 {
+	if x != nil {
+		return x.Namespace
+	}
+	return 0
+}
+
+func (x *Edge) GetPredicate() string {
+	if x != nil {
+		return x.Predicate
+	}
+	return ""
+}
+
+func (x *Edge) GetOp() uint32 {
+	if x != nil {
+		return x.Op
+	}
+	return 0
+}
+
+func (x *Edge) GetObject() uint64 {
+	if x != nil {
+		return x.Object
+	}
+	return 0
+}
+
+func (x *Edge) GetValue() *Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *Edge) GetLang() string {
+	if x != nil {
+		return x.Lang
+	}
+	return ""
+}
+
+func (x *Edge) GetFacets() []*Facet {
+	if x != nil {
+		return x.Facets
+	}
+	return nil
+}
+
+// Value is types.Value: its type's number and its binary form.
+type Value struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          uint32                 `protobuf:"varint,1,opt,name=type,proto3" json:"type,omitempty"`
+	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Value) Reset() {
+	*x = Value{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Value) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Value) ProtoMessage() {}
+
+func (x *Value) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Value.ProtoReflect.Descriptor instead.
+func (*Value) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *Value) GetType() uint32 {
+	if x != nil {
+		return x.Type
+	}
+	return 0
+}
+
+func (x *Value) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type Facet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Value         *Value                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Facet) Reset() {
+	*x = Facet{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Facet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Facet) ProtoMessage() {}
+
+func (x *Facet) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Facet.ProtoReflect.Descriptor instead.
+func (*Facet) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *Facet) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Facet) GetValue() *Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+type WriteReply struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nothing of the transaction is pending in the group.
+	Nothing       bool     `protobuf:"varint,1,opt,name=nothing,proto3" json:"nothing,omitempty"`
+	Epochs        []uint64 `protobuf:"varint,2,rep,packed,name=epochs,proto3" json:"epochs,omitempty"`
+	Keys          []uint64 `protobuf:"fixed64,3,rep,packed,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WriteReply) Reset() {
+	*x = WriteReply{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WriteReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WriteReply) ProtoMessage() {}
+
+func (x *WriteReply) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WriteReply.ProtoReflect.Descriptor instead.
+func (*WriteReply) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *WriteReply) GetNothing() bool {
+	if x != nil {
+		return x.Nothing
+	}
+	return false
+}
+
+func (x *WriteReply) GetEpochs() []uint64 {
+	if x != nil {
+		return x.Epochs
+	}
+	return nil
+}
+
+func (x *WriteReply) GetKeys() []uint64 {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+type CloseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
+	StartTs       uint64                 `protobuf:"varint,2,opt,name=start_ts,json=startTs,proto3" json:"start_ts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseRequest) Reset() {
+	*x = CloseRequest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseRequest) ProtoMessage() {}
+
+func (x *CloseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
+func (*CloseRequest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *CloseRequest) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *CloseRequest) GetStartTs() uint64 {
+	if x != nil {
+		return x.StartTs
+	}
+	return 0
+}
+
 var File_protos_pb_dragg_proto protoreflect.FileDescriptor
 
 const file_protos_pb_dragg_proto_rawDesc = "" +
@@ -3101,7 +3549,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\apending\x18\x02 \x01(\fR\apending\x12\x16\n" +
 	"\x06epochs\x18\x03 \x03(\x04R\x06epochs\x12\x12\n" +
 	"\x04keys\x18\x04 \x03(\x06R\x04keys\x12\x12\n" +
-	"\x04last\x18\x05 \x01(\bR\x04last\"\xcb\x02\n" +
+	"\x04last\x18\x05 \x01(\bR\x04last\"\xf4\x02\n" +
 	"\tShardMeta\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x10\n" +
@@ -3113,7 +3561,8 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\adropped\x18\b \x03(\v2\x11.dragg.TabletDropR\adropped\x12\x14\n" +
 	"\x05ended\x18\t \x03(\x04R\x05ended\x12\x17\n" +
 	"\amax_uid\x18\n" +
-	" \x01(\x04R\x06maxUid\"\x11\n" +
+	" \x01(\x04R\x06maxUid\x12'\n" +
+	"\amembers\x18\v \x03(\v2\r.dragg.MemberR\amembers\"\x11\n" +
 	"\x0fIdentifyRequest\".\n" +
 	"\rIdentifyReply\x12\x1d\n" +
 	"\n" +
@@ -3153,7 +3602,38 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x12\n" +
 	"\x04desc\x18\x03 \x01(\fR\x04desc\"#\n" +
 	"\rSnapshotChunk\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data*Z\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"\x91\x01\n" +
+	"\fWriteRequest\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\rR\x05group\x12\x19\n" +
+	"\bstart_ts\x18\x02 \x01(\x04R\astartTs\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\x12&\n" +
+	"\x05steps\x18\x04 \x03(\v2\x10.dragg.WriteStepR\x05steps\x12\x12\n" +
+	"\x04last\x18\x05 \x01(\bR\x04last\".\n" +
+	"\tWriteStep\x12!\n" +
+	"\x05edges\x18\x01 \x03(\v2\v.dragg.EdgeR\x05edges\"\xe2\x01\n" +
+	"\x04Edge\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\x04R\asubject\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\x04R\tnamespace\x12\x1c\n" +
+	"\tpredicate\x18\x03 \x01(\tR\tpredicate\x12\x0e\n" +
+	"\x02op\x18\x04 \x01(\rR\x02op\x12\x16\n" +
+	"\x06object\x18\x05 \x01(\x04R\x06object\x12\"\n" +
+	"\x05value\x18\x06 \x01(\v2\f.dragg.ValueR\x05value\x12\x12\n" +
+	"\x04lang\x18\a \x01(\tR\x04lang\x12$\n" +
+	"\x06facets\x18\b \x03(\v2\f.dragg.FacetR\x06facets\"/\n" +
+	"\x05Value\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\rR\x04type\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\"=\n" +
+	"\x05Facet\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\"\n" +
+	"\x05value\x18\x02 \x01(\v2\f.dragg.ValueR\x05value\"R\n" +
+	"\n" +
+	"WriteReply\x12\x18\n" +
+	"\anothing\x18\x01 \x01(\bR\anothing\x12\x16\n" +
+	"\x06epochs\x18\x02 \x03(\x04R\x06epochs\x12\x12\n" +
+	"\x04keys\x18\x03 \x03(\x06R\x04keys\"?\n" +
+	"\fCloseRequest\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\rR\x05group\x12\x19\n" +
+	"\bstart_ts\x18\x02 \x01(\x04R\astartTs*Z\n" +
 	"\vAbortReason\x12\x0f\n" +
 	"\vNOT_ABORTED\x10\x00\x12\f\n" +
 	"\bCONFLICT\x10\x01\x12\x10\n" +
@@ -3176,7 +3656,10 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\bIdentify\x12\x16.dragg.IdentifyRequest\x1a\x14.dragg.IdentifyReply2r\n" +
 	"\x04Raft\x12.\n" +
 	"\bMessages\x12\x10.dragg.RaftBatch\x1a\x0e.dragg.RaftAck(\x01\x12:\n" +
-	"\bSnapshot\x12\x16.dragg.SnapshotRequest\x1a\x14.dragg.SnapshotChunk0\x01B\x11Z\x0fdragg/protos/pbb\x06proto3"
+	"\bSnapshot\x12\x16.dragg.SnapshotRequest\x1a\x14.dragg.SnapshotChunk0\x012k\n" +
+	"\x04Peer\x122\n" +
+	"\bPrewrite\x12\x13.dragg.WriteRequest\x1a\x11.dragg.WriteReply\x12/\n" +
+	"\x05Close\x12\x13.dragg.CloseRequest\x1a\x11.dragg.WriteReplyB\x11Z\x0fdragg/protos/pbb\x06proto3"
 
 var (
 	file_protos_pb_dragg_proto_rawDescOnce sync.Once
@@ -3191,7 +3674,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(*ZeroEntry)(nil),         // 1: dragg.ZeroEntry
@@ -3238,9 +3721,16 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*RaftAck)(nil),           // 42: dragg.RaftAck
 	(*SnapshotRequest)(nil),   // 43: dragg.SnapshotRequest
 	(*SnapshotChunk)(nil),     // 44: dragg.SnapshotChunk
-	nil,                       // 45: dragg.AlterReply.SeqsEntry
-	nil,                       // 46: dragg.RemoveReply.SeqsEntry
-	nil,                       // 47: dragg.ZeroState.LeadersEntry
+	(*WriteRequest)(nil),      // 45: dragg.WriteRequest
+	(*WriteStep)(nil),         // 46: dragg.WriteStep
+	(*Edge)(nil),              // 47: dragg.Edge
+	(*Value)(nil),             // 48: dragg.Value
+	(*Facet)(nil),             // 49: dragg.Facet
+	(*WriteReply)(nil),        // 50: dragg.WriteReply
+	(*CloseRequest)(nil),      // 51: dragg.CloseRequest
+	nil,                       // 52: dragg.AlterReply.SeqsEntry
+	nil,                       // 53: dragg.RemoveReply.SeqsEntry
+	nil,                       // 54: dragg.ZeroState.LeadersEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	2,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
@@ -3257,7 +3747,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	10, // 11: dragg.Alter.predicates:type_name -> dragg.PredicateChange
 	11, // 12: dragg.Alter.types:type_name -> dragg.TypeChange
 	13, // 13: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	45, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	52, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
 	15, // 15: dragg.Event.verdict:type_name -> dragg.Verdict
 	16, // 16: dragg.Event.tablet_set:type_name -> dragg.TabletSet
 	17, // 17: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
@@ -3266,14 +3756,14 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	21, // 20: dragg.Event.member_gone:type_name -> dragg.Member
 	13, // 21: dragg.TabletSet.tablet:type_name -> dragg.Tablet
 	14, // 22: dragg.StreamBatch.events:type_name -> dragg.Event
-	46, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	53, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
 	21, // 24: dragg.ZeroState.members:type_name -> dragg.Member
 	13, // 25: dragg.ZeroState.tablets:type_name -> dragg.Tablet
 	11, // 26: dragg.ZeroState.types:type_name -> dragg.TypeChange
 	25, // 27: dragg.ZeroState.streams:type_name -> dragg.GroupStream
 	26, // 28: dragg.ZeroState.oracle:type_name -> dragg.OracleState
 	21, // 29: dragg.ZeroState.removed:type_name -> dragg.Member
-	47, // 30: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
+	54, // 30: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
 	14, // 31: dragg.GroupStream.events:type_name -> dragg.Event
 	28, // 32: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
 	18, // 33: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
@@ -3281,37 +3771,47 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	11, // 35: dragg.ShardMeta.types:type_name -> dragg.TypeChange
 	28, // 36: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
 	17, // 37: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
-	19, // 38: dragg.Zero.Connect:input_type -> dragg.Join
-	32, // 39: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	7,  // 40: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	34, // 41: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	36, // 42: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	9,  // 43: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	38, // 44: dragg.Zero.State:input_type -> dragg.StateRequest
-	39, // 45: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	6,  // 46: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	22, // 47: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
-	30, // 48: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
-	41, // 49: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	43, // 50: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	20, // 51: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	33, // 52: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	8,  // 53: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	35, // 54: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	37, // 55: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	12, // 56: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	24, // 57: dragg.Zero.State:output_type -> dragg.ZeroState
-	18, // 58: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	40, // 59: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	23, // 60: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
-	31, // 61: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
-	42, // 62: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	44, // 63: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	51, // [51:64] is the sub-list for method output_type
-	38, // [38:51] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	21, // 38: dragg.ShardMeta.members:type_name -> dragg.Member
+	46, // 39: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
+	47, // 40: dragg.WriteStep.edges:type_name -> dragg.Edge
+	48, // 41: dragg.Edge.value:type_name -> dragg.Value
+	49, // 42: dragg.Edge.facets:type_name -> dragg.Facet
+	48, // 43: dragg.Facet.value:type_name -> dragg.Value
+	19, // 44: dragg.Zero.Connect:input_type -> dragg.Join
+	32, // 45: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	7,  // 46: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	34, // 47: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	36, // 48: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	9,  // 49: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	38, // 50: dragg.Zero.State:input_type -> dragg.StateRequest
+	39, // 51: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	6,  // 52: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	22, // 53: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
+	30, // 54: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	41, // 55: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	43, // 56: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	45, // 57: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
+	51, // 58: dragg.Peer.Close:input_type -> dragg.CloseRequest
+	20, // 59: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	33, // 60: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	8,  // 61: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	35, // 62: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	37, // 63: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	12, // 64: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	24, // 65: dragg.Zero.State:output_type -> dragg.ZeroState
+	18, // 66: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	40, // 67: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	23, // 68: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	31, // 69: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	42, // 70: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	44, // 71: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	50, // 72: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
+	50, // 73: dragg.Peer.Close:output_type -> dragg.WriteReply
+	59, // [59:74] is the sub-list for method output_type
+	44, // [44:59] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -3325,9 +3825,9 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   47,
+			NumMessages:   54,
 			NumExtensions: 0,
-			NumServices:   2,
+			NumServices:   3,
 		},
 		GoTypes:           file_protos_pb_dragg_proto_goTypes,
 		DependencyIndexes: file_protos_pb_dragg_proto_depIdxs,
