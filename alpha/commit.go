@@ -20,7 +20,7 @@ var errAborted = fault.New(fault.Aborted, "Transaction has been aborted. Please 
 func (r *request) commitNow(ctx context.Context, w shard.Written, closed bool) error {
 	if !closed && r.req.StartTs != 0 {
 		var err error
-		if w, _, err = r.n.shard.Close(ctx, r.start.Ts); err != nil {
+		if w, _, err = r.n.closeTxn(ctx, r.start.Ts); err != nil {
 			return err
 		}
 	}
@@ -63,7 +63,7 @@ const abandonTimeout = 5 * time.Second
 func (n *Node) abandon(start graph.Timestamp) {
 	ctx, cancel := context.WithTimeout(n.life, abandonTimeout)
 	defer cancel()
-	w, ok, err := n.shard.Close(ctx, start)
+	w, ok, err := n.closeTxn(ctx, start)
 	if err == nil && !ok {
 		return
 	}
@@ -114,7 +114,7 @@ func (n *Node) toCommit(ctx context.Context, t *api.TxnContext) (*pb.CommitReque
 	if err != nil {
 		return nil, err
 	}
-	w, ok, err := n.shard.Close(ctx, graph.Timestamp(t.StartTs))
+	w, ok, err := n.closeTxn(ctx, graph.Timestamp(t.StartTs))
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package alpha
 import (
 	"log/slog"
 	"time"
+
+	"dragg/cluster/rpc"
 )
 
 // Config says how an Alpha is run. Zero values take the defaults.
@@ -11,6 +13,14 @@ type Config struct {
 	Dir string
 	// My is the address under which other nodes reach this one.
 	My string
+	// Group is the group that a new node wants to be in; 0 lets Zero choose.
+	Group uint32
+	// Learner makes a new node one that holds a copy and serves reads, but does not vote.
+	Learner bool
+	// Pool connects to other Alphas; it stays the caller's to close. Without it the node is alone in its group.
+	Pool *rpc.Pool
+	// TickInterval is Raft's unit of time. Default 100 ms.
+	TickInterval time.Duration
 	// ZeroName names Zero in log lines: "zero at localhost:5080".
 	ZeroName string
 	// Version is what CheckVersion and /health say.

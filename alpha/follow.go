@@ -14,11 +14,6 @@ const streamPace = 5 * time.Millisecond
 
 // follow replicates Zero's stream to the group, for as long as ctx lasts, whatever happens to Zero.
 func (n *Node) follow(ctx context.Context) error {
-	// What the log holds must be applied first: it says how far the group has followed.
-	leader := cluster.Patience{Peer: "the leader of the group", Logger: n.lg}
-	if err := leader.Do(ctx, n.shard.Barrier); err != nil {
-		return err
-	}
 	p := cluster.Patience{Peer: n.cfg.ZeroName, Logger: n.lg}
 	for ctx.Err() == nil {
 		err := p.Do(ctx, func(ctx context.Context) error {
@@ -77,7 +72,7 @@ func (n *Node) reap(ctx context.Context) error {
 		case now = <-ticker.C:
 		}
 		for _, start := range n.shard.Idle(now, n.cfg.TxnAbortAfter) {
-			w, ok, err := n.shard.Close(ctx, start)
+			w, ok, err := n.closeTxn(ctx, start)
 			if err == nil && !ok {
 				continue
 			}

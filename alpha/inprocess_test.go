@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -14,7 +15,6 @@ import (
 	"dragg/cluster"
 	"dragg/graph"
 	"dragg/raftgroup"
-	"dragg/raftgroup/raftlog"
 	"dragg/storage"
 	"dragg/storage/badgerkv"
 	"dragg/storage/memkv"
@@ -87,6 +87,10 @@ func (p plan) open(ctx context.Context, z cluster.Zero) (*Node, error) {
 	n := &Node{
 		cfg: p.cfg, lg: p.cfg.Logger, zero: z, starter: cluster.NewStarter(z), uids: uidPool{clock: z},
 		slots: make(chan struct{}, p.cfg.Limits.InFlight), started: time.Now(), life: ctx,
+		status: make(chan struct{}, 1),
+	}
+	if err := os.MkdirAll(p.cfg.Dir, 0o700); err != nil {
+		return nil, err
 	}
 	if err := n.join(ctx); err != nil {
 		return nil, err
@@ -110,7 +114,7 @@ func (p plan) open(ctx context.Context, z cluster.Zero) (*Node, error) {
 		return nil, err
 	}
 	n.raft, err = raftgroup.Open(raftgroup.Config{
-		Dir: n.walDir(), Identity: raftlog.Identity{Cluster: n.id.Cluster, Group: n.id.Group, Node: n.id.Node},
+		Dir: n.walDir(), Identity: n.id, OnStatus: n.noteStatus,
 	}, n.shard)
 	if err != nil {
 		return nil, err

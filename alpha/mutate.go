@@ -104,7 +104,7 @@ func (r *request) mutate(ctx context.Context) error {
 	}
 	written := shard.Written{}
 	if built.Edges > 0 {
-		written, err = r.n.shard.Prewrite(ctx, shard.Writing{
+		written, err = r.n.prewrite(ctx, shard.Writing{
 			Start: r.start.Ts, After: r.start.After, Steps: built.Steps, Last: r.req.CommitNow,
 		})
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 	"dragg/query"
 	"dragg/raftgroup"
 	"dragg/raftgroup/raftlog"
+	"dragg/raftgroup/transport"
 	"dragg/schema"
 	"dragg/storage"
 	"dragg/storage/badgerkv"
@@ -36,6 +37,7 @@ type Node struct {
 	engine  storage.Engine
 	shard   *shard.Shard
 	raft    *raftgroup.Group
+	links   *transport.Links // to the other members of the group; nil for a node that has no way to others
 	starter *cluster.Starter
 	uids    uidPool
 	slots   chan struct{} // one for each request in flight
@@ -46,6 +48,11 @@ type Node struct {
 	ready   atomic.Bool
 	blanks  blanks
 	life    context.Context // of the node: ends with Run
+
+	first   bool          // a new node that begins its group
+	seeds   []*pb.Member  // who was in the cluster at the start
+	status  chan struct{} // capacity 1: the group's status may have changed
+	leading atomic.Uint64 // the term in which this member does the leader's duties, 0 for none
 }
 
 // Open connects to Zero, waiting for it as long as it takes, and opens the replica in cfg.Dir, making it when there is none.
@@ -57,6 +64,7 @@ func Open(ctx context.Context, cfg Config, zero cluster.Zero) (*Node, error) {
 		starter: cluster.NewStarter(zero), uids: uidPool{clock: zero},
 		queries: query.NewBudget(cfg.MemoryBytes / 4),
 		slots:   make(chan struct{}, cfg.Limits.InFlight), started: time.Now(), life: ctx,
+		status: make(chan struct{}, 1),
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
@@ -74,33 +82,6 @@ func Open(ctx context.Context, cfg Config, zero cluster.Zero) (*Node, error) {
 }
 
 func (n *Node) walDir() string { return filepath.Join(n.cfg.Dir, "wal") }
-
-// join learns the node's id and group: from its log, or, for a new node, from Zero.
-func (n *Node) join(ctx context.Context) error {
-	id, exists, err := raftlog.ReadIdentity(n.walDir())
-	if err != nil {
-		return err
-	}
-	p := cluster.Patience{Peer: n.cfg.ZeroName, Logger: n.lg}
-	var reply *pb.JoinReply
-	err = p.Do(ctx, func(ctx context.Context) error {
-		var err error
-		reply, err = n.zero.Connect(ctx, &pb.Join{Address: n.cfg.My, NodeId: id.Node, ClusterId: id.Cluster})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("joining the cluster: %w", err)
-	}
-	if !reply.First || reply.Group != 1 {
-		return fault.New(fault.Invalid, "the cluster has an Alpha already; it is one group of one replica so far")
-	}
-	if !exists {
-		id = raftlog.Identity{Cluster: reply.ClusterId, Group: reply.Group, Node: reply.NodeId}
-	}
-	n.id, n.group = id, graph.GroupID(id.Group)
-	n.lg = n.lg.With("id", id.Node, "group", id.Group)
-	return nil
-}
 
 // maxEngineBytes is more than the engine can put to use: beyond it the page cache does as well.
 const maxEngineBytes = 1 << 30
@@ -124,24 +105,41 @@ func (n *Node) openReplica() error {
 	if err != nil {
 		return err
 	}
-	n.raft, err = raftgroup.Open(raftgroup.Config{Dir: n.walDir(), Identity: n.id, Logger: n.lg}, n.shard)
-	if err != nil {
+	return n.openGroup()
+}
+
+// openGroup opens the Raft group and its way to the other members.
+func (n *Node) openGroup() (err error) {
+	group := raftgroup.Config{
+		Dir: n.walDir(), Identity: n.id, Join: !n.first, TickInterval: n.cfg.TickInterval, OnStatus: n.noteStatus, Logger: n.lg,
+	}
+	if n.cfg.Pool != nil {
+		n.links = transport.NewLinks(transport.Config{
+			Cluster: n.id.Cluster, Group: uint32(n.group), Pool: n.cfg.Pool, Address: n.address, Unreachable: func(uint64) {}, Logger: n.lg,
+		})
+		group.Transport, group.Fetch = n.links, n.links.Fetch
+	}
+	if n.raft, err = raftgroup.Open(group, n.shard); err != nil {
 		return err
 	}
 	n.shard.Attach(n.raft)
-	return nil
+	return n.joined()
 }
 
 // Run serves until ctx ends or the log or the disk fails. It makes a last checkpoint, so that the next start is quick, and
 // closes the engine. Call it once.
 func (n *Node) Run(ctx context.Context) error {
-	eg, running := errgroup.WithContext(ctx)
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { n.handOver(life); stop() })()
+	eg, running := errgroup.WithContext(life)
 	n.life = running
 	context.AfterFunc(running, n.shard.Stop)
 	eg.Go(func() error { return n.raft.Run(running) })
-	eg.Go(func() error { return n.follow(running) })
-	eg.Go(func() error { return n.acknowledge(running) })
-	eg.Go(func() error { return n.reap(running) })
+	eg.Go(func() error { return n.lead(running) })
+	if n.links != nil {
+		eg.Go(func() error { return n.links.Run(running) })
+	}
 	eg.Go(func() error { return n.shard.Maintain(running, n.publishBuilt) })
 	eg.Go(func() error { return n.getReady(running) })
 	err := eg.Wait()
@@ -150,6 +148,21 @@ func (n *Node) Run(ctx context.Context) error {
 		err = nil
 	}
 	return errors.Join(err, n.close())
+}
+
+// handOverTimeout bounds how long a leader that stops waits for another member to take over.
+const handOverTimeout = time.Second
+
+// handOver gives up leadership in good order, so that the group does not have to notice that its leader is gone.
+func (n *Node) handOver(ctx context.Context) {
+	if n.links == nil || n.alone() || !n.raft.Status().Leading {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
+	defer cancel()
+	if err := n.raft.TransferLeadership(ctx, 0); err != nil {
+		n.lg.Warn("could not hand leadership over before stopping", "err", err)
+	}
 }
 
 // getReady makes the built-in predicates and types, waits until the replica has caught up, and opens the door.

@@ -160,6 +160,11 @@ func (r *request) begin(ctx context.Context) error {
 			return fmt.Errorf("start timestamp %d was never drawn: the newest is %d", ts, start.Ts)
 		}
 		r.start = cluster.Start{Ts: ts, After: min(start.After, ts)}
+		if !r.req.ReadOnly {
+			if err := r.n.caughtUp(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	r.reader = r.n.shard.Reader(r.start.After)
 	r.resp.Txn = &api.TxnContext{StartTs: uint64(r.start.Ts)}

@@ -36,7 +36,7 @@ type published struct {
 	watermark graph.Timestamp
 	maxUID    graph.UID
 	members   []*pb.Member // of the whole cluster, in no order; replaced as a whole
-	seq       uint64 // the last event of Zero's stream
+	seq       uint64       // the last event of Zero's stream
 	// derivedSince is the highest of any tablet: readers at or above it may use every index.
 	derivedSince graph.Timestamp
 }

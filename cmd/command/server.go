@@ -102,6 +102,8 @@ type alphaFlags struct {
 	txnAbortAfter time.Duration
 	limits        alpha.Limits
 	requestBytes  size
+	group         uint32
+	learner       bool
 }
 
 func (f *alphaFlags) add(flags *pflag.FlagSet) {
@@ -118,7 +120,7 @@ func (f *alphaFlags) config(s *serverFlags, dir string, memory int64, lg *slog.L
 	f.limits.RequestBytes = int(f.requestBytes)
 	return alpha.Config{
 		Dir: dir, My: s.address(alphaNodePort), Version: Version(), MemoryBytes: memory, DiskReserveBytes: int64(s.reserve),
-		TxnAbortAfter: f.txnAbortAfter, Limits: f.limits, Logger: lg,
+		TxnAbortAfter: f.txnAbortAfter, Limits: f.limits, Group: f.group, Learner: f.learner, Logger: lg,
 	}
 }
 
@@ -223,6 +225,8 @@ func Alpha() *cobra.Command {
 	f.add(cmd.Flags(), "alpha-data")
 	a.add(cmd.Flags())
 	cmd.Flags().StringVar(&f.my, "my", "", "host:port under which other nodes reach this one")
+	cmd.Flags().Uint32Var(&a.group, "group", 0, "group that a new Alpha shall be in; 0 lets Zero choose")
+	cmd.Flags().BoolVar(&a.learner, "learner", false, "make a new Alpha hold a copy and serve reads, without a vote")
 	cmd.Flags().StringSliceVarP(&zeros, "zero", "z", []string{"localhost:5080"}, "host:port of the gRPC service of one Zero or more")
 	return configurable(cmd)
 }
@@ -239,6 +243,7 @@ func runAlpha(ctx context.Context, f *serverFlags, a *alphaFlags, zeros []string
 	pool := rpc.NewPool(rpc.Config{MessageBytes: zeroRequestBytes})
 	z := cluster.NewClient(cluster.ClientConfig{Addresses: zeros, Pool: pool, Logger: lg})
 	cfg := a.config(f, f.data, memory, lg)
+	cfg.Pool = pool
 	cfg.ZeroName = "zero at " + strings.Join(zeros, ", ")
 	err = serveAlpha(ctx, f, cfg, z, lg, nil)
 	return errors.Join(err, pool.Close())
@@ -278,6 +283,7 @@ func listenAlpha(l *listeners, f *serverFlags, n *alpha.Node, cfg alpha.Config, 
 		return err
 	}
 	nodes := grpc.NewServer(grpcOptions(lg, zeroRequestBytes)...)
+	n.RegisterPeer(nodes)
 	return l.listen("alpha gRPC for nodes", f.port(alphaNodePort), grpcOn(nodes, n.Ready))
 }
 

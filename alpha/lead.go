@@ -1,0 +1,157 @@
+package alpha
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"golang.org/x/sync/errgroup"
+
+	"dragg/cluster"
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+	"dragg/raftgroup"
+)
+
+// errNotLeading is what others are told who ask this member to lead.
+var errNotLeading = fault.New(fault.Unavailable, "this Alpha does not lead its group")
+
+// lead does the duties of the group's leader while this member is it.
+func (n *Node) lead(ctx context.Context) error {
+	for {
+		if st := n.raft.Status(); st.Leading {
+			if err := n.leadTerm(ctx, st.Term); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.status:
+		}
+	}
+}
+
+// leadTerm does the duties until the term is over.
+func (n *Node) leadTerm(ctx context.Context, term uint64) error {
+	duties, running := errgroup.WithContext(ctx)
+	duties.Go(func() error { return n.watchTerm(running, term) })
+	duties.Go(func() error {
+		// What earlier terms left in the log must be applied first: transactions that wrote before are read from there.
+		leader := cluster.Patience{Peer: "the leader of the group", Logger: n.lg}
+		if err := leader.Do(running, n.shard.Barrier); err != nil {
+			return err
+		}
+		n.leading.Store(term)
+		n.lg.Info("leading the group", "term", term)
+		duties.Go(func() error { return n.follow(running) })
+		duties.Go(func() error { return n.acknowledge(running) })
+		duties.Go(func() error { return n.reap(running) })
+		duties.Go(func() error { return n.reconcile(running) })
+		return nil
+	})
+	err := duties.Wait()
+	n.leading.Store(0)
+	if errors.Is(err, errTermOver) || ctx.Err() == nil && errors.Is(err, context.Canceled) {
+		n.lg.Info("not leading the group any more", "term", term)
+		return nil
+	}
+	return err
+}
+
+var errTermOver = errors.New("the term is over")
+
+// watchTerm returns when this member does not lead the term any more.
+func (n *Node) watchTerm(ctx context.Context, term uint64) error {
+	ticker := time.NewTicker(termInterval)
+	defer ticker.Stop()
+	for {
+		if st := n.raft.Status(); !st.Leading || st.Term != term {
+			n.noteStatus(st) // for lead
+			return errTermOver
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.status:
+		case <-ticker.C:
+		}
+	}
+}
+
+// termInterval is how often a leader looks whether it leads, besides when it is told.
+const termInterval = 50 * time.Millisecond
+
+// noteStatus wakes whoever looks at the group's status.
+func (n *Node) noteStatus(raftgroup.Status) {
+	select {
+	case n.status <- struct{}{}:
+	default:
+	}
+}
+
+// Leading reports whether this member leads its group and does the leader's duties.
+func (n *Node) Leading() bool { return n.leading.Load() != 0 }
+
+// reconcileInterval is how often the leader compares who is a member with who shall be one.
+const reconcileInterval = 100 * time.Millisecond
+
+// reconcile makes the members of the Raft group those that Zero says: new ones become learners, learners that have caught up
+// voters, and who was removed goes. One change at a time.
+func (n *Node) reconcile(ctx context.Context) error {
+	ticker := time.NewTicker(reconcileInterval)
+	defer ticker.Stop()
+	for {
+		if change, what := n.nextChange(); change != nil {
+			err := n.raft.ChangeMembers(ctx, change)
+			switch {
+			case err == nil:
+				n.lg.Info("changed the members of the group", "change", what)
+			case ctx.Err() == nil && fault.ClassOf(err) != fault.Unavailable:
+				n.lg.Warn("could not change the members of the group; will try again", "change", what, "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// nextChange returns the next step from the members that are to those that shall be, nil if they are the same.
+func (n *Node) nextChange() (change *raftpb.ConfChangeV2, what string) {
+	st := n.raft.Status()
+	shall := map[uint64]*pb.Member{}
+	for _, m := range n.shard.Members() {
+		if m.Group == uint32(n.group) {
+			shall[m.Id] = m
+		}
+	}
+	if shall[n.id.Node] == nil {
+		return nil, "" // not heard of ourselves yet, or on our way out: then the next leader removes us
+	}
+	one := func(typ raftpb.ConfChangeType, id uint64, what string) (*raftpb.ConfChangeV2, string) {
+		return &raftpb.ConfChangeV2{Changes: []*raftpb.ConfChangeSingle{{Type: &typ, NodeId: &id}}}, fmt.Sprintf("%s node %d", what, id)
+	}
+	voters, learners := st.Members.GetVoters(), st.Members.GetLearners()
+	for _, id := range slices.Concat(voters, learners) {
+		if shall[id] == nil {
+			return one(raftpb.ConfChangeRemoveNode, id, "remove")
+		}
+	}
+	for _, p := range st.Progress {
+		if m := shall[p.ID]; m != nil && !m.Learner && p.Learner && p.CaughtUp {
+			return one(raftpb.ConfChangeAddNode, p.ID, "let vote")
+		}
+	}
+	for id := range shall {
+		if !slices.Contains(voters, id) && !slices.Contains(learners, id) {
+			return one(raftpb.ConfChangeAddLearnerNode, id, "add")
+		}
+	}
+	return nil, ""
+}

@@ -1,0 +1,164 @@
+package alpha
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"dragg/alpha/shard"
+	"dragg/cluster/wire"
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+	"dragg/raftgroup/transport"
+)
+
+// peerService is what this member does for other Alphas.
+type peerService struct {
+	pb.UnimplementedPeerServer
+	n *Node
+}
+
+// RegisterPeer adds what other nodes ask of this one to a gRPC server.
+func (n *Node) RegisterPeer(r grpc.ServiceRegistrar) {
+	pb.RegisterPeerServer(r, &peerService{n: n})
+	transport.NewServer(n.member).Register(r)
+}
+
+// member lets other members of the group speak to this one.
+func (n *Node) member(group uint32) (name string, self uint64, m transport.Member, ok bool) {
+	return n.id.Cluster, n.id.Node, n.raft, group == uint32(n.group) && n.links != nil
+}
+
+// asked refuses what is not for the leader of this group.
+func (n *Node) asked(group uint32) error {
+	if group != uint32(n.group) || !n.Leading() {
+		return errNotLeading
+	}
+	return nil
+}
+
+// Prewrite implements the service.
+func (s *peerService) Prewrite(ctx context.Context, r *pb.WriteRequest) (*pb.WriteReply, error) {
+	if err := s.n.asked(r.Group); err != nil {
+		return nil, fault.ToPeer(err)
+	}
+	steps, err := wire.ToSteps(r.Steps)
+	if err != nil {
+		return nil, fault.ToPeer(err)
+	}
+	w, err := s.n.shard.Prewrite(ctx, shard.Writing{
+		Start: graph.Timestamp(r.StartTs), After: graph.Timestamp(r.After), Steps: steps, Last: r.Last,
+	})
+	if err != nil {
+		return nil, fault.ToPeer(err)
+	}
+	return &pb.WriteReply{Epochs: w.Epochs, Keys: w.Keys}, nil
+}
+
+// Close implements the service.
+func (s *peerService) Close(ctx context.Context, r *pb.CloseRequest) (*pb.WriteReply, error) {
+	if err := s.n.asked(r.Group); err != nil {
+		return nil, fault.ToPeer(err)
+	}
+	w, ok, err := s.n.shard.Close(ctx, graph.Timestamp(r.StartTs))
+	if err != nil {
+		return nil, fault.ToPeer(err)
+	}
+	return &pb.WriteReply{Nothing: !ok, Epochs: w.Epochs, Keys: w.Keys}, nil
+}
+
+// prewrite has the group's leader write, wherever it is.
+func (n *Node) prewrite(ctx context.Context, w shard.Writing) (shard.Written, error) {
+	var steps []*pb.WriteStep // encoded once, if at all
+	reply, err := n.byLeader(ctx, func(ctx context.Context) (*pb.WriteReply, error) {
+		out, err := n.shard.Prewrite(ctx, w)
+		return &pb.WriteReply{Epochs: out.Epochs, Keys: out.Keys}, err
+	}, func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error) {
+		if steps == nil {
+			steps = wire.FromSteps(w.Steps)
+		}
+		return p.Prewrite(ctx, &pb.WriteRequest{
+			Group: uint32(n.group), StartTs: uint64(w.Start), After: uint64(w.After), Steps: steps, Last: w.Last,
+		})
+	})
+	return shard.Written{Epochs: reply.GetEpochs(), Keys: reply.GetKeys()}, err
+}
+
+// closeTxn has the group's leader end the writing of a transaction. It returns what is pending, false if nothing is.
+func (n *Node) closeTxn(ctx context.Context, start graph.Timestamp) (shard.Written, bool, error) {
+	reply, err := n.byLeader(ctx, func(ctx context.Context) (*pb.WriteReply, error) {
+		out, ok, err := n.shard.Close(ctx, start)
+		return &pb.WriteReply{Nothing: !ok, Epochs: out.Epochs, Keys: out.Keys}, err
+	}, func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error) {
+		return p.Close(ctx, &pb.CloseRequest{Group: uint32(n.group), StartTs: uint64(start)})
+	})
+	if err != nil {
+		return shard.Written{}, false, err
+	}
+	return shard.Written{Epochs: reply.Epochs, Keys: reply.Keys}, !reply.Nothing, nil
+}
+
+// How long a write looks for the group's leader, and how often: an election takes one to two seconds.
+const (
+	leaderPatience = 8 * time.Second
+	leaderInterval = 20 * time.Millisecond
+)
+
+// byLeader has the group's leader do something: this member itself, or the one that it knows as the leader. What was surely not
+// done is tried again until there is a leader.
+func (n *Node) byLeader(
+	ctx context.Context, here func(ctx context.Context) (*pb.WriteReply, error),
+	there func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error),
+) (*pb.WriteReply, error) {
+	for until := time.Now().Add(leaderPatience); ; {
+		reply, err := n.tryLeader(ctx, here, there)
+		if err == nil || fault.ClassOf(err) != fault.Unavailable || n.links == nil || time.Now().After(until) {
+			return reply, err
+		}
+		t := time.NewTimer(leaderInterval)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil, ctx.Err()
+		case <-t.C:
+		}
+	}
+}
+
+func (n *Node) tryLeader(
+	ctx context.Context, here func(ctx context.Context) (*pb.WriteReply, error),
+	there func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error),
+) (*pb.WriteReply, error) {
+	if n.Leading() || n.links == nil {
+		return here(ctx)
+	}
+	leader := n.raft.Status().Leader
+	address, ok := n.address(leader)
+	if leader == n.id.Node || !ok {
+		return nil, fault.New(fault.Unavailable, "the group has no leader at the moment")
+	}
+	conn, err := n.cfg.Pool.Conn(address)
+	if err != nil {
+		return nil, fault.As(fault.Unavailable, err)
+	}
+	reply, err := there(ctx, pb.NewPeerClient(conn))
+	return reply, fault.FromPeer(err)
+}
+
+// caughtUp returns once this replica has applied everything that its group has acknowledged: a transaction that wrote through
+// the leader reads its own writes here then.
+func (n *Node) caughtUp(ctx context.Context) error {
+	if n.links == nil || n.Leading() && n.alone() {
+		return nil
+	}
+	_, err := n.raft.ReadIndex(ctx)
+	return err
+}
+
+// alone reports whether this member is its whole group.
+func (n *Node) alone() bool {
+	m := n.raft.Status().Members
+	return len(m.GetVoters()) == 1 && len(m.GetVotersOutgoing())+len(m.GetLearners()) == 0
+}
