@@ -142,7 +142,7 @@ func (n *Node) Run(ctx context.Context) error {
 	eg.Go(func() error { return n.follow(running) })
 	eg.Go(func() error { return n.acknowledge(running) })
 	eg.Go(func() error { return n.reap(running) })
-	eg.Go(func() error { return n.shard.Maintain(running, n.publishBuilt) })
+	eg.Go(func() error { return n.shard.Maintain(running, n.leading, n.publishBuilt) })
 	eg.Go(func() error { return n.getReady(running) })
 	err := eg.Wait()
 	n.ready.Store(false)

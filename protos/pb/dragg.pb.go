@@ -677,7 +677,9 @@ type PredicateChange struct {
 	// Set whatever is there (drop all, reserved predicates).
 	Force bool `protobuf:"varint,6,opt,name=force,proto3" json:"force,omitempty"`
 	// The group that wants to serve a new predicate; 0 lets Zero choose.
-	Group         uint32 `protobuf:"varint,7,opt,name=group,proto3" json:"group,omitempty"`
+	Group uint32 `protobuf:"varint,7,opt,name=group,proto3" json:"group,omitempty"`
+	// Unless empty, the definition that the proposer saw as well: with keep_epoch one that is outdated may have the same epoch.
+	IfSchema      []byte `protobuf:"bytes,8,opt,name=if_schema,json=ifSchema,proto3" json:"if_schema,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -759,6 +761,13 @@ func (x *PredicateChange) GetGroup() uint32 {
 		return x.Group
 	}
 	return 0
+}
+
+func (x *PredicateChange) GetIfSchema() []byte {
+	if x != nil {
+		return x.IfSchema
+	}
+	return nil
 }
 
 type TypeChange struct {
@@ -2068,17 +2077,21 @@ func (x *Prewrite) GetKeys() []uint64 {
 
 // ShardMeta is what a replica keeps beside its posting lists: written with every checkpoint.
 type ShardMeta struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	Applied       uint64                 `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"` // Raft index
-	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`         // last event of Zero's stream
-	Watermark     uint64                 `protobuf:"varint,4,opt,name=watermark,proto3" json:"watermark,omitempty"`
-	Tablets       []*TabletSet           `protobuf:"bytes,5,rep,name=tablets,proto3" json:"tablets,omitempty"`
-	Types         []*TypeChange          `protobuf:"bytes,6,rep,name=types,proto3" json:"types,omitempty"`
-	Pending       []*Prewrite            `protobuf:"bytes,7,rep,name=pending,proto3" json:"pending,omitempty"`
-	Dropped       []*TabletDrop          `protobuf:"bytes,8,rep,name=dropped,proto3" json:"dropped,omitempty"`     // incarnations whose bytes are still being deleted
-	Ended         []uint64               `protobuf:"varint,9,rep,packed,name=ended,proto3" json:"ended,omitempty"` // start timestamps of transactions that ended of late, oldest first
-	MaxUid        uint64                 `protobuf:"varint,10,opt,name=max_uid,json=maxUid,proto3" json:"max_uid,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Version   uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Applied   uint64                 `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"` // Raft index
+	Seq       uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`         // last event of Zero's stream
+	Watermark uint64                 `protobuf:"varint,4,opt,name=watermark,proto3" json:"watermark,omitempty"`
+	Tablets   []*TabletSet           `protobuf:"bytes,5,rep,name=tablets,proto3" json:"tablets,omitempty"`
+	Types     []*TypeChange          `protobuf:"bytes,6,rep,name=types,proto3" json:"types,omitempty"`
+	Pending   []*Prewrite            `protobuf:"bytes,7,rep,name=pending,proto3" json:"pending,omitempty"`
+	Dropped   []*TabletDrop          `protobuf:"bytes,8,rep,name=dropped,proto3" json:"dropped,omitempty"`     // incarnations whose bytes are still being deleted
+	Ended     []uint64               `protobuf:"varint,9,rep,packed,name=ended,proto3" json:"ended,omitempty"` // start timestamps of transactions that ended of late, oldest first
+	MaxUid    uint64                 `protobuf:"varint,10,opt,name=max_uid,json=maxUid,proto3" json:"max_uid,omitempty"`
+	// Readers below are refused, and versions that only they would need may be gone.
+	Horizon uint64 `protobuf:"varint,11,opt,name=horizon,proto3" json:"horizon,omitempty"`
+	// What this replica, or the one whose state it took over, has built of the tablets' derived keys. It differs between replicas.
+	Local         []*LocalBuild `protobuf:"bytes,12,rep,name=local,proto3" json:"local,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2183,6 +2196,134 @@ func (x *ShardMeta) GetMaxUid() uint64 {
 	return 0
 }
 
+func (x *ShardMeta) GetHorizon() uint64 {
+	if x != nil {
+		return x.Horizon
+	}
+	return 0
+}
+
+func (x *ShardMeta) GetLocal() []*LocalBuild {
+	if x != nil {
+		return x.Local
+	}
+	return nil
+}
+
+// LocalBuild is what one replica has built of a tablet copy's derived keys.
+type LocalBuild struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Incarnation   uint64                 `protobuf:"varint,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Since         uint64                 `protobuf:"varint,2,opt,name=since,proto3" json:"since,omitempty"` // the highest timestamp of a build that is complete here; 0 if there was none
+	Owed          []*OwedBuild           `protobuf:"bytes,3,rep,name=owed,proto3" json:"owed,omitempty"`    // builds that are not, oldest first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LocalBuild) Reset() {
+	*x = LocalBuild{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LocalBuild) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LocalBuild) ProtoMessage() {}
+
+func (x *LocalBuild) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LocalBuild.ProtoReflect.Descriptor instead.
+func (*LocalBuild) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *LocalBuild) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *LocalBuild) GetSince() uint64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *LocalBuild) GetOwed() []*OwedBuild {
+	if x != nil {
+		return x.Owed
+	}
+	return nil
+}
+
+// OwedBuild is an index build that a replica has not completed.
+type OwedBuild struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Names         []string               `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"` // as in the schema's Building
+	Ts            uint64                 `protobuf:"varint,2,opt,name=ts,proto3" json:"ts,omitempty"`      // of the data that it is built from
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OwedBuild) Reset() {
+	*x = OwedBuild{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OwedBuild) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OwedBuild) ProtoMessage() {}
+
+func (x *OwedBuild) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OwedBuild.ProtoReflect.Descriptor instead.
+func (*OwedBuild) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *OwedBuild) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+func (x *OwedBuild) GetTs() uint64 {
+	if x != nil {
+		return x.Ts
+	}
+	return 0
+}
+
 type TimestampsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Count         uint32                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
@@ -2192,7 +2333,7 @@ type TimestampsRequest struct {
 
 func (x *TimestampsRequest) Reset() {
 	*x = TimestampsRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2204,7 +2345,7 @@ func (x *TimestampsRequest) String() string {
 func (*TimestampsRequest) ProtoMessage() {}
 
 func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2217,7 +2358,7 @@ func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsRequest.ProtoReflect.Descriptor instead.
 func (*TimestampsRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *TimestampsRequest) GetCount() uint32 {
@@ -2238,7 +2379,7 @@ type TimestampsReply struct {
 
 func (x *TimestampsReply) Reset() {
 	*x = TimestampsReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2250,7 +2391,7 @@ func (x *TimestampsReply) String() string {
 func (*TimestampsReply) ProtoMessage() {}
 
 func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2263,7 +2404,7 @@ func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsReply.ProtoReflect.Descriptor instead.
 func (*TimestampsReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *TimestampsReply) GetFirst() uint64 {
@@ -2289,7 +2430,7 @@ type OutcomeRequest struct {
 
 func (x *OutcomeRequest) Reset() {
 	*x = OutcomeRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2442,7 @@ func (x *OutcomeRequest) String() string {
 func (*OutcomeRequest) ProtoMessage() {}
 
 func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2314,7 +2455,7 @@ func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRequest.ProtoReflect.Descriptor instead.
 func (*OutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *OutcomeRequest) GetStartTs() uint64 {
@@ -2334,7 +2475,7 @@ type OutcomeReply struct {
 
 func (x *OutcomeReply) Reset() {
 	*x = OutcomeReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2346,7 +2487,7 @@ func (x *OutcomeReply) String() string {
 func (*OutcomeReply) ProtoMessage() {}
 
 func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2359,7 +2500,7 @@ func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeReply.ProtoReflect.Descriptor instead.
 func (*OutcomeReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *OutcomeReply) GetKnown() bool {
@@ -2385,7 +2526,7 @@ type LeaseRequest struct {
 
 func (x *LeaseRequest) Reset() {
 	*x = LeaseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2397,7 +2538,7 @@ func (x *LeaseRequest) String() string {
 func (*LeaseRequest) ProtoMessage() {}
 
 func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2410,7 +2551,7 @@ func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *LeaseRequest) GetCount() uint64 {
@@ -2430,7 +2571,7 @@ type LeaseReply struct {
 
 func (x *LeaseReply) Reset() {
 	*x = LeaseReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2442,7 +2583,7 @@ func (x *LeaseReply) String() string {
 func (*LeaseReply) ProtoMessage() {}
 
 func (x *LeaseReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2455,7 +2596,7 @@ func (x *LeaseReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseReply.ProtoReflect.Descriptor instead.
 func (*LeaseReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *LeaseReply) GetFirst() uint64 {
@@ -2480,7 +2621,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2492,7 +2633,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2505,7 +2646,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
 }
 
 type StreamRequest struct {
@@ -2518,7 +2659,7 @@ type StreamRequest struct {
 
 func (x *StreamRequest) Reset() {
 	*x = StreamRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2530,7 +2671,7 @@ func (x *StreamRequest) String() string {
 func (*StreamRequest) ProtoMessage() {}
 
 func (x *StreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2543,7 +2684,7 @@ func (x *StreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRequest.ProtoReflect.Descriptor instead.
 func (*StreamRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *StreamRequest) GetGroup() uint32 {
@@ -2568,7 +2709,7 @@ type AckReply struct {
 
 func (x *AckReply) Reset() {
 	*x = AckReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2580,7 +2721,7 @@ func (x *AckReply) String() string {
 func (*AckReply) ProtoMessage() {}
 
 func (x *AckReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2593,7 +2734,7 @@ func (x *AckReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckReply.ProtoReflect.Descriptor instead.
 func (*AckReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
 }
 
 // RaftBatch is messages of one group from one member to another, in order.
@@ -2609,7 +2750,7 @@ type RaftBatch struct {
 
 func (x *RaftBatch) Reset() {
 	*x = RaftBatch{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2621,7 +2762,7 @@ func (x *RaftBatch) String() string {
 func (*RaftBatch) ProtoMessage() {}
 
 func (x *RaftBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2634,7 +2775,7 @@ func (x *RaftBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftBatch.ProtoReflect.Descriptor instead.
 func (*RaftBatch) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RaftBatch) GetClusterId() string {
@@ -2673,7 +2814,7 @@ type RaftAck struct {
 
 func (x *RaftAck) Reset() {
 	*x = RaftAck{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2685,7 +2826,7 @@ func (x *RaftAck) String() string {
 func (*RaftAck) ProtoMessage() {}
 
 func (x *RaftAck) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2698,7 +2839,7 @@ func (x *RaftAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftAck.ProtoReflect.Descriptor instead.
 func (*RaftAck) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
 }
 
 type SnapshotRequest struct {
@@ -2712,7 +2853,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2724,7 +2865,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2737,7 +2878,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SnapshotRequest) GetClusterId() string {
@@ -2770,7 +2911,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +2923,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +2936,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SnapshotChunk) GetData() []byte {
@@ -2852,7 +2993,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"predicates\x12'\n" +
 	"\x05types\x18\x02 \x03(\v2\x11.dragg.TypeChangeR\x05types\x12\x1b\n" +
 	"\tdrop_data\x18\x03 \x01(\bR\bdropData\x12\x19\n" +
-	"\bdrop_all\x18\x04 \x01(\bR\adropAll\"\xcb\x01\n" +
+	"\bdrop_all\x18\x04 \x01(\bR\adropAll\"\xe8\x01\n" +
 	"\x0fPredicateChange\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\x04R\tnamespace\x12\x1c\n" +
 	"\tpredicate\x18\x02 \x01(\tR\tpredicate\x12\x16\n" +
@@ -2861,7 +3002,8 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\n" +
 	"keep_epoch\x18\x05 \x01(\bR\tkeepEpoch\x12\x14\n" +
 	"\x05force\x18\x06 \x01(\bR\x05force\x12\x14\n" +
-	"\x05group\x18\a \x01(\rR\x05group\"@\n" +
+	"\x05group\x18\a \x01(\rR\x05group\x12\x1b\n" +
+	"\tif_schema\x18\b \x01(\fR\bifSchema\"@\n" +
 	"\n" +
 	"TypeChange\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
@@ -2980,7 +3122,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\bstart_ts\x18\x01 \x01(\x04R\astartTs\x12\x18\n" +
 	"\apending\x18\x02 \x01(\fR\apending\x12\x16\n" +
 	"\x06epochs\x18\x03 \x03(\x04R\x06epochs\x12\x12\n" +
-	"\x04keys\x18\x04 \x03(\x06R\x04keys\"\xcb\x02\n" +
+	"\x04keys\x18\x04 \x03(\x06R\x04keys\"\x8e\x03\n" +
 	"\tShardMeta\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x10\n" +
@@ -2992,7 +3134,17 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\adropped\x18\b \x03(\v2\x11.dragg.TabletDropR\adropped\x12\x14\n" +
 	"\x05ended\x18\t \x03(\x04R\x05ended\x12\x17\n" +
 	"\amax_uid\x18\n" +
-	" \x01(\x04R\x06maxUid\")\n" +
+	" \x01(\x04R\x06maxUid\x12\x18\n" +
+	"\ahorizon\x18\v \x01(\x04R\ahorizon\x12'\n" +
+	"\x05local\x18\f \x03(\v2\x11.dragg.LocalBuildR\x05local\"j\n" +
+	"\n" +
+	"LocalBuild\x12 \n" +
+	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x14\n" +
+	"\x05since\x18\x02 \x01(\x04R\x05since\x12$\n" +
+	"\x04owed\x18\x03 \x03(\v2\x10.dragg.OwedBuildR\x04owed\"1\n" +
+	"\tOwedBuild\x12\x14\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\x12\x0e\n" +
+	"\x02ts\x18\x02 \x01(\x04R\x02ts\")\n" +
 	"\x11TimestampsRequest\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\"=\n" +
 	"\x0fTimestampsReply\x12\x14\n" +
@@ -3064,7 +3216,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(*ZeroEntry)(nil),         // 1: dragg.ZeroEntry
@@ -3096,21 +3248,23 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*GroupEntry)(nil),        // 27: dragg.GroupEntry
 	(*Prewrite)(nil),          // 28: dragg.Prewrite
 	(*ShardMeta)(nil),         // 29: dragg.ShardMeta
-	(*TimestampsRequest)(nil), // 30: dragg.TimestampsRequest
-	(*TimestampsReply)(nil),   // 31: dragg.TimestampsReply
-	(*OutcomeRequest)(nil),    // 32: dragg.OutcomeRequest
-	(*OutcomeReply)(nil),      // 33: dragg.OutcomeReply
-	(*LeaseRequest)(nil),      // 34: dragg.LeaseRequest
-	(*LeaseReply)(nil),        // 35: dragg.LeaseReply
-	(*StateRequest)(nil),      // 36: dragg.StateRequest
-	(*StreamRequest)(nil),     // 37: dragg.StreamRequest
-	(*AckReply)(nil),          // 38: dragg.AckReply
-	(*RaftBatch)(nil),         // 39: dragg.RaftBatch
-	(*RaftAck)(nil),           // 40: dragg.RaftAck
-	(*SnapshotRequest)(nil),   // 41: dragg.SnapshotRequest
-	(*SnapshotChunk)(nil),     // 42: dragg.SnapshotChunk
-	nil,                       // 43: dragg.AlterReply.SeqsEntry
-	nil,                       // 44: dragg.RemoveReply.SeqsEntry
+	(*LocalBuild)(nil),        // 30: dragg.LocalBuild
+	(*OwedBuild)(nil),         // 31: dragg.OwedBuild
+	(*TimestampsRequest)(nil), // 32: dragg.TimestampsRequest
+	(*TimestampsReply)(nil),   // 33: dragg.TimestampsReply
+	(*OutcomeRequest)(nil),    // 34: dragg.OutcomeRequest
+	(*OutcomeReply)(nil),      // 35: dragg.OutcomeReply
+	(*LeaseRequest)(nil),      // 36: dragg.LeaseRequest
+	(*LeaseReply)(nil),        // 37: dragg.LeaseReply
+	(*StateRequest)(nil),      // 38: dragg.StateRequest
+	(*StreamRequest)(nil),     // 39: dragg.StreamRequest
+	(*AckReply)(nil),          // 40: dragg.AckReply
+	(*RaftBatch)(nil),         // 41: dragg.RaftBatch
+	(*RaftAck)(nil),           // 42: dragg.RaftAck
+	(*SnapshotRequest)(nil),   // 43: dragg.SnapshotRequest
+	(*SnapshotChunk)(nil),     // 44: dragg.SnapshotChunk
+	nil,                       // 45: dragg.AlterReply.SeqsEntry
+	nil,                       // 46: dragg.RemoveReply.SeqsEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	2,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
@@ -3127,7 +3281,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	10, // 11: dragg.Alter.predicates:type_name -> dragg.PredicateChange
 	11, // 12: dragg.Alter.types:type_name -> dragg.TypeChange
 	13, // 13: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	43, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	45, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
 	15, // 15: dragg.Event.verdict:type_name -> dragg.Verdict
 	16, // 16: dragg.Event.tablet_set:type_name -> dragg.TabletSet
 	17, // 17: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
@@ -3136,7 +3290,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	21, // 20: dragg.Event.member_gone:type_name -> dragg.Member
 	13, // 21: dragg.TabletSet.tablet:type_name -> dragg.Tablet
 	14, // 22: dragg.StreamBatch.events:type_name -> dragg.Event
-	44, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	46, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
 	21, // 24: dragg.ZeroState.members:type_name -> dragg.Member
 	13, // 25: dragg.ZeroState.tablets:type_name -> dragg.Tablet
 	11, // 26: dragg.ZeroState.types:type_name -> dragg.TypeChange
@@ -3150,33 +3304,35 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	11, // 34: dragg.ShardMeta.types:type_name -> dragg.TypeChange
 	28, // 35: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
 	17, // 36: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
-	19, // 37: dragg.Zero.Connect:input_type -> dragg.Join
-	30, // 38: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	7,  // 39: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	32, // 40: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	34, // 41: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	9,  // 42: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	36, // 43: dragg.Zero.State:input_type -> dragg.StateRequest
-	37, // 44: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	6,  // 45: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	39, // 46: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	41, // 47: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	20, // 48: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	31, // 49: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	8,  // 50: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	33, // 51: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	35, // 52: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	12, // 53: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	24, // 54: dragg.Zero.State:output_type -> dragg.ZeroState
-	18, // 55: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	38, // 56: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	40, // 57: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	42, // 58: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	48, // [48:59] is the sub-list for method output_type
-	37, // [37:48] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	30, // 37: dragg.ShardMeta.local:type_name -> dragg.LocalBuild
+	31, // 38: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
+	19, // 39: dragg.Zero.Connect:input_type -> dragg.Join
+	32, // 40: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	7,  // 41: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	34, // 42: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	36, // 43: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	9,  // 44: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	38, // 45: dragg.Zero.State:input_type -> dragg.StateRequest
+	39, // 46: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	6,  // 47: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	41, // 48: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	43, // 49: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	20, // 50: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	33, // 51: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	8,  // 52: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	35, // 53: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	37, // 54: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	12, // 55: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	24, // 56: dragg.Zero.State:output_type -> dragg.ZeroState
+	18, // 57: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	40, // 58: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	42, // 59: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	44, // 60: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	50, // [50:61] is the sub-list for method output_type
+	39, // [39:50] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -3190,7 +3346,7 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   44,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
