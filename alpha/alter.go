@@ -239,7 +239,8 @@ func (n *Node) createPredicates(ctx context.Context, defs []*schema.Predicate) e
 // publishBuilt is told by the shard that a build is complete: queries may use it from now on.
 func (n *Node) publishBuilt(ctx context.Context, t *pb.Tablet, def *schema.Predicate) error {
 	return n.change(ctx, &pb.Alter{Predicates: []*pb.PredicateChange{{
-		Namespace: t.Namespace, Predicate: t.Predicate, Schema: def.AppendBinary(nil), IfEpoch: t.Epoch, KeepEpoch: true,
+		Namespace: t.Namespace, Predicate: t.Predicate, Schema: def.AppendBinary(nil), KeepEpoch: true,
+		IfEpoch: t.Epoch, IfSchema: t.Schema, // another leader may have said so before
 	}}})
 }
 

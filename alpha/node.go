@@ -140,7 +140,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.links != nil {
 		eg.Go(func() error { return n.links.Run(running) })
 	}
-	eg.Go(func() error { return n.shard.Maintain(running, n.publishBuilt) })
+	eg.Go(func() error { return n.shard.Maintain(running, n.Leading, n.publishBuilt) })
 	eg.Go(func() error { return n.getReady(running) })
 	err := eg.Wait()
 	n.ready.Store(false)

@@ -359,6 +359,11 @@ func TestBuildingAndOldKeysArePassedOver(t *testing.T) {
 	if sum.Findings > 0 || len(sum.Skipped) != 2 {
 		t.Errorf("while it is built: %v, skipped %v", lines, sum.Skipped)
 	}
+	r.define(age, uint64(r.incarnation("age"))) // another replica has built it, this one has not
+	if sum, lines := r.check(Config{}); sum.Findings > 0 || len(sum.Skipped) != 2 {
+		t.Errorf("published, but not built here: %v, skipped %v", lines, sum.Skipped)
+	}
+	r.define(&without, uint64(r.incarnation("age")))
 	r.define(age, uint64(r.incarnation("age")))
 	if sum, _ := r.check(Config{}); sum.Findings == 0 {
 		t.Error("stale keys pass for a complete index")

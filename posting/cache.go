@@ -247,11 +247,18 @@ func (c *cache) dropKey(key []byte) {
 
 // dropIncarnation removes every entry of a tablet copy.
 func (c *cache) dropIncarnation(inc graph.Incarnation) {
+	c.dropWhere(func(key string) bool { return keys.IncarnationOf([]byte(key)) == inc })
+}
+
+// dropAll removes every entry.
+func (c *cache) dropAll() { c.dropWhere(func(string) bool { return true }) }
+
+func (c *cache) dropWhere(which func(key string) bool) {
 	for i := range c.shards {
 		sh := &c.shards[i]
 		sh.mu.Lock()
 		for key, e := range sh.entries {
-			if keys.IncarnationOf([]byte(key)) == inc {
+			if which(key) {
 				c.kill(sh, e)
 			}
 		}

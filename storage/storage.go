@@ -51,6 +51,13 @@ type Engine interface {
 	// below ts marked Complete (or a deletion) has superseded. ts never decreases.
 	SetDiscardTs(ts graph.Timestamp)
 
+	// Replace makes what fill writes all that the engine holds, in place of what it held. fill gets an empty engine of its
+	// own, which it neither keeps nor closes. It is all of it or nothing, also after a crash and a loss of power: after an
+	// error the engine holds what it held, and what it holds after nil is durable. While fill runs the engine works as ever
+	// (and needs room on the disk for both); but when fill returns, nobody may write, sync or delete until Replace has
+	// returned as well, and Readers that were opened before then must not be used after. The discard timestamp stays.
+	Replace(ctx context.Context, fill func(Engine) error) error
+
 	// Size returns the approximate bytes on disk of keys that start with prefix; of everything for an empty
 	// prefix.
 	Size(prefix []byte) int64
@@ -71,6 +78,12 @@ type Reader interface {
 	// Scan returns an iterator over the keys in [from, to) that have a version at or below the reader's
 	// timestamp, in ascending order. A nil to means the end of the store.
 	Scan(from, to []byte) Iterator
+
+	// History is a Scan that passes more: of each key every version that a reader from floor on, up to this one, might be
+	// passed, and also what stands behind a folded version at the same timestamp. So it goes on below a version that is
+	// Complete, and passes deletions, as long as they are above floor. Keys of which it has nothing to pass may be visited
+	// or not. floor must not be below the discard timestamp.
+	History(from, to []byte, floor graph.Timestamp) Iterator
 
 	// Close releases the view.
 	Close()
@@ -102,6 +115,8 @@ type Version struct {
 	Value []byte
 	// Complete says that older versions of the key do not matter to readers at or above this one.
 	Complete bool
+	// Deleted says that this is a deletion, which History alone passes, and Folded that it is the result of a rollup.
+	Deleted, Folded bool
 }
 
 // Op is one change of a Batch.

@@ -58,7 +58,7 @@ func (s *Shard) Apply(cmds []fsm.Command) ([]any, error) {
 	b.handOver()
 	s.applied = cmds[len(cmds)-1].Index
 	if b.ownTablets {
-		b.next.findDerivedSince()
+		b.next.settle()
 	}
 	s.publish(&b.next)
 	if b.work {
@@ -211,6 +211,8 @@ func (b *applying) verdict(start, commit graph.Timestamp) error {
 	if t == nil || commit == 0 {
 		return nil
 	}
+	// Commits come in order, so that what is applied never goes beyond the watermark.
+	b.next.watermark = max(b.next.watermark, commit)
 	if err := b.commits.Commit(commit, t.pending, b.definition); err != nil || b.commits.Bytes() < flushBytes {
 		return err
 	}
@@ -220,11 +222,12 @@ func (b *applying) verdict(start, commit graph.Timestamp) error {
 // flushBytes bounds what is stored at once. Nobody sees the commits of a batch before all of it is stored.
 const flushBytes = 4 << 20
 
-// definition returns the definition of the predicate whose copy is inc, nil if that copy is gone.
+// definition returns the definition of the predicate whose copy is inc, nil if that copy is gone. Counts are kept of what is whole
+// on this replica.
 func (b *applying) definition(inc graph.Incarnation) *schema.Predicate {
 	for _, t := range b.next.tablets {
 		if t.incarnation() == inc {
-			return t.def
+			return t.local
 		}
 	}
 	return nil
@@ -247,9 +250,10 @@ func (b *applying) setTablet(set *pb.TabletSet) error {
 			Namespace: set.Tablet.Namespace, Predicate: set.Tablet.Predicate, Incarnation: uint64(old.incarnation()), Ts: set.Ts,
 		})
 	}
+	t.inherit(old)
 	b.next.keep(t)
 	b.next.schema = b.next.schema.With(schema.Update{Predicates: []*schema.Predicate{t.def}})
-	b.work = b.work || len(t.def.Building) > 0
+	b.work = b.work || len(t.owed) > 0
 	return nil
 }
 

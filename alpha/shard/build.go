@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,13 +23,14 @@ import (
 // Built is told that what a tablet was building is complete: Zero shall publish the definition without Building.
 type Built func(ctx context.Context, t *pb.Tablet, def *schema.Predicate) error
 
-// Maintain does the background work of the replica until ctx ends: rollups, deletion of retired copies, index builds. done is
-// called for every build that finished; while it fails the build counts as unfinished.
-func (s *Shard) Maintain(ctx context.Context, done Built) error {
+// Maintain does the background work of the replica until ctx ends: rollups, deletion of retired copies, index builds. Every
+// replica builds. done is called for a build that is complete here and that Zero has not published, where and when lead says so:
+// again and again until it succeeds, and also for a build that was complete long before this replica came to lead.
+func (s *Shard) Maintain(ctx context.Context, lead func() bool, done Built) error {
 	eg, ctx := errgroup.WithContext(ctx)
 	eg.Go(func() error { return s.store.Run(ctx) })
 	eg.Go(func() error { return s.janitor(ctx) })
-	eg.Go(func() error { return s.builder(ctx, done) })
+	eg.Go(func() error { return s.builder(ctx, lead, done) })
 	return eg.Wait()
 }
 
@@ -72,39 +74,83 @@ func (s *Shard) janitor(ctx context.Context) error {
 	}
 }
 
-// deleteRetired deletes the copies that were retired before it began. A crash in between repeats the deletion.
+// deleteRetired deletes the copies that were retired before it began. A crash in between repeats the deletion. A copy that another
+// replica is being sent waits.
 func (s *Shard) deleteRetired(ctx context.Context) error {
 	for {
-		s.mu.Lock()
-		if len(s.dropped) == 0 {
-			s.mu.Unlock()
+		d := s.deletable()
+		if d == nil {
 			return nil
 		}
-		d := s.dropped[0]
-		s.mu.Unlock()
-		if err := s.engine.DeletePrefix(ctx, keys.Prefix(graph.Incarnation(d.Incarnation))); err != nil {
+		err := s.working(ctx, func(ctx context.Context) error {
+			return s.engine.DeletePrefix(ctx, keys.Prefix(graph.Incarnation(d.Incarnation)))
+		})
+		if errors.Is(err, errRestoring) {
+			return nil // later, if it is still there
+		}
+		if err != nil {
 			return err
 		}
 		s.mu.Lock()
-		s.dropped = s.dropped[1:]
+		if i := slices.Index(s.dropped, d); i >= 0 {
+			s.dropped = slices.Delete(slices.Clone(s.dropped), i, i+1)
+		}
 		s.mu.Unlock()
 	}
 }
 
-// builder builds what tablets are building, one tablet after the other.
-func (s *Shard) builder(ctx context.Context, done Built) error {
+// working does work that reads or writes the engine outside of Apply. It ends early, with errRestoring, where the state is to be
+// replaced.
+func (s *Shard) working(ctx context.Context, work func(context.Context) error) error {
+	ctx, leave, err := s.gate.working(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := work(ctx); err != nil {
+		if errors.Is(context.Cause(ctx), errRestoring) {
+			return errRestoring
+		}
+		return err
+	}
+	return nil
+}
+
+// builder builds what is owed, one tablet after the other, and tells Zero.
+func (s *Shard) builder(ctx context.Context, lead func() bool, done Built) error {
 	ticker := time.NewTicker(maintenanceInterval)
 	defer ticker.Stop()
+	told := map[*pb.TabletSet]bool{} // Zero knows; its answer is still on the way through the stream
 	for {
-		if t := s.unfinished(); t != nil {
-			if err := s.buildTablet(ctx, t, done); err != nil {
-				if ctx.Err() != nil {
-					return nil
-				}
-				s.lg.Warn("an index build failed and will be tried again", "predicate", t.def.Name.String(), "err", err)
-			} else {
-				continue
+		worked := false
+		step := func(t *tablet, work func(context.Context, *tablet) error) error {
+			if t == nil {
+				return nil
 			}
+			err := work(ctx, t)
+			worked = worked || err == nil
+			if err != nil && ctx.Err() == nil {
+				s.lg.Warn("an index build failed and will be tried again", "predicate", t.def.Name.String(), "err", err)
+			}
+			return ctx.Err()
+		}
+		var untold *tablet
+		if lead() {
+			untold = s.untold(told)
+		}
+		err := step(untold, func(ctx context.Context, t *tablet) error {
+			err := s.tell(ctx, t, done)
+			told[t.set] = err == nil
+			return err
+		})
+		if err == nil {
+			err = step(s.unfinished(), s.buildNext)
+		}
+		if err != nil {
+			return nil
+		}
+		if worked {
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -115,45 +161,101 @@ func (s *Shard) builder(ctx context.Context, done Built) error {
 	}
 }
 
-// unfinished returns a tablet that is building something, nil if none is.
+// unfinished returns a tablet that has something to build here, nil if none has.
 func (s *Shard) unfinished() *tablet {
 	for _, t := range s.view.Load().tablets {
-		if len(t.def.Building) > 0 {
+		if _, _, ok := t.next(); ok {
 			return t
 		}
 	}
 	return nil
 }
 
-// buildTablet derives the first of the missing keys from the data as of the change that asked for them, see posting.NextBuild. The
-// tablet may change meanwhile; then what was built is of no use and the next round builds anew.
-func (s *Shard) buildTablet(ctx context.Context, t *tablet, done Built) error {
-	ts := graph.Timestamp(t.set.Ts)
-	if err := s.WaitTimestamp(ctx, ts); err != nil {
-		return err
+// untold returns a tablet whose build, or one stage of it, is complete here and not published; nil if there is none but those that
+// were told. It forgets of told what is outdated.
+func (s *Shard) untold(told map[*pb.TabletSet]bool) *tablet {
+	var found *tablet
+	now := map[*pb.TabletSet]bool{}
+	for _, t := range s.view.Load().tablets {
+		now[t.set] = true
+		if t.built() && !told[t.set] {
+			found = t
+		}
+	}
+	for set := range told {
+		if !now[set] {
+			delete(told, set)
+		}
+	}
+	return found
+}
+
+// buildNext derives the first of the keys that are owed from the data as of the change that asked for them, see posting.NextBuild,
+// and notes durably that they are complete here. The tablet may change meanwhile; then what was built may be of no use and the next
+// round builds anew.
+func (s *Shard) buildNext(ctx context.Context, t *tablet) error {
+	o, def, ok := t.next()
+	if !ok {
+		return nil
 	}
 	started := time.Now()
-	what, built := posting.NextBuild(t.def)
-	what.Progress = s.reportBuild(t)
-	err := s.store.BuildIndex(ctx, ts, t.def, t.incarnation(), what)
-	now, ok := s.view.Load().tablets[t.def.Name]
-	if !ok || now.set != t.set {
-		return nil // changed meanwhile
+	what, names := posting.NextBuild(def)
+	err := s.working(ctx, func(ctx context.Context) error {
+		if err := s.WaitTimestamp(ctx, o.ts); err != nil {
+			return err
+		}
+		what.Progress = s.reportBuild(t)
+		return s.store.BuildIndex(ctx, o.ts, def, t.incarnation(), what)
+	})
+	if now, ok := s.view.Load().tablets[t.def.Name]; !ok || now.incarnation() != t.incarnation() {
+		return nil // dropped meanwhile
 	}
 	if err != nil {
 		return err
 	}
+	if !s.noteBuilt(t, o, names) {
+		return nil // changed meanwhile
+	}
+	if _, err := s.checkpoint(); err != nil {
+		return fmt.Errorf("noting that it is complete: %w", err)
+	}
+	s.lg.Info("built an index", "predicate", t.def.Name.String(), "built", names, "took", time.Since(started).Round(time.Millisecond))
+	return nil
+}
+
+// noteBuilt publishes that build o of a tablet has made names here. It returns false where that is not owed any more.
+func (s *Shard) noteBuilt(t *tablet, o owed, names []string) bool {
+	s.batch.Lock()
+	defer s.batch.Unlock()
+	next := *s.view.Load()
+	now, ok := next.tablets[t.def.Name]
+	if !ok || now.incarnation() != t.incarnation() {
+		return false
+	}
+	done := now.complete(o, names, next.watermark)
+	if done == nil {
+		return false
+	}
+	next.tablets, next.byEpoch = maps.Clone(next.tablets), maps.Clone(next.byEpoch)
+	next.keep(done)
+	next.settle()
+	s.publish(&next)
+	return true
+}
+
+// tell tells Zero that what a tablet was building, or one stage of it, is complete.
+func (s *Shard) tell(ctx context.Context, t *tablet, done Built) error {
+	_, stage := posting.NextBuild(t.def)
 	ready := *t.def
 	ready.Building = nil
 	for _, name := range t.def.Building {
-		if !slices.Contains(built, name) && len(built) > 0 {
+		if !slices.Contains(stage, name) && len(stage) > 0 {
 			ready.Building = append(ready.Building, name)
 		}
 	}
 	if err := done(ctx, t.set.Tablet, &ready); err != nil {
-		return err
+		return fmt.Errorf("telling that it is complete: %w", err)
 	}
-	s.lg.Info("built an index", "predicate", t.def.Name.String(), "built", built, "took", time.Since(started).Round(time.Millisecond))
 	return nil
 }
 
@@ -175,6 +277,11 @@ func (s *Shard) HasData(p graph.Predicate) (bool, error) {
 	if !ok {
 		return false, nil
 	}
+	leave, err := s.gate.enter()
+	if err != nil {
+		return false, err
+	}
+	defer leave()
 	view := s.store.View(s.Watermark(), nil)
 	defer view.Close()
 	prefix := keys.DataPrefix(t.incarnation())
@@ -183,11 +290,11 @@ func (s *Shard) HasData(p graph.Predicate) (bool, error) {
 	return found, it.Close()
 }
 
-// WaitBuilt returns once nothing of p is being built any more, or p is gone.
+// WaitBuilt returns once nothing of p is being built any more, here or as far as Zero knows, or p is gone.
 func (s *Shard) WaitBuilt(ctx context.Context, p graph.Predicate) error {
 	return s.waitUntil(ctx, func() bool {
 		t, ok := s.view.Load().tablets[p]
-		return !ok || len(t.def.Building) == 0
+		return !ok || len(t.local.Building) == 0
 	})
 }
 
@@ -198,6 +305,10 @@ func (s *Shard) CheckConvertible(ctx context.Context, def *schema.Predicate) err
 	if !ok || def.IsUID() || t.def.IsUID() {
 		return nil
 	}
+	return s.working(ctx, func(ctx context.Context) error { return s.checkValues(ctx, t, def) })
+}
+
+func (s *Shard) checkValues(ctx context.Context, t *tablet, def *schema.Predicate) error {
 	view := s.store.View(s.Watermark(), nil)
 	defer view.Close()
 	prefix := keys.DataPrefix(t.incarnation())

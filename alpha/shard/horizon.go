@@ -44,6 +44,13 @@ func (h *horizon) leave(ts graph.Timestamp) {
 	}
 }
 
+// begin forgets what was current when, and refuses readers below floor.
+func (h *horizon) begin(floor graph.Timestamp) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.marks, h.floor = nil, max(h.floor, floor)
+}
+
 // note records that watermark is current now, and lets what is older than keep go.
 func (h *horizon) note(now time.Time, watermark graph.Timestamp, keep time.Duration) {
 	h.mu.Lock()
@@ -80,11 +87,7 @@ func (h *horizon) active(limit graph.Timestamp) graph.Timestamp {
 func (s *Shard) noteInUse() {
 	view := s.view.Load()
 	low := s.horizon.active(view.watermark)
-	for _, t := range view.tablets {
-		if len(t.def.Building) > 0 {
-			low = min(low, graph.Timestamp(t.set.Ts))
-		}
-	}
+	low = view.unbuilt(low)
 	s.mu.Lock()
 	for ts := range s.pending {
 		low = min(low, ts)
@@ -93,7 +96,17 @@ func (s *Shard) noteInUse() {
 	s.inUse.Store(uint64(low))
 }
 
-// discardable returns the timestamp below which versions may be forgotten for good, when everything up to durable is.
-func (s *Shard) discardable(durable graph.Timestamp) graph.Timestamp {
-	return min(durable, s.horizon.snapshots(), graph.Timestamp(s.inUse.Load()))
+// unbuilt returns the lowest timestamp that an index build still needs, limit when there is none below it.
+func (p *published) unbuilt(limit graph.Timestamp) graph.Timestamp {
+	for _, t := range p.tablets {
+		for _, o := range t.owed {
+			limit = min(limit, o.ts)
+		}
+	}
+	return limit
+}
+
+// discardable returns the timestamp below which versions may be forgotten for good, once the state v is durable.
+func (s *Shard) discardable(v *published) graph.Timestamp {
+	return v.unbuilt(min(v.watermark, s.horizon.snapshots(), graph.Timestamp(s.inUse.Load())))
 }

@@ -10,7 +10,7 @@ import (
 // Copy is a tablet copy that this replica serves.
 type Copy struct {
 	Incarnation graph.Incarnation
-	Predicate   *schema.Predicate
+	Predicate   *schema.Predicate // what is not complete on this replica is in Building
 }
 
 // Copies returns every tablet copy that the replica serves, by incarnation; for tools that check them.
@@ -18,7 +18,7 @@ func (s *Shard) Copies() []Copy {
 	v := s.view.Load()
 	out := make([]Copy, 0, len(v.tablets))
 	for _, t := range v.tablets {
-		out = append(out, Copy{t.incarnation(), t.def})
+		out = append(out, Copy{t.incarnation(), t.local})
 	}
 	slices.SortFunc(out, func(a, b Copy) int {
 		if a.Incarnation < b.Incarnation {

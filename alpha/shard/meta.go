@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -22,7 +22,7 @@ import (
 )
 
 // metaVersion is the version of the replica's record; see docs/format/snapshots.md.
-const metaVersion = 1
+const metaVersion = 2
 
 // The record is stored in chunks, so that many pending transactions do not make one huge value:
 //
@@ -43,15 +43,27 @@ func (s *Shard) Durable() uint64 {
 
 // Snapshot implements fsm.Machine: barrier, record, barrier.
 func (s *Shard) Snapshot() ([]byte, error) {
+	c, err := s.checkpoint()
+	if err != nil {
+		return nil, err
+	}
+	s.store.SetDiscardTs(s.offer(c))
+	return c.appendBinary(nil), nil
+}
+
+// checkpoint makes everything that was applied durable, and what the replica knows of its builds.
+func (s *Shard) checkpoint() (*capture, error) {
+	s.recording.Lock()
+	defer s.recording.Unlock()
 	ctx := context.Background()
-	meta, watermark := s.describe()
-	if meta.Applied == s.Durable() {
-		return nil, nil
+	c := s.capture()
+	if bytes.Equal(s.recorded, c.fingerprint()) {
+		return c, nil
 	}
 	if err := s.engine.Sync(ctx); err != nil {
 		return nil, fullClass(err)
 	}
-	batch, err := encodeMeta(meta)
+	batch, err := encodeMeta(c.record())
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +73,11 @@ func (s *Shard) Snapshot() ([]byte, error) {
 	if err := s.engine.Sync(ctx); err != nil {
 		return nil, fullClass(err)
 	}
+	s.recorded = c.fingerprint()
 	s.mu.Lock()
-	s.durable = meta.Applied
+	s.durable = max(s.durable, c.applied)
 	s.mu.Unlock()
-	s.store.SetDiscardTs(s.discardable(watermark))
-	return binary.BigEndian.AppendUint64(nil, uint64(watermark)), nil
+	return c, nil
 }
 
 func fullClass(err error) error {
@@ -73,35 +85,6 @@ func fullClass(err error) error {
 		return fault.As(fault.Exhausted, err)
 	}
 	return err
-}
-
-// describe captures the replica's record between two batches.
-func (s *Shard) describe() (*pb.ShardMeta, graph.Timestamp) {
-	s.batch.Lock()
-	defer s.batch.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v := s.view.Load()
-	meta := &pb.ShardMeta{
-		Version: metaVersion, Applied: s.applied, Seq: v.seq, Watermark: uint64(v.watermark), MaxUid: uint64(v.maxUID),
-		Members: v.members,
-		Dropped: slices.Clone(s.dropped),
-	}
-	for _, t := range v.tablets {
-		meta.Tablets = append(meta.Tablets, t.set)
-	}
-	for _, t := range s.types {
-		meta.Types = append(meta.Types, t)
-	}
-	for start, t := range s.pending {
-		meta.Pending = append(meta.Pending, &pb.Prewrite{
-			StartTs: uint64(start), Pending: t.pending.AppendBinary(nil), Epochs: t.epochs, Keys: t.keys, Last: t.closed,
-		})
-	}
-	for _, ts := range s.ended.order {
-		meta.Ended = append(meta.Ended, uint64(ts))
-	}
-	return meta, v.watermark
 }
 
 func encodeMeta(meta *pb.ShardMeta) (*storage.Batch, error) {
@@ -126,6 +109,83 @@ func chunkKey(n int) []byte { return keys.Meta(fmt.Sprintf("%s/%04d", metaName, 
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
+// loaded is a replica's state as its record holds it.
+type loaded struct {
+	meta     *pb.ShardMeta
+	view     *published
+	types    map[string]*pb.TypeChange
+	pending  map[graph.Timestamp]*txn
+	pendingB int
+	ended    ended
+}
+
+// decodeState makes a state of a record. It changes nothing.
+func decodeState(meta *pb.ShardMeta) (*loaded, error) {
+	l := &loaded{
+		meta: meta, types: map[string]*pb.TypeChange{}, pending: map[graph.Timestamp]*txn{},
+		view: &published{
+			tablets: map[graph.Predicate]*tablet{}, byEpoch: map[uint64]*tablet{},
+			watermark: graph.Timestamp(meta.Watermark), maxUID: graph.UID(meta.MaxUid), seq: meta.Seq,
+			members: meta.Members,
+		},
+	}
+	local := map[uint64]*pb.LocalBuild{}
+	for _, b := range meta.Local {
+		local[b.Incarnation] = b
+	}
+	var update schema.Update
+	for _, set := range meta.Tablets {
+		t, err := newTablet(set)
+		if err != nil {
+			return nil, err
+		}
+		if meta.Version == 1 { // from when a group had one replica: what it had not built Zero had not published
+			t.since = graph.Timestamp(set.DerivedSince)
+			t.inherit(nil)
+		} else {
+			t.loadLocal(local[set.Tablet.Incarnation])
+		}
+		l.view.keep(t)
+		update.Predicates = append(update.Predicates, t.def)
+	}
+	for _, c := range meta.Types {
+		t, err := schema.DecodeType(c.Definition)
+		if err != nil {
+			return nil, fmt.Errorf("type %s: %w", c.Name, err)
+		}
+		l.types[c.Name] = c
+		update.Types = append(update.Types, t)
+	}
+	for _, p := range meta.Pending {
+		changes, err := posting.DecodePending(p.Pending)
+		if err != nil {
+			return nil, fmt.Errorf("pending transaction %d: %w", p.StartTs, err)
+		}
+		l.pending[graph.Timestamp(p.StartTs)] = &txn{pending: changes, epochs: p.Epochs, keys: p.Keys, closed: p.Last}
+		l.pendingB += changes.Bytes()
+	}
+	for _, ts := range meta.Ended {
+		l.ended.add(graph.Timestamp(ts))
+	}
+	l.view.schema = l.view.schema.With(update)
+	l.view.settle()
+	return l, nil
+}
+
+// adopt makes l the state of the replica. The caller holds batch and mu, or is alone.
+func (s *Shard) adopt(l *loaded) {
+	for _, d := range l.meta.Dropped {
+		s.store.Retire(graph.Incarnation(d.Incarnation))
+	}
+	s.types, s.pending, s.pendingB, s.ended = l.types, l.pending, l.pendingB, l.ended
+	s.touched = map[graph.Timestamp]time.Time{}
+	s.applied, s.durable, s.dropped = l.meta.Applied, l.meta.Applied, l.meta.Dropped
+	s.forgettable = max(s.forgettable, graph.Timestamp(l.meta.Horizon))
+	s.horizon.begin(s.forgettable)
+	s.newest = nil
+	s.view.Store(l.view)
+}
+
 // loadMeta restores the replica's record; an engine without one is new.
 func (s *Shard) loadMeta() error {
 	r := s.engine.ReaderAt(graph.MaxTimestamp)
@@ -134,45 +194,11 @@ func (s *Shard) loadMeta() error {
 	if err != nil {
 		return fmt.Errorf("the replica's record: %w", err)
 	}
-	v := &published{
-		tablets: map[graph.Predicate]*tablet{}, byEpoch: map[uint64]*tablet{},
-		members: meta.Members, watermark: graph.Timestamp(meta.Watermark), maxUID: graph.UID(meta.MaxUid), seq: meta.Seq,
+	l, err := decodeState(meta)
+	if err != nil {
+		return fmt.Errorf("the replica's record: %w", err)
 	}
-	var update schema.Update
-	for _, set := range meta.Tablets {
-		t, err := newTablet(set)
-		if err != nil {
-			return err
-		}
-		v.keep(t)
-		update.Predicates = append(update.Predicates, t.def)
-	}
-	v.findDerivedSince()
-	for _, c := range meta.Types {
-		t, err := schema.DecodeType(c.Definition)
-		if err != nil {
-			return fmt.Errorf("type %s: %w", c.Name, err)
-		}
-		s.types[c.Name] = c
-		update.Types = append(update.Types, t)
-	}
-	for _, p := range meta.Pending {
-		changes, err := posting.DecodePending(p.Pending)
-		if err != nil {
-			return fmt.Errorf("pending transaction %d: %w", p.StartTs, err)
-		}
-		s.pending[graph.Timestamp(p.StartTs)] = &txn{pending: changes, epochs: p.Epochs, keys: p.Keys, closed: p.Last}
-		s.pendingB += changes.Bytes()
-	}
-	for _, ts := range meta.Ended {
-		s.ended.add(graph.Timestamp(ts))
-	}
-	for _, d := range meta.Dropped {
-		s.store.Retire(graph.Incarnation(d.Incarnation))
-	}
-	v.schema = v.schema.With(update)
-	s.applied, s.durable, s.dropped = meta.Applied, meta.Applied, meta.Dropped
-	s.view.Store(v)
+	s.adopt(l)
 	return nil
 }
 
@@ -199,10 +225,14 @@ func readMeta(r storage.Reader) (*pb.ShardMeta, error) {
 	if err := proto.Unmarshal(whole, meta); err != nil {
 		return nil, err
 	}
-	if meta.Version != metaVersion {
-		return nil, fmt.Errorf("it has version %d, this program reads %d", meta.Version, metaVersion)
+	return meta, checkVersion(meta)
+}
+
+func checkVersion(meta *pb.ShardMeta) error {
+	if meta.Version < 1 || meta.Version > metaVersion {
+		return fmt.Errorf("it has version %d, this program reads up to %d", meta.Version, metaVersion)
 	}
-	return meta, nil
+	return nil
 }
 
 // readRecord returns the newest value of key, nil if there is none.
@@ -216,11 +246,3 @@ func readRecord(r storage.Reader, key []byte) (value []byte, err error) {
 	}
 	return value, err
 }
-
-var errOneReplica = errors.New("a group of one replica has nobody to send its state to")
-
-// WriteSnapshot implements fsm.Machine.
-func (s *Shard) WriteSnapshot(context.Context, []byte, io.Writer) error { return errOneReplica }
-
-// Restore implements fsm.Machine.
-func (s *Shard) Restore(context.Context, []byte, io.Reader) error { return errOneReplica }

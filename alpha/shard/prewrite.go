@@ -53,8 +53,7 @@ func (s *Shard) Prewrite(ctx context.Context, w Writing) (Written, error) {
 	if err := s.Room(0); err != nil {
 		return Written{}, err
 	}
-	ready := func() error { return s.WaitTimestamp(ctx, w.After) }
-	changes, written, err := s.derive(start, ready, w.Steps)
+	changes, written, err := s.derive(start, func() error { return s.WaitTimestamp(ctx, w.After) }, w.Steps)
 	if err != nil {
 		return Written{}, err
 	}
@@ -113,6 +112,11 @@ func (s *Shard) Room(bytes int64) error {
 func (s *Shard) derive(
 	start graph.Timestamp, ready func() error, steps [][]graph.Edge,
 ) (*posting.Pending, Written, error) {
+	out, err := s.gate.enter()
+	if err != nil {
+		return nil, Written{}, err
+	}
+	defer out()
 	before, state, err := s.reading(start)
 	if err != nil {
 		return nil, Written{}, err

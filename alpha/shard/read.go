@@ -26,6 +26,11 @@ func (s *Shard) Reader(after graph.Timestamp) *Reader { return &Reader{s: s, aft
 // Run implements task.Runner.
 func (r *Reader) Run(ctx context.Context, readTs graph.Timestamp, batch []task.Task) ([]task.Result, error) {
 	s := r.s
+	out, err := s.gate.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer out()
 	if err := s.WaitTimestamp(ctx, r.after); err != nil {
 		return nil, err
 	}
@@ -60,18 +65,19 @@ func (s *Shard) reading(ts graph.Timestamp) (*txn, *published, error) {
 	return t, state, nil
 }
 
-// schemaAt returns the schema as a reader at ts may use it: keys that were derived from data later than ts hold nothing for it.
+// schemaAt returns the schema as a reader at ts may use it: keys that were derived from data later than ts hold nothing for it,
+// and keys that were not built here yet nothing for anybody.
 func (p *published) schemaAt(ts graph.Timestamp) schema.Snapshot {
 	if ts >= p.derivedSince {
-		return p.schema
+		return p.local
 	}
 	var late []*schema.Predicate
 	for _, t := range p.tablets {
-		if ts < graph.Timestamp(t.set.DerivedSince) {
+		if ts < t.derivedFrom() {
 			late = append(late, underConstruction(t.def))
 		}
 	}
-	return p.schema.With(schema.Update{Predicates: late})
+	return p.local.With(schema.Update{Predicates: late})
 }
 
 // underConstruction returns def with everything that is derived marked as not complete.

@@ -294,7 +294,7 @@ func (r *rig) value(ts graph.Timestamp, pred string, uid graph.UID) string {
 // dump returns all there is to know of a shard: its record, and every stored version of the copies that live.
 func dump(t testing.TB, s *Shard) []byte {
 	t.Helper()
-	meta, _ := s.describe()
+	meta := s.capture().record()
 	meta.Applied = 0 // entries at the end of a log may change nothing
 	byText := func(list []string) string { slices.Sort(list); return strings.Join(list, "\n") }
 	var tablets, typesText, pending []string
@@ -337,4 +337,15 @@ func dump(t testing.TB, s *Shard) []byte {
 		t.Fatal(err)
 	}
 	return []byte(out)
+}
+
+// buildTablet builds what a tablet owes next and tells it.
+func (s *Shard) buildTablet(ctx context.Context, t *tablet, done Built) error {
+	if err := s.buildNext(ctx, t); err != nil {
+		return err
+	}
+	if now, ok := s.view.Load().tablets[t.def.Name]; ok && now.built() {
+		return s.tell(ctx, now, done)
+	}
+	return nil
 }

@@ -45,6 +45,13 @@ type Shard struct {
 
 	view atomic.Pointer[published]
 
+	// gate lets in who reads the engine outside of Apply; it is shut while Restore replaces what the engine holds.
+	gate gate
+
+	// recording is held from the capture of a record until it is durable. It comes before batch.
+	recording sync.Mutex
+	recorded  []byte // guarded by recording: the fingerprint of the newest record
+
 	// batch is held by Apply for a whole batch of entries, and by whoever needs the state between two batches. It comes
 	// before mu.
 	batch   sync.Mutex
@@ -59,6 +66,10 @@ type Shard struct {
 	pendingB int                           // guarded by mu: bytes of all pending changes
 	touched  map[graph.Timestamp]time.Time // guarded by mu: when a pending transaction was last used here
 	dropped  []*pb.TabletDrop              // guarded by mu: copies whose bytes are still there
+	newest   *capture                      // guarded by mu: what other replicas may be sent; nil if nothing
+	sending  map[*capture]bool             // guarded by mu: what other replicas are sent
+	// forgettable is the horizon of the newest capture. No reader is let in below, and it never moves back.
+	forgettable graph.Timestamp // guarded by mu
 
 	inUse     atomic.Uint64 // see noteInUse; it may lag behind
 	proposing atomic.Int64  // bytes of changes that are on their way into the log
@@ -92,8 +103,8 @@ func Open(cfg Config, engine storage.Engine) (*Shard, error) {
 	s := &Shard{
 		cfg: cfg, lg: cfg.Logger, engine: engine, moved: make(chan struct{}),
 		types: map[string]*pb.TypeChange{}, pending: map[graph.Timestamp]*txn{}, touched: map[graph.Timestamp]time.Time{},
-		stopped: make(chan struct{}),
-		demand:  make(chan struct{}, 1), clean: make(chan struct{}, 1), build: make(chan struct{}, 1),
+		stopped: make(chan struct{}), sending: map[*capture]bool{},
+		demand: make(chan struct{}, 1), clean: make(chan struct{}, 1), build: make(chan struct{}, 1),
 	}
 	s.store = posting.NewStore(engine, posting.Config{
 		CacheBytes: cfg.CacheBytes, Logger: cfg.Logger,
@@ -115,7 +126,7 @@ func (s *Shard) Attach(g Proposer) { s.group = g }
 // Store returns the posting lists, for tools that check them.
 func (s *Shard) Store() *posting.Store { return s.store }
 
-// Schema returns what is defined now.
+// Schema returns what is defined now, as Zero published it: what is being built here says the answer to a query.
 func (s *Shard) Schema() schema.Snapshot { return s.view.Load().schema }
 
 // Watermark returns the timestamp up to which every verdict is applied.
@@ -207,6 +218,8 @@ func (s *Shard) waitUntil(ctx context.Context, holds func() bool) error {
 		case <-moved:
 		case <-s.stopped:
 			return errStopping
+		case <-s.gate.leaving():
+			return errRestoring
 		case <-ctx.Done():
 			return fault.New(fault.Unavailable, "this replica did not catch up in time: %w", ctx.Err())
 		}

@@ -408,7 +408,7 @@ func (r *rig) maintain(t *testing.T, done Built) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	s := r.s
-	go func() { ended <- s.Maintain(ctx, done) }()
+	go func() { ended <- s.Maintain(ctx, func() bool { return true }, done) }()
 	stopped := false
 	stop = func() {
 		if !stopped {

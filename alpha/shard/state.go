@@ -9,10 +9,14 @@ import (
 	"dragg/schema"
 )
 
-// tablet is one predicate that the group serves.
+// tablet is one predicate that the group serves. It is immutable.
 type tablet struct {
 	set *pb.TabletSet // as Zero sent it; never changed
 	def *schema.Predicate
+
+	owed  []owed            // builds that are not complete here, oldest first
+	since graph.Timestamp   // the highest timestamp of a build that is
+	local *schema.Predicate // def, with what is owed as well in Building
 }
 
 func (t *tablet) incarnation() graph.Incarnation { return graph.Incarnation(t.set.Tablet.Incarnation) }
@@ -30,7 +34,8 @@ func (t *txn) written() Written { return Written{Epochs: t.epochs, Keys: t.keys}
 
 // published is what readers see: immutable, replaced as a whole.
 type published struct {
-	schema    schema.Snapshot
+	schema    schema.Snapshot // as Zero published it
+	local     schema.Snapshot // with what is not complete here in Building
 	tablets   map[graph.Predicate]*tablet
 	byEpoch   map[uint64]*tablet
 	watermark graph.Timestamp
@@ -74,12 +79,17 @@ func (p *published) forget(name graph.Predicate) {
 	}
 }
 
-// findDerivedSince brings derivedSince up to date with the tablets.
-func (p *published) findDerivedSince() {
+// settle brings what follows from the tablets up to date.
+func (p *published) settle() {
 	p.derivedSince = 0
+	var owing []*schema.Predicate
 	for _, t := range p.tablets {
-		p.derivedSince = max(p.derivedSince, graph.Timestamp(t.set.DerivedSince))
+		p.derivedSince = max(p.derivedSince, t.derivedFrom())
+		if t.local != t.def {
+			owing = append(owing, t.local)
+		}
 	}
+	p.local = p.schema.With(schema.Update{Predicates: owing})
 }
 
 // incarnation returns the copy that serves p.

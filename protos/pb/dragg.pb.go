@@ -685,7 +685,9 @@ type PredicateChange struct {
 	// Set whatever is there (drop all, reserved predicates).
 	Force bool `protobuf:"varint,6,opt,name=force,proto3" json:"force,omitempty"`
 	// The group that wants to serve a new predicate; 0 lets Zero choose.
-	Group         uint32 `protobuf:"varint,7,opt,name=group,proto3" json:"group,omitempty"`
+	Group uint32 `protobuf:"varint,7,opt,name=group,proto3" json:"group,omitempty"`
+	// Unless empty, the definition that the proposer saw as well: with keep_epoch one that is outdated may have the same epoch.
+	IfSchema      []byte `protobuf:"bytes,8,opt,name=if_schema,json=ifSchema,proto3" json:"if_schema,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -767,6 +769,13 @@ func (x *PredicateChange) GetGroup() uint32 {
 		return x.Group
 	}
 	return 0
+}
+
+func (x *PredicateChange) GetIfSchema() []byte {
+	if x != nil {
+		return x.IfSchema
+	}
+	return nil
 }
 
 type TypeChange struct {
@@ -2102,18 +2111,22 @@ func (x *Prewrite) GetLast() bool {
 
 // ShardMeta is what a replica keeps beside its posting lists: written with every checkpoint.
 type ShardMeta struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	Applied       uint64                 `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"` // Raft index
-	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`         // last event of Zero's stream
-	Watermark     uint64                 `protobuf:"varint,4,opt,name=watermark,proto3" json:"watermark,omitempty"`
-	Tablets       []*TabletSet           `protobuf:"bytes,5,rep,name=tablets,proto3" json:"tablets,omitempty"`
-	Types         []*TypeChange          `protobuf:"bytes,6,rep,name=types,proto3" json:"types,omitempty"`
-	Pending       []*Prewrite            `protobuf:"bytes,7,rep,name=pending,proto3" json:"pending,omitempty"`
-	Dropped       []*TabletDrop          `protobuf:"bytes,8,rep,name=dropped,proto3" json:"dropped,omitempty"`     // incarnations whose bytes are still being deleted
-	Ended         []uint64               `protobuf:"varint,9,rep,packed,name=ended,proto3" json:"ended,omitempty"` // start timestamps of transactions that ended of late, oldest first
-	MaxUid        uint64                 `protobuf:"varint,10,opt,name=max_uid,json=maxUid,proto3" json:"max_uid,omitempty"`
-	Members       []*Member              `protobuf:"bytes,11,rep,name=members,proto3" json:"members,omitempty"` // of the whole cluster, as the stream told
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Version   uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Applied   uint64                 `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"` // Raft index
+	Seq       uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`         // last event of Zero's stream
+	Watermark uint64                 `protobuf:"varint,4,opt,name=watermark,proto3" json:"watermark,omitempty"`
+	Tablets   []*TabletSet           `protobuf:"bytes,5,rep,name=tablets,proto3" json:"tablets,omitempty"`
+	Types     []*TypeChange          `protobuf:"bytes,6,rep,name=types,proto3" json:"types,omitempty"`
+	Pending   []*Prewrite            `protobuf:"bytes,7,rep,name=pending,proto3" json:"pending,omitempty"`
+	Dropped   []*TabletDrop          `protobuf:"bytes,8,rep,name=dropped,proto3" json:"dropped,omitempty"`     // incarnations whose bytes are still being deleted
+	Ended     []uint64               `protobuf:"varint,9,rep,packed,name=ended,proto3" json:"ended,omitempty"` // start timestamps of transactions that ended of late, oldest first
+	MaxUid    uint64                 `protobuf:"varint,10,opt,name=max_uid,json=maxUid,proto3" json:"max_uid,omitempty"`
+	Members   []*Member              `protobuf:"bytes,13,rep,name=members,proto3" json:"members,omitempty"` // of the whole cluster, as the stream told
+	// Readers below are refused, and versions that only they would need may be gone.
+	Horizon uint64 `protobuf:"varint,11,opt,name=horizon,proto3" json:"horizon,omitempty"`
+	// What this replica, or the one whose state it took over, has built of the tablets' derived keys. It differs between replicas.
+	Local         []*LocalBuild `protobuf:"bytes,12,rep,name=local,proto3" json:"local,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2225,6 +2238,134 @@ func (x *ShardMeta) GetMembers() []*Member {
 	return nil
 }
 
+func (x *ShardMeta) GetHorizon() uint64 {
+	if x != nil {
+		return x.Horizon
+	}
+	return 0
+}
+
+func (x *ShardMeta) GetLocal() []*LocalBuild {
+	if x != nil {
+		return x.Local
+	}
+	return nil
+}
+
+// LocalBuild is what one replica has built of a tablet copy's derived keys.
+type LocalBuild struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Incarnation   uint64                 `protobuf:"varint,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Since         uint64                 `protobuf:"varint,2,opt,name=since,proto3" json:"since,omitempty"` // the highest timestamp of a build that is complete here; 0 if there was none
+	Owed          []*OwedBuild           `protobuf:"bytes,3,rep,name=owed,proto3" json:"owed,omitempty"`    // builds that are not, oldest first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LocalBuild) Reset() {
+	*x = LocalBuild{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LocalBuild) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LocalBuild) ProtoMessage() {}
+
+func (x *LocalBuild) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LocalBuild.ProtoReflect.Descriptor instead.
+func (*LocalBuild) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *LocalBuild) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *LocalBuild) GetSince() uint64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *LocalBuild) GetOwed() []*OwedBuild {
+	if x != nil {
+		return x.Owed
+	}
+	return nil
+}
+
+// OwedBuild is an index build that a replica has not completed.
+type OwedBuild struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Names         []string               `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"` // as in the schema's Building
+	Ts            uint64                 `protobuf:"varint,2,opt,name=ts,proto3" json:"ts,omitempty"`      // of the data that it is built from
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OwedBuild) Reset() {
+	*x = OwedBuild{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OwedBuild) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OwedBuild) ProtoMessage() {}
+
+func (x *OwedBuild) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OwedBuild.ProtoReflect.Descriptor instead.
+func (*OwedBuild) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *OwedBuild) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+func (x *OwedBuild) GetTs() uint64 {
+	if x != nil {
+		return x.Ts
+	}
+	return 0
+}
+
 type IdentifyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2233,7 +2374,7 @@ type IdentifyRequest struct {
 
 func (x *IdentifyRequest) Reset() {
 	*x = IdentifyRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2245,7 +2386,7 @@ func (x *IdentifyRequest) String() string {
 func (*IdentifyRequest) ProtoMessage() {}
 
 func (x *IdentifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,7 +2399,7 @@ func (x *IdentifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifyRequest.ProtoReflect.Descriptor instead.
 func (*IdentifyRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
 }
 
 type IdentifyReply struct {
@@ -2270,7 +2411,7 @@ type IdentifyReply struct {
 
 func (x *IdentifyReply) Reset() {
 	*x = IdentifyReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2282,7 +2423,7 @@ func (x *IdentifyReply) String() string {
 func (*IdentifyReply) ProtoMessage() {}
 
 func (x *IdentifyReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2295,7 +2436,7 @@ func (x *IdentifyReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifyReply.ProtoReflect.Descriptor instead.
 func (*IdentifyReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *IdentifyReply) GetClusterId() string {
@@ -2314,7 +2455,7 @@ type TimestampsRequest struct {
 
 func (x *TimestampsRequest) Reset() {
 	*x = TimestampsRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2326,7 +2467,7 @@ func (x *TimestampsRequest) String() string {
 func (*TimestampsRequest) ProtoMessage() {}
 
 func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2339,7 +2480,7 @@ func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsRequest.ProtoReflect.Descriptor instead.
 func (*TimestampsRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *TimestampsRequest) GetCount() uint32 {
@@ -2360,7 +2501,7 @@ type TimestampsReply struct {
 
 func (x *TimestampsReply) Reset() {
 	*x = TimestampsReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2513,7 @@ func (x *TimestampsReply) String() string {
 func (*TimestampsReply) ProtoMessage() {}
 
 func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2526,7 @@ func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsReply.ProtoReflect.Descriptor instead.
 func (*TimestampsReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TimestampsReply) GetFirst() uint64 {
@@ -2411,7 +2552,7 @@ type OutcomeRequest struct {
 
 func (x *OutcomeRequest) Reset() {
 	*x = OutcomeRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2423,7 +2564,7 @@ func (x *OutcomeRequest) String() string {
 func (*OutcomeRequest) ProtoMessage() {}
 
 func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2436,7 +2577,7 @@ func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRequest.ProtoReflect.Descriptor instead.
 func (*OutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *OutcomeRequest) GetStartTs() uint64 {
@@ -2456,7 +2597,7 @@ type OutcomeReply struct {
 
 func (x *OutcomeReply) Reset() {
 	*x = OutcomeReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2468,7 +2609,7 @@ func (x *OutcomeReply) String() string {
 func (*OutcomeReply) ProtoMessage() {}
 
 func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2481,7 +2622,7 @@ func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeReply.ProtoReflect.Descriptor instead.
 func (*OutcomeReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *OutcomeReply) GetKnown() bool {
@@ -2507,7 +2648,7 @@ type LeaseRequest struct {
 
 func (x *LeaseRequest) Reset() {
 	*x = LeaseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2519,7 +2660,7 @@ func (x *LeaseRequest) String() string {
 func (*LeaseRequest) ProtoMessage() {}
 
 func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2532,7 +2673,7 @@ func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *LeaseRequest) GetCount() uint64 {
@@ -2552,7 +2693,7 @@ type LeaseReply struct {
 
 func (x *LeaseReply) Reset() {
 	*x = LeaseReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2564,7 +2705,7 @@ func (x *LeaseReply) String() string {
 func (*LeaseReply) ProtoMessage() {}
 
 func (x *LeaseReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2577,7 +2718,7 @@ func (x *LeaseReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseReply.ProtoReflect.Descriptor instead.
 func (*LeaseReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *LeaseReply) GetFirst() uint64 {
@@ -2602,7 +2743,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2614,7 +2755,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2627,7 +2768,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
 }
 
 type StreamRequest struct {
@@ -2640,7 +2781,7 @@ type StreamRequest struct {
 
 func (x *StreamRequest) Reset() {
 	*x = StreamRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2652,7 +2793,7 @@ func (x *StreamRequest) String() string {
 func (*StreamRequest) ProtoMessage() {}
 
 func (x *StreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2665,7 +2806,7 @@ func (x *StreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRequest.ProtoReflect.Descriptor instead.
 func (*StreamRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *StreamRequest) GetGroup() uint32 {
@@ -2690,7 +2831,7 @@ type AckReply struct {
 
 func (x *AckReply) Reset() {
 	*x = AckReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2702,7 +2843,7 @@ func (x *AckReply) String() string {
 func (*AckReply) ProtoMessage() {}
 
 func (x *AckReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2715,7 +2856,7 @@ func (x *AckReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckReply.ProtoReflect.Descriptor instead.
 func (*AckReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
 }
 
 // RaftBatch is messages of one group from one member to another, in order.
@@ -2731,7 +2872,7 @@ type RaftBatch struct {
 
 func (x *RaftBatch) Reset() {
 	*x = RaftBatch{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2743,7 +2884,7 @@ func (x *RaftBatch) String() string {
 func (*RaftBatch) ProtoMessage() {}
 
 func (x *RaftBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2756,7 +2897,7 @@ func (x *RaftBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftBatch.ProtoReflect.Descriptor instead.
 func (*RaftBatch) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RaftBatch) GetClusterId() string {
@@ -2795,7 +2936,7 @@ type RaftAck struct {
 
 func (x *RaftAck) Reset() {
 	*x = RaftAck{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2807,7 +2948,7 @@ func (x *RaftAck) String() string {
 func (*RaftAck) ProtoMessage() {}
 
 func (x *RaftAck) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2820,7 +2961,7 @@ func (x *RaftAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftAck.ProtoReflect.Descriptor instead.
 func (*RaftAck) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
 }
 
 type SnapshotRequest struct {
@@ -2834,7 +2975,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[42]
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2846,7 +2987,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[42]
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2859,7 +3000,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{42}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SnapshotRequest) GetClusterId() string {
@@ -2892,7 +3033,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2904,7 +3045,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +3058,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SnapshotChunk) GetData() []byte {
@@ -2941,7 +3082,7 @@ type WriteRequest struct {
 
 func (x *WriteRequest) Reset() {
 	*x = WriteRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2953,7 +3094,7 @@ func (x *WriteRequest) String() string {
 func (*WriteRequest) ProtoMessage() {}
 
 func (x *WriteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2966,7 +3107,7 @@ func (x *WriteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
 func (*WriteRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{44}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *WriteRequest) GetGroup() uint32 {
@@ -3013,7 +3154,7 @@ type WriteStep struct {
 
 func (x *WriteStep) Reset() {
 	*x = WriteStep{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3025,7 +3166,7 @@ func (x *WriteStep) String() string {
 func (*WriteStep) ProtoMessage() {}
 
 func (x *WriteStep) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3038,7 +3179,7 @@ func (x *WriteStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStep.ProtoReflect.Descriptor instead.
 func (*WriteStep) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{45}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *WriteStep) GetEdges() []*Edge {
@@ -3065,7 +3206,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3077,7 +3218,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3090,7 +3231,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Edge) GetSubject() uint64 {
@@ -3160,7 +3301,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3172,7 +3313,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3185,7 +3326,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Value) GetType() uint32 {
@@ -3212,7 +3353,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3224,7 +3365,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3237,7 +3378,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Facet) GetKey() string {
@@ -3266,7 +3407,7 @@ type WriteReply struct {
 
 func (x *WriteReply) Reset() {
 	*x = WriteReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3278,7 +3419,7 @@ func (x *WriteReply) String() string {
 func (*WriteReply) ProtoMessage() {}
 
 func (x *WriteReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3291,7 +3432,7 @@ func (x *WriteReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteReply.ProtoReflect.Descriptor instead.
 func (*WriteReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *WriteReply) GetNothing() bool {
@@ -3325,7 +3466,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3337,7 +3478,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3350,7 +3491,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CloseRequest) GetGroup() uint32 {
@@ -3415,7 +3556,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"predicates\x12'\n" +
 	"\x05types\x18\x02 \x03(\v2\x11.dragg.TypeChangeR\x05types\x12\x1b\n" +
 	"\tdrop_data\x18\x03 \x01(\bR\bdropData\x12\x19\n" +
-	"\bdrop_all\x18\x04 \x01(\bR\adropAll\"\xcb\x01\n" +
+	"\bdrop_all\x18\x04 \x01(\bR\adropAll\"\xe8\x01\n" +
 	"\x0fPredicateChange\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\x04R\tnamespace\x12\x1c\n" +
 	"\tpredicate\x18\x02 \x01(\tR\tpredicate\x12\x16\n" +
@@ -3424,7 +3565,8 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\n" +
 	"keep_epoch\x18\x05 \x01(\bR\tkeepEpoch\x12\x14\n" +
 	"\x05force\x18\x06 \x01(\bR\x05force\x12\x14\n" +
-	"\x05group\x18\a \x01(\rR\x05group\"@\n" +
+	"\x05group\x18\a \x01(\rR\x05group\x12\x1b\n" +
+	"\tif_schema\x18\b \x01(\fR\bifSchema\"@\n" +
 	"\n" +
 	"TypeChange\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
@@ -3549,7 +3691,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\apending\x18\x02 \x01(\fR\apending\x12\x16\n" +
 	"\x06epochs\x18\x03 \x03(\x04R\x06epochs\x12\x12\n" +
 	"\x04keys\x18\x04 \x03(\x06R\x04keys\x12\x12\n" +
-	"\x04last\x18\x05 \x01(\bR\x04last\"\xf4\x02\n" +
+	"\x04last\x18\x05 \x01(\bR\x04last\"\xb7\x03\n" +
 	"\tShardMeta\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x10\n" +
@@ -3562,7 +3704,17 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05ended\x18\t \x03(\x04R\x05ended\x12\x17\n" +
 	"\amax_uid\x18\n" +
 	" \x01(\x04R\x06maxUid\x12'\n" +
-	"\amembers\x18\v \x03(\v2\r.dragg.MemberR\amembers\"\x11\n" +
+	"\amembers\x18\r \x03(\v2\r.dragg.MemberR\amembers\x12\x18\n" +
+	"\ahorizon\x18\v \x01(\x04R\ahorizon\x12'\n" +
+	"\x05local\x18\f \x03(\v2\x11.dragg.LocalBuildR\x05local\"j\n" +
+	"\n" +
+	"LocalBuild\x12 \n" +
+	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x14\n" +
+	"\x05since\x18\x02 \x01(\x04R\x05since\x12$\n" +
+	"\x04owed\x18\x03 \x03(\v2\x10.dragg.OwedBuildR\x04owed\"1\n" +
+	"\tOwedBuild\x12\x14\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\x12\x0e\n" +
+	"\x02ts\x18\x02 \x01(\x04R\x02ts\"\x11\n" +
 	"\x0fIdentifyRequest\".\n" +
 	"\rIdentifyReply\x12\x1d\n" +
 	"\n" +
@@ -3674,7 +3826,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(*ZeroEntry)(nil),         // 1: dragg.ZeroEntry
@@ -3706,31 +3858,33 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*GroupEntry)(nil),        // 27: dragg.GroupEntry
 	(*Prewrite)(nil),          // 28: dragg.Prewrite
 	(*ShardMeta)(nil),         // 29: dragg.ShardMeta
-	(*IdentifyRequest)(nil),   // 30: dragg.IdentifyRequest
-	(*IdentifyReply)(nil),     // 31: dragg.IdentifyReply
-	(*TimestampsRequest)(nil), // 32: dragg.TimestampsRequest
-	(*TimestampsReply)(nil),   // 33: dragg.TimestampsReply
-	(*OutcomeRequest)(nil),    // 34: dragg.OutcomeRequest
-	(*OutcomeReply)(nil),      // 35: dragg.OutcomeReply
-	(*LeaseRequest)(nil),      // 36: dragg.LeaseRequest
-	(*LeaseReply)(nil),        // 37: dragg.LeaseReply
-	(*StateRequest)(nil),      // 38: dragg.StateRequest
-	(*StreamRequest)(nil),     // 39: dragg.StreamRequest
-	(*AckReply)(nil),          // 40: dragg.AckReply
-	(*RaftBatch)(nil),         // 41: dragg.RaftBatch
-	(*RaftAck)(nil),           // 42: dragg.RaftAck
-	(*SnapshotRequest)(nil),   // 43: dragg.SnapshotRequest
-	(*SnapshotChunk)(nil),     // 44: dragg.SnapshotChunk
-	(*WriteRequest)(nil),      // 45: dragg.WriteRequest
-	(*WriteStep)(nil),         // 46: dragg.WriteStep
-	(*Edge)(nil),              // 47: dragg.Edge
-	(*Value)(nil),             // 48: dragg.Value
-	(*Facet)(nil),             // 49: dragg.Facet
-	(*WriteReply)(nil),        // 50: dragg.WriteReply
-	(*CloseRequest)(nil),      // 51: dragg.CloseRequest
-	nil,                       // 52: dragg.AlterReply.SeqsEntry
-	nil,                       // 53: dragg.RemoveReply.SeqsEntry
-	nil,                       // 54: dragg.ZeroState.LeadersEntry
+	(*LocalBuild)(nil),        // 30: dragg.LocalBuild
+	(*OwedBuild)(nil),         // 31: dragg.OwedBuild
+	(*IdentifyRequest)(nil),   // 32: dragg.IdentifyRequest
+	(*IdentifyReply)(nil),     // 33: dragg.IdentifyReply
+	(*TimestampsRequest)(nil), // 34: dragg.TimestampsRequest
+	(*TimestampsReply)(nil),   // 35: dragg.TimestampsReply
+	(*OutcomeRequest)(nil),    // 36: dragg.OutcomeRequest
+	(*OutcomeReply)(nil),      // 37: dragg.OutcomeReply
+	(*LeaseRequest)(nil),      // 38: dragg.LeaseRequest
+	(*LeaseReply)(nil),        // 39: dragg.LeaseReply
+	(*StateRequest)(nil),      // 40: dragg.StateRequest
+	(*StreamRequest)(nil),     // 41: dragg.StreamRequest
+	(*AckReply)(nil),          // 42: dragg.AckReply
+	(*RaftBatch)(nil),         // 43: dragg.RaftBatch
+	(*RaftAck)(nil),           // 44: dragg.RaftAck
+	(*SnapshotRequest)(nil),   // 45: dragg.SnapshotRequest
+	(*SnapshotChunk)(nil),     // 46: dragg.SnapshotChunk
+	(*WriteRequest)(nil),      // 47: dragg.WriteRequest
+	(*WriteStep)(nil),         // 48: dragg.WriteStep
+	(*Edge)(nil),              // 49: dragg.Edge
+	(*Value)(nil),             // 50: dragg.Value
+	(*Facet)(nil),             // 51: dragg.Facet
+	(*WriteReply)(nil),        // 52: dragg.WriteReply
+	(*CloseRequest)(nil),      // 53: dragg.CloseRequest
+	nil,                       // 54: dragg.AlterReply.SeqsEntry
+	nil,                       // 55: dragg.RemoveReply.SeqsEntry
+	nil,                       // 56: dragg.ZeroState.LeadersEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	2,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
@@ -3747,7 +3901,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	10, // 11: dragg.Alter.predicates:type_name -> dragg.PredicateChange
 	11, // 12: dragg.Alter.types:type_name -> dragg.TypeChange
 	13, // 13: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	52, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	54, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
 	15, // 15: dragg.Event.verdict:type_name -> dragg.Verdict
 	16, // 16: dragg.Event.tablet_set:type_name -> dragg.TabletSet
 	17, // 17: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
@@ -3756,14 +3910,14 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	21, // 20: dragg.Event.member_gone:type_name -> dragg.Member
 	13, // 21: dragg.TabletSet.tablet:type_name -> dragg.Tablet
 	14, // 22: dragg.StreamBatch.events:type_name -> dragg.Event
-	53, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	55, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
 	21, // 24: dragg.ZeroState.members:type_name -> dragg.Member
 	13, // 25: dragg.ZeroState.tablets:type_name -> dragg.Tablet
 	11, // 26: dragg.ZeroState.types:type_name -> dragg.TypeChange
 	25, // 27: dragg.ZeroState.streams:type_name -> dragg.GroupStream
 	26, // 28: dragg.ZeroState.oracle:type_name -> dragg.OracleState
 	21, // 29: dragg.ZeroState.removed:type_name -> dragg.Member
-	54, // 30: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
+	56, // 30: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
 	14, // 31: dragg.GroupStream.events:type_name -> dragg.Event
 	28, // 32: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
 	18, // 33: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
@@ -3772,46 +3926,48 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	28, // 36: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
 	17, // 37: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
 	21, // 38: dragg.ShardMeta.members:type_name -> dragg.Member
-	46, // 39: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
-	47, // 40: dragg.WriteStep.edges:type_name -> dragg.Edge
-	48, // 41: dragg.Edge.value:type_name -> dragg.Value
-	49, // 42: dragg.Edge.facets:type_name -> dragg.Facet
-	48, // 43: dragg.Facet.value:type_name -> dragg.Value
-	19, // 44: dragg.Zero.Connect:input_type -> dragg.Join
-	32, // 45: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	7,  // 46: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	34, // 47: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	36, // 48: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	9,  // 49: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	38, // 50: dragg.Zero.State:input_type -> dragg.StateRequest
-	39, // 51: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	6,  // 52: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	22, // 53: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
-	30, // 54: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
-	41, // 55: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	43, // 56: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	45, // 57: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
-	51, // 58: dragg.Peer.Close:input_type -> dragg.CloseRequest
-	20, // 59: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	33, // 60: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	8,  // 61: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	35, // 62: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	37, // 63: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	12, // 64: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	24, // 65: dragg.Zero.State:output_type -> dragg.ZeroState
-	18, // 66: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	40, // 67: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	23, // 68: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
-	31, // 69: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
-	42, // 70: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	44, // 71: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	50, // 72: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
-	50, // 73: dragg.Peer.Close:output_type -> dragg.WriteReply
-	59, // [59:74] is the sub-list for method output_type
-	44, // [44:59] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	30, // 39: dragg.ShardMeta.local:type_name -> dragg.LocalBuild
+	31, // 40: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
+	48, // 41: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
+	49, // 42: dragg.WriteStep.edges:type_name -> dragg.Edge
+	50, // 43: dragg.Edge.value:type_name -> dragg.Value
+	51, // 44: dragg.Edge.facets:type_name -> dragg.Facet
+	50, // 45: dragg.Facet.value:type_name -> dragg.Value
+	19, // 46: dragg.Zero.Connect:input_type -> dragg.Join
+	34, // 47: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	7,  // 48: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	36, // 49: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	38, // 50: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	9,  // 51: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	40, // 52: dragg.Zero.State:input_type -> dragg.StateRequest
+	41, // 53: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	6,  // 54: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	22, // 55: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
+	32, // 56: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	43, // 57: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	45, // 58: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	47, // 59: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
+	53, // 60: dragg.Peer.Close:input_type -> dragg.CloseRequest
+	20, // 61: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	35, // 62: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	8,  // 63: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	37, // 64: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	39, // 65: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	12, // 66: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	24, // 67: dragg.Zero.State:output_type -> dragg.ZeroState
+	18, // 68: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	42, // 69: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	23, // 70: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	33, // 71: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	44, // 72: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	46, // 73: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	52, // 74: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
+	52, // 75: dragg.Peer.Close:output_type -> dragg.WriteReply
+	61, // [61:76] is the sub-list for method output_type
+	46, // [46:61] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -3825,7 +3981,7 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   54,
+			NumMessages:   56,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

@@ -3,8 +3,13 @@ package fsm
 
 import (
 	"context"
+	"errors"
 	"io"
 )
+
+// ErrSnapshotGone says that the state of a descriptor cannot be streamed any more: there is a newer snapshot, or a part of the
+// state was deleted since. Take a new Snapshot and send that.
+var ErrSnapshotGone = errors.New("the state as of this snapshot is gone: take a new snapshot")
 
 // Command is one committed entry of the log. One without data changes nothing but the index that is applied: changes of the
 // group's membership reach the machine like that, so that Durable covers them.
@@ -36,7 +41,7 @@ type Machine interface {
 	Snapshot() (desc []byte, err error)
 
 	// WriteSnapshot streams the state that desc describes, or a later one, to a replica that needs it. It fails where
-	// that state is not there any more.
+	// that state is not there any more, with ErrSnapshotGone. Apply goes on meanwhile and does not show in the stream.
 	WriteSnapshot(ctx context.Context, desc []byte, w io.Writer) error
 
 	// Restore replaces the machine's state by the one streamed in r: durably, all or nothing, so that after an error or a

@@ -155,8 +155,8 @@ func TestKilled(t *testing.T) {
 	}
 	half := []storage.Op{{Key: []byte("x"), Value: []byte("1"), Ts: 7}, {Key: []byte("y"), Value: []byte("1"), Ts: 8}}
 	killed := errors.New("killed")
-	err := e.journal.write(half, func(ops []storage.Op) error {
-		return errors.Join(e.writeOps(ops[:1]), killed)
+	err := e.cur.Load().journal.write(half, func(ops []storage.Op) error {
+		return errors.Join(e.cur.Load().writeOps(ops[:1]), killed)
 	})
 	if !errors.Is(err, killed) {
 		t.Fatal(err)

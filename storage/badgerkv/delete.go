@@ -13,9 +13,9 @@ import (
 // deleteStep is how many versions DeletePrefix deletes in one write.
 const deleteStep = 1000
 
-// DeletePrefix implements [storage.Engine]. It writes a deletion over every version, so that none is left to
+// DeletePrefix does what [storage.Engine] says. It writes a deletion over every version, so that none is left to
 // any reader, and compactions drop both in their own time.
-func (e *Engine) DeletePrefix(ctx context.Context, prefix []byte) error {
+func (e *content) DeletePrefix(ctx context.Context, prefix []byte) error {
 	limit := rate.NewLimiter(rate.Limit(e.cfg.DeletesPerSecond), max(e.cfg.DeletesPerSecond, deleteStep))
 	from := bytes.Clone(prefix)
 	for {
@@ -45,7 +45,7 @@ type stored struct {
 	version uint64
 }
 
-func (e *Engine) deleteVersions(found []stored) error {
+func (e *content) deleteVersions(found []stored) error {
 	size := 0
 	for _, s := range found {
 		size += len(s.key) + 16
@@ -66,7 +66,7 @@ func (e *Engine) deleteVersions(found []stored) error {
 
 // versionsFrom returns the next versions under prefix from the key from on, and where to go on; nil at the end. A
 // key with more than a step's versions is taken whole.
-func (e *Engine) versionsFrom(prefix, from []byte) (found []stored, next []byte) {
+func (e *content) versionsFrom(prefix, from []byte) (found []stored, next []byte) {
 	txn := e.db.NewTransactionAt(math.MaxUint64, false)
 	defer txn.Discard()
 	it := txn.NewIterator(badger.IteratorOptions{AllVersions: true, Prefix: prefix})

@@ -13,6 +13,9 @@
 //   - A full disk refuses writes instead of ending the process: Badger maps sparse files, and touching a page that has no
 //     room on the disk is a SIGBUS. Below a reserve of free space Write returns storage.ErrFull, until there is room again.
 //   - [Engine.DeletePrefix] works in small steps beside other work. Badger's DropPrefix stops all writes.
+//   - [Engine.Replace] fills a second store in a folder below, and switches to it by renaming one file. Badger's DropAll and a load
+//     in place would leave neither the old content nor the new one after a crash; and deletions written over old versions
+//     would hide new ones that lie below them.
 //
 // All methods may be called concurrently; Close comes last. One goroutine, owned by the engine and ended by
 // Close, collects the garbage of the value log.

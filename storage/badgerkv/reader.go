@@ -13,12 +13,19 @@ import (
 
 // ReaderAt implements [storage.Engine].
 func (e *Engine) ReaderAt(ts graph.Timestamp) storage.Reader {
-	return &reader{txn: e.db.NewTransactionAt(upTo(ts), false)}
+	c := e.enter()
+	return &reader{c: c, txn: c.db.NewTransactionAt(upTo(ts), false)}
 }
 
-type reader struct{ txn *badger.Txn }
+type reader struct {
+	c   *content
+	txn *badger.Txn
+}
 
-func (r *reader) Close() { r.txn.Discard() }
+func (r *reader) Close() {
+	r.txn.Discard()
+	r.c.leave()
+}
 
 // Versions first asks for the newest version, which Bloom filters make cheap and which mostly is whole. Only
 // for a chain of changes does it open an iterator, which then sees all of them at one moment.
@@ -58,7 +65,7 @@ func (r *reader) Versions(key []byte, fn func(graph.Timestamp, storage.Version) 
 func pass(item *badger.Item, fn func(graph.Timestamp, storage.Version) bool) (more bool, err error) {
 	complete := item.DiscardEarlierVersions()
 	err = item.Value(func(value []byte) error {
-		more = fn(timestamp(item.Version()), storage.Version{Value: value, Complete: complete}) && !complete
+		more = fn(timestamp(item.Version()), storage.Version{Value: value, Complete: complete, Folded: folded(item)}) && !complete
 		return nil
 	})
 	if err != nil {
@@ -67,8 +74,20 @@ func pass(item *badger.Item, fn func(graph.Timestamp, storage.Version) bool) (mo
 	return more, nil
 }
 
+// folded says that the version stands in front of the one that was committed at its timestamp.
+func folded(item *badger.Item) bool { return item.Version()&1 != 0 }
+
 // Scan implements [storage.Reader].
-func (r *reader) Scan(from, to []byte) storage.Iterator {
+func (r *reader) Scan(from, to []byte) storage.Iterator { return r.scan(from, to) }
+
+// History implements [storage.Reader].
+func (r *reader) History(from, to []byte, floor graph.Timestamp) storage.Iterator {
+	it := r.scan(from, to)
+	it.history, it.floor = true, floor
+	return it
+}
+
+func (r *reader) scan(from, to []byte) *iterator {
 	opt := badger.IteratorOptions{AllVersions: true, Prefix: rangePrefix(from, to)}
 	return &iterator{it: r.txn.NewIterator(opt), seek: bytes.Clone(from), seeking: true, to: bytes.Clone(to)}
 }
@@ -95,6 +114,9 @@ type iterator struct {
 	key     []byte // current
 	valid   bool
 	err     error
+
+	history bool // it is one of Reader.History
+	floor   graph.Timestamp
 }
 
 // nearVersions is how many versions of a key are stepped over before it pays to seek the next key.
@@ -117,7 +139,7 @@ func (i *iterator) Next() bool {
 			return false
 		}
 		i.key, i.valid = append(i.key[:0], item.Key()...), true
-		if !item.IsDeletedOrExpired() {
+		if i.history || !item.IsDeletedOrExpired() {
 			return true
 		}
 	}
@@ -156,6 +178,9 @@ func (i *iterator) Versions(fn func(graph.Timestamp, storage.Version) bool) erro
 	if !i.valid {
 		return errNoKey
 	}
+	if i.history {
+		return i.passHistory(fn)
+	}
 	for ; i.it.Valid(); i.it.Next() {
 		item := i.it.Item()
 		if !bytes.Equal(item.Key(), i.key) || item.IsDeletedOrExpired() {
@@ -167,6 +192,33 @@ func (i *iterator) Versions(fn func(graph.Timestamp, storage.Version) bool) erro
 		}
 		if err != nil || !more {
 			return err
+		}
+	}
+	return nil
+}
+
+// passHistory visits the versions of the current key as Reader.History says.
+func (i *iterator) passHistory(fn func(graph.Timestamp, storage.Version) bool) error {
+	for ; i.it.Valid() && bytes.Equal(i.it.Item().Key(), i.key); i.it.Next() {
+		item := i.it.Item()
+		ts, deleted := timestamp(item.Version()), item.IsDeletedOrExpired()
+		if ts <= i.floor && deleted {
+			return nil
+		}
+		v, more := storage.Version{Complete: deleted || item.DiscardEarlierVersions(), Deleted: deleted, Folded: folded(item)}, false
+		err := item.Value(func(value []byte) error {
+			if !deleted {
+				v.Value = value
+			}
+			more = fn(ts, v)
+			return nil
+		})
+		if err != nil {
+			i.err = fault.New(fault.Internal, "read store: %w", err)
+			return i.err
+		}
+		if !more || ts <= i.floor && v.Complete {
+			return nil
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ import (
 // Badger writes tables through a mapping.
 //
 // It may be wrong by what is written within freeInterval, which the reserve has room for.
-func (e *Engine) Room(reserve, bytes int64) error {
+func (e *content) Room(reserve, bytes int64) error {
 	now := time.Since(e.opened)
 	free, err := e.free.at(now, freeInterval, func() (int64, error) { return room.Free(e.dir) })
 	if err != nil {
@@ -48,7 +48,7 @@ func fits(free, reserve, debt, bytes int64) error {
 
 // checkRoom is for the engine's own writes, which are few and large. What is owed may use half of the reserve, and what
 // compactions will need: when it was accepted there was room for all of it.
-func (e *Engine) checkRoom(bytes int, owed bool) error {
+func (e *content) checkRoom(bytes int, owed bool) error {
 	free, err := room.Free(e.dir)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (g *gauge) at(now, interval time.Duration, measure func() (int64, error)) (
 
 // measureDebt estimates how much room the next compactions need for a while: for what memtables still have to become tables,
 // and for merging all of the first level into the one below it.
-func (e *Engine) measureDebt() (int64, error) {
+func (e *content) measureDebt() (int64, error) {
 	bytes := e.db.Opts().MemTableSize
 	for _, l := range e.db.Levels() {
 		if l.Level == 0 || l.IsBaseLevel {
@@ -112,6 +112,11 @@ func full(err error) error {
 // OpenBytes estimates how much room Open needs for the store in dir: Badger at once turns the memtables that are left into
 // tables, and merges the first levels. It is zero for a store that is new.
 func OpenBytes(dir string) (int64, error) {
+	n, err := currentContent(dir)
+	if err != nil {
+		return 0, err
+	}
+	dir = contentDir(dir, n)
 	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil

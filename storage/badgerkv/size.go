@@ -56,9 +56,9 @@ func (w *writtenBytes) forget(prefix []byte) {
 	delete(w.by, binary.BigEndian.Uint64(prefix))
 }
 
-// Size implements [storage.Engine]. Of a table that holds other keys too, half is counted; of what may still
+// Size does what [storage.Engine] says. Of a table that holds other keys too, half is counted; of what may still
 // be in memtables, what this process wrote.
-func (e *Engine) Size(prefix []byte) int64 {
+func (e *content) Size(prefix []byte) int64 {
 	if len(prefix) == 0 {
 		lsm, vlog := e.db.Size()
 		return lsm + vlog

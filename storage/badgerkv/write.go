@@ -20,8 +20,8 @@ const (
 	metaDiscard = 1 << 2
 )
 
-// Write implements [storage.Engine].
-func (e *Engine) Write(ctx context.Context, b *storage.Batch) error {
+// Write does what [storage.Engine] says.
+func (e *content) Write(ctx context.Context, b *storage.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func opBytes(ops []storage.Op) int {
 }
 
 // oneTransaction says that Badger stores ops atomically: one timestamp, within the bounds of a transaction.
-func (e *Engine) oneTransaction(ops []storage.Op, bytes int) bool {
+func (e *content) oneTransaction(ops []storage.Op, bytes int) bool {
 	if len(ops) > manyOps || int64(bytes) > e.db.MaxBatchSize()/2 || int64(len(ops)) > e.db.MaxBatchCount()/2 {
 		return false
 	}
@@ -65,7 +65,7 @@ func (e *Engine) oneTransaction(ops []storage.Op, bytes int) bool {
 }
 
 // commit stores ops, which have one timestamp, in one transaction.
-func (e *Engine) commit(ops []storage.Op) error {
+func (e *content) commit(ops []storage.Op) error {
 	txn := e.db.NewTransactionAt(math.MaxUint64, true)
 	defer txn.Discard()
 	for i := range ops {
@@ -94,7 +94,7 @@ func entry(op *storage.Op) *badger.Entry {
 }
 
 // writeOps stores ops, in order but not atomically.
-func (e *Engine) writeOps(ops []storage.Op) error {
+func (e *content) writeOps(ops []storage.Op) error {
 	if len(ops) > manyOps {
 		return e.load(ops)
 	}
@@ -119,7 +119,7 @@ func (e *Engine) writeOps(ops []storage.Op) error {
 }
 
 // load is writeOps for many changes: it hands Badger plain entries.
-func (e *Engine) load(ops []storage.Op) error {
+func (e *content) load(ops []storage.Op) error {
 	l := e.db.NewKVLoader(4)
 	var fail error
 	for i := range ops {

@@ -19,6 +19,9 @@ var _ storage.Engine = (*Engine)(nil)
 // errClosed says that the engine was closed or crashed.
 var errClosed = errors.New("memkv: engine is closed")
 
+// errReplaced says that a reader was used after the content that it reads was replaced.
+var errReplaced = errors.New("memkv: the content that this reader reads was replaced")
+
 // Config says what a new Engine can do. The zero Config is usable.
 type Config struct {
 	// Crashable keeps every write since the last Sync, so that Crash can lose some.
@@ -36,6 +39,7 @@ type Engine struct {
 		full     bool
 		failure  error // what Write and Sync return
 		closed   bool
+		replaced int                  // how often
 		synced   *btree.BTreeG[*item] // as of the last Sync
 		unsynced []write              // since then
 	}
@@ -228,6 +232,40 @@ func (e *Engine) SetDiscardTs(ts graph.Timestamp) {
 		e.mu.bytes -= it.bytes()
 		e.put(&item{key: it.key, versions: slices.Clone(it.versions)})
 	}
+}
+
+// Replace implements [storage.Engine].
+func (e *Engine) Replace(ctx context.Context, fill func(storage.Engine) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	next := New(Config{})
+	e.mu.RLock()
+	next.mu.full, next.mu.failure, next.mu.closed = e.mu.full, e.mu.failure, e.mu.closed
+	e.mu.RUnlock()
+	if err := fill(next); err != nil {
+		return err
+	}
+	next.mu.Lock()
+	next.mu.closed = true
+	tree := next.mu.tree
+	next.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.mu.closed:
+		return errClosed
+	case e.mu.failure != nil:
+		return e.mu.failure
+	}
+	e.mu.tree, e.mu.bytes = newTree(), 0
+	tree.Ascend(func(it *item) bool {
+		e.put(&item{key: it.key, versions: slices.Clone(it.versions)})
+		return true
+	})
+	e.mu.synced, e.mu.unsynced = e.mu.tree.Clone(), nil
+	e.mu.replaced++
+	return nil
 }
 
 // Size implements [storage.Engine].

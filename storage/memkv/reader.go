@@ -11,18 +11,34 @@ import (
 )
 
 // ReaderAt implements [storage.Engine].
-func (e *Engine) ReaderAt(ts graph.Timestamp) storage.Reader { return &reader{e: e, ts: ts} }
+func (e *Engine) ReaderAt(ts graph.Timestamp) storage.Reader {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return &reader{e: e, ts: ts, of: e.mu.replaced}
+}
 
 type reader struct {
 	e  *Engine
 	ts graph.Timestamp
+	of int // what the engine held when the reader was opened
+}
+
+// usable returns an error where the engine was closed or its content replaced. The caller holds mu.
+func (r *reader) usable() error {
+	switch {
+	case r.e.mu.closed:
+		return errClosed
+	case r.of != r.e.mu.replaced:
+		return errReplaced
+	}
+	return nil
 }
 
 func (r *reader) Versions(key []byte, fn func(graph.Timestamp, storage.Version) bool) error {
 	r.e.mu.RLock()
-	if r.e.mu.closed {
+	if err := r.usable(); err != nil {
 		r.e.mu.RUnlock()
-		return errClosed
+		return err
 	}
 	it, _ := r.e.mu.tree.Get(&item{key: key})
 	r.e.mu.RUnlock()
@@ -32,11 +48,20 @@ func (r *reader) Versions(key []byte, fn func(graph.Timestamp, storage.Version) 
 	return nil
 }
 
-func (r *reader) Scan(from, to []byte) storage.Iterator {
+func (r *reader) Scan(from, to []byte) storage.Iterator { return r.scan(from, to) }
+
+// History implements [storage.Reader].
+func (r *reader) History(from, to []byte, floor graph.Timestamp) storage.Iterator {
+	it := r.scan(from, to)
+	it.history, it.floor = true, floor
+	return it
+}
+
+func (r *reader) scan(from, to []byte) *iterator {
 	r.e.mu.Lock() // a clone marks the tree's nodes as shared
 	defer r.e.mu.Unlock()
-	if r.e.mu.closed {
-		return &iterator{err: errClosed}
+	if err := r.usable(); err != nil {
+		return &iterator{err: err}
 	}
 	return &iterator{tree: r.e.mu.tree.Clone(), ts: r.ts, from: bytes.Clone(from), to: bytes.Clone(to)}
 }
@@ -53,11 +78,29 @@ func (it *item) visit(ts graph.Timestamp, fn func(graph.Timestamp, storage.Versi
 			return any
 		}
 		any = true
-		if fn != nil && !fn(v.ts, storage.Version{Value: v.value, Complete: v.complete}) || v.complete {
+		if fn != nil && !fn(v.ts, v.pass()) || v.complete {
 			return true
 		}
 	}
 	return any
+}
+
+func (v *storedVersion) pass() storage.Version {
+	return storage.Version{Value: v.value, Complete: v.complete, Deleted: v.deleted, Folded: v.folded}
+}
+
+// visitHistory calls fn as storage.Reader.History does.
+func (it *item) visitHistory(ts, floor graph.Timestamp, fn func(graph.Timestamp, storage.Version) bool) {
+	for _, v := range it.versions {
+		switch {
+		case v.ts > ts:
+			continue
+		case v.ts <= floor && v.deleted:
+			return
+		case !fn(v.ts, v.pass()), v.ts <= floor && v.complete:
+			return
+		}
+	}
 }
 
 // iterator walks a clone of the tree.
@@ -68,6 +111,9 @@ type iterator struct {
 	to   []byte
 	cur  *item
 	err  error
+
+	history bool // it is one of Reader.History
+	floor   graph.Timestamp
 }
 
 var errNoKey = errors.New("memkv: no current key")
@@ -81,7 +127,7 @@ func (i *iterator) Next() bool {
 		if i.to != nil && bytes.Compare(it.key, i.to) >= 0 {
 			return false
 		}
-		if !it.visit(i.ts, nil) {
+		if !i.history && !it.visit(i.ts, nil) {
 			return true
 		}
 		i.cur = it
@@ -110,6 +156,10 @@ func (i *iterator) Key() []byte {
 func (i *iterator) Versions(fn func(graph.Timestamp, storage.Version) bool) error {
 	if i.cur == nil {
 		return errNoKey
+	}
+	if i.history {
+		i.cur.visitHistory(i.ts, i.floor, fn)
+		return nil
 	}
 	i.cur.visit(i.ts, fn)
 	return nil

@@ -84,6 +84,43 @@ func (m model) scan(from, to string, at graph.Timestamp) []string {
 	return out
 }
 
+func (m model) history(from, to string, at, floor graph.Timestamp) []string {
+	var names []string
+	for key := range m {
+		if key >= from && (to == "" || key < to) {
+			names = append(names, key)
+		}
+	}
+	sort.Strings(names)
+	var out []string
+	for _, key := range names {
+		var stamps []stamp
+		for s := range m[key] {
+			if s.ts <= at {
+				stamps = append(stamps, s)
+			}
+		}
+		slices.SortFunc(stamps, func(a, b stamp) int { return b.compare(a) })
+		text := ""
+		for _, s := range stamps {
+			op := m[key][s]
+			if op.Delete && s.ts <= floor {
+				break
+			}
+			text += " " + historyLine(s.ts, storage.Version{
+				Value: op.Value, Complete: op.Complete, Deleted: op.Delete, Folded: s.folded,
+			})
+			if op.Complete && s.ts <= floor {
+				break
+			}
+		}
+		if text != "" {
+			out = append(out, key+text)
+		}
+	}
+	return out
+}
+
 // testRandom runs one random history against the engine and the model, with reopenings and discards on the way.
 func testRandom(t *testing.T, open Opener) {
 	dir := t.TempDir()
@@ -129,12 +166,17 @@ func testRandom(t *testing.T, open Opener) {
 			}
 			e = open(t, dir)
 			e.SetDiscardTs(discard)
+		case n < 79: // what is there is copied to where it is again
+			replaceBy(t, e, m)
 		}
 		at := max(discard, now-graph.Timestamp(rng.IntN(30)))
 		k := key()
 		equal(t, fmt.Sprintf("step %d: %s at %d", step, k, at), versions(t, e, k, at), m.versions(k, at)...)
 		if from, to := key(), key(); step%10 == 0 && from < to {
 			equal(t, fmt.Sprintf("step %d: scan at %d", step, at), scan(t, e, from, to, at), m.scan(from, to, at)...)
+			floor := max(discard, at-min(at, graph.Timestamp(rng.IntN(30))))
+			equal(t, fmt.Sprintf("step %d: history at %d from %d on", step, at, floor),
+				history(t, e, from, to, at, floor), m.history(from, to, at, floor)...)
 		}
 		if t.Failed() {
 			break

@@ -34,6 +34,8 @@ func Run(t *testing.T, open Opener) {
 		{"reopen", testReopen},
 		{"large batch", testLargeBatch},
 		{"concurrent writers", testConcurrent},
+		{"history", testHistory},
+		{"replace", testReplace},
 		{"cancelled", testCancelled},
 		{"size", testSize},
 		{"random history", testRandom},
@@ -119,6 +121,44 @@ func scan(t *testing.T, e storage.Engine, from, to string, ts graph.Timestamp) [
 		t.Fatal(err)
 	}
 	return out
+}
+
+// history returns what a reader at ts passes of the history of [from, to) down to floor. Deletions are marked with a -, folded
+// versions with an f.
+func history(t *testing.T, e storage.Engine, from, to string, ts, floor graph.Timestamp) []string {
+	t.Helper()
+	r := e.ReaderAt(ts)
+	defer r.Close()
+	it := r.History([]byte(from), end(to), floor)
+	var out []string
+	for it.Next() {
+		s := ""
+		err := it.Versions(func(ts graph.Timestamp, v storage.Version) bool {
+			s += " " + historyLine(ts, v)
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s != "" {
+			out = append(out, string(it.Key())+s)
+		}
+	}
+	if err := it.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func historyLine(ts graph.Timestamp, v storage.Version) string {
+	if v.Deleted {
+		v.Complete = false
+		v.Value = append(v.Value, '-')
+	}
+	if v.Folded {
+		return line(ts, v) + "f"
+	}
+	return line(ts, v)
 }
 
 func end(to string) []byte {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
@@ -50,7 +51,7 @@ func (c *cluster) seqs() map[uint32]uint64 {
 func (c *cluster) firstStale(a *pb.Alter) string {
 	for _, ch := range a.Predicates {
 		t := c.tablets[predicateOf(ch)]
-		if !ch.Force && t.GetEpoch() != ch.IfEpoch {
+		if !ch.Force && (t.GetEpoch() != ch.IfEpoch || len(ch.IfSchema) > 0 && !bytes.Equal(t.GetSchema(), ch.IfSchema)) {
 			return ch.Predicate
 		}
 	}

@@ -12,6 +12,6 @@
 //
 // # Threading
 //
-// Apply is called by one goroutine; everything else is safe at any time. Durability: a snapshot file beside the log, written
-// to a temporary name, synced and renamed.
+// Apply and Restore are called by one goroutine; everything else is safe at any time. Durability: a snapshot file beside the
+// log, written to a temporary name, synced and renamed. Another Zero is sent what that file holds.
 package state

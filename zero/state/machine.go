@@ -1,10 +1,7 @@
 package state
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -19,6 +16,8 @@ import (
 type Machine struct {
 	file   snapshotFile
 	limits oracle.Limits
+
+	saving sync.Mutex // held while the snapshot file is replaced, from the capture on; it comes before mu
 
 	mu      sync.Mutex
 	s       *cluster      // guarded by mu
@@ -68,30 +67,26 @@ func (m *Machine) Durable() uint64 {
 
 // Snapshot implements fsm.Machine: it writes the whole state to the snapshot file.
 func (m *Machine) Snapshot() ([]byte, error) {
+	m.saving.Lock()
+	defer m.saving.Unlock()
 	m.mu.Lock()
-	saved := m.s.save()
-	same := saved.Applied == m.durable
+	applied, durable := m.s.applied, m.durable
+	var saved *pb.ZeroState
+	if applied != durable {
+		saved = m.s.save()
+	}
 	m.mu.Unlock()
-	if same {
-		return nil, nil
+	if saved == nil {
+		return descriptor(applied), nil
 	}
 	if err := m.file.store(saved); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
-	m.durable = saved.Applied
+	m.durable = applied
 	m.mu.Unlock()
-	return nil, nil
+	return descriptor(applied), nil
 }
-
-// errOneZero answers what only a group of several Zeros needs.
-var errOneZero = errors.New("a group of one Zero has nobody to send its state to")
-
-// WriteSnapshot implements fsm.Machine.
-func (m *Machine) WriteSnapshot(context.Context, []byte, io.Writer) error { return errOneZero }
-
-// Restore implements fsm.Machine.
-func (m *Machine) Restore(context.Context, []byte, io.Reader) error { return errOneZero }
 
 // State returns a copy of the state without what the oracle and the streams remember: what /state shows.
 func (m *Machine) State() *pb.ZeroState {

@@ -26,8 +26,7 @@ type Subject struct {
 	Cuts int
 }
 
-// Run checks that the subject keeps the contract of fsm.Machine. Sending its state to another replica is not part of it as long
-// as groups have one member.
+// Run checks that the subject keeps the contract of fsm.Machine.
 func Run(t *testing.T, s Subject) {
 	if s.Result == nil {
 		s.Result = func(result any) string { return fmt.Sprint(result) }
@@ -45,6 +44,8 @@ func Run(t *testing.T, s Subject) {
 		{"snapshot while entries are applied", testConcurrent},
 		{"garbage is refused", testGarbage},
 		{"a command without data", testEmpty},
+		{"sent to another replica", testTransfer},
+		{"damaged on the way", testDamage},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, &s, want) })
 	}

@@ -1,0 +1,264 @@
+package shard
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"dragg/graph"
+	"dragg/storage"
+)
+
+// A stream is frames, numbered from 0, each with a checksum over all of it:
+//
+//	kind (1) │ number (4) │ count (4) │ length (4) │ CRC-32C (4) │ payload
+//
+// See docs/format/snapshots.md.
+const frameHeader = 1 + 4 + 4 + 4 + 4
+
+// The kinds of frame, in the order in which they come.
+const (
+	frameHead   = 'H' // the descriptor
+	frameRecord = 'M' // a piece of pb.ShardMeta
+	frameData   = 'D' // changes of lists
+	frameEnd    = 'E' // totals
+)
+
+const (
+	// frameBytes is from which size on a frame of changes is complete.
+	frameBytes = 256 << 10
+	// maxFrame bounds a frame: one change may be large, and no frame is larger than one change and frameBytes.
+	maxFrame = 1 << 30
+)
+
+// frameWriter writes frames.
+type frameWriter struct {
+	w      io.Writer
+	number uint32
+	buf    []byte // the frame that is being filled, with room for its header
+	count  uint32
+	last   []byte // key of the last change in the frame
+
+	changes, bytes uint64
+}
+
+func newFrameWriter(w io.Writer) *frameWriter {
+	return &frameWriter{w: w, buf: make([]byte, frameHeader, frameHeader+frameBytes*5/4)}
+}
+
+// frame writes a frame of the given kind.
+func (f *frameWriter) frame(kind byte, count uint32, payload []byte) error {
+	f.buf = append(f.buf[:frameHeader], payload...)
+	return f.finish(kind, count)
+}
+
+func (f *frameWriter) finish(kind byte, count uint32) error {
+	if len(f.buf)-frameHeader > maxFrame {
+		return fmt.Errorf("a change of %d bytes is too large to be sent", len(f.buf))
+	}
+	f.buf[0] = kind
+	binary.BigEndian.PutUint32(f.buf[1:], f.number)
+	binary.BigEndian.PutUint32(f.buf[5:], count)
+	binary.BigEndian.PutUint32(f.buf[9:], uint32(len(f.buf)-frameHeader))
+	binary.BigEndian.PutUint32(f.buf[13:], 0)
+	binary.BigEndian.PutUint32(f.buf[13:], checksum(f.buf))
+	f.number++
+	_, err := f.w.Write(f.buf)
+	f.buf, f.count, f.last = f.buf[:frameHeader], 0, f.last[:0]
+	return err
+}
+
+// The flags of a change.
+const (
+	changeComplete = 1 << iota
+	changeDelete
+	changeFolded
+	changeFlags = changeComplete | changeDelete | changeFolded
+)
+
+// change adds a change: flags (1) │ timestamp uvarint │ bytes shared with the key before uvarint │ sized rest of the key │ sized
+// value. A frame that is complete is written.
+func (f *frameWriter) change(op storage.Op) error {
+	before := len(f.buf)
+	var flags byte
+	if op.Complete {
+		flags |= changeComplete
+	}
+	if op.Delete {
+		flags |= changeDelete
+	}
+	if op.Folded {
+		flags |= changeFolded
+	}
+	shared := 0
+	for shared < len(f.last) && shared < len(op.Key) && f.last[shared] == op.Key[shared] {
+		shared++
+	}
+	b := binary.AppendUvarint(append(f.buf, flags), uint64(op.Ts))
+	b = binary.AppendUvarint(b, uint64(shared))
+	b = append(binary.AppendUvarint(b, uint64(len(op.Key)-shared)), op.Key[shared:]...)
+	f.buf = append(binary.AppendUvarint(b, uint64(len(op.Value))), op.Value...)
+	f.last = append(f.last[:0], op.Key...)
+	f.count++
+	f.changes++
+	f.bytes += uint64(len(f.buf) - before)
+	if len(f.buf) < frameBytes {
+		return nil
+	}
+	return f.finish(frameData, f.count)
+}
+
+// end writes what is left, and the totals: frames before this one, changes, bytes of changes.
+func (f *frameWriter) end() error {
+	if f.count > 0 {
+		if err := f.finish(frameData, f.count); err != nil {
+			return err
+		}
+	}
+	b := binary.BigEndian.AppendUint32(nil, f.number)
+	b = binary.BigEndian.AppendUint64(b, f.changes)
+	return f.frame(frameEnd, 0, binary.BigEndian.AppendUint64(b, f.bytes))
+}
+
+// frame is a frame that was read and found intact.
+type frame struct {
+	kind    byte
+	count   uint32
+	payload []byte
+}
+
+// frameReader reads frames.
+type frameReader struct {
+	r              io.Reader
+	number         uint32 // of the next frame
+	at             int64  // bytes read
+	changes, bytes uint64
+}
+
+// wrong returns an error that says where the stream is wrong.
+func (f *frameReader) wrong(format string, args ...any) error {
+	return fmt.Errorf("frame %d, after %d bytes: %w", f.number, f.at, fmt.Errorf(format, args...))
+}
+
+func (f *frameReader) next() (frame, error) {
+	var head [frameHeader]byte
+	if n, err := io.ReadFull(f.r, head[:]); err != nil {
+		return frame{}, f.wrong("the stream broke off, %d bytes into the frame's head: %w", n, noEOF(err))
+	}
+	got := frame{kind: head[0], count: binary.BigEndian.Uint32(head[5:])}
+	length, sum := binary.BigEndian.Uint32(head[9:]), binary.BigEndian.Uint32(head[13:])
+	if length > maxFrame {
+		return frame{}, f.wrong("it claims to have %d bytes: it is damaged", length)
+	}
+	binary.BigEndian.PutUint32(head[13:], 0)
+	whole := bytes.NewBuffer(make([]byte, 0, frameHeader+min(length, 2*frameBytes)))
+	whole.Write(head[:])
+	// The length is not believed before the bytes are here.
+	if n, err := io.CopyN(whole, f.r, int64(length)); err != nil {
+		return frame{}, f.wrong("the stream broke off, %d bytes into the frame's %d: %w", n, length, noEOF(err))
+	}
+	if checksum(whole.Bytes()) != sum {
+		return frame{}, f.wrong("it is damaged: its checksum does not match")
+	}
+	if n := binary.BigEndian.Uint32(head[1:]); n != f.number {
+		return frame{}, f.wrong("frame %d is in its place", n)
+	}
+	f.number++
+	f.at += int64(whole.Len())
+	got.payload = whole.Bytes()[frameHeader:]
+	return got, nil
+}
+
+// done checks that the stream has ended.
+func (f *frameReader) done() error {
+	var b [1]byte
+	n, err := io.ReadFull(f.r, b[:])
+	if n > 0 {
+		return f.wrong("the stream goes on after its end")
+	}
+	if !errors.Is(err, io.EOF) {
+		return f.wrong("after the end: %w", err)
+	}
+	return nil
+}
+
+// totals checks the last frame against what was read.
+func (f *frameReader) totals(end frame) error {
+	if len(end.payload) != 4+8+8 {
+		return f.wrong("the totals have %d bytes", len(end.payload))
+	}
+	frames, changes := binary.BigEndian.Uint32(end.payload), binary.BigEndian.Uint64(end.payload[4:])
+	if size := binary.BigEndian.Uint64(end.payload[12:]); frames != f.number-1 || changes != f.changes || size != f.bytes {
+		return f.wrong("%d frames with %d changes in %d bytes were sent, %d with %d in %d came",
+			frames, changes, size, f.number-1, f.changes, f.bytes)
+	}
+	return nil
+}
+
+var errChange = errors.New("a change cannot be decoded")
+
+// eachChange calls fn for the changes of a frame. They share the memory of the frame.
+func (f *frameReader) eachChange(d frame, fn func(storage.Op) error) error {
+	b, key := d.payload, []byte(nil)
+	for i := range d.count {
+		op, rest, err := decodeChange(b, key)
+		if err == nil {
+			err = fn(op)
+		}
+		if err != nil {
+			return f.wrong("change %d of %d: %w", i, d.count, err)
+		}
+		b, key = rest, op.Key
+	}
+	if len(b) > 0 {
+		return f.wrong("%d bytes follow its %d changes", len(b), d.count)
+	}
+	f.changes += uint64(d.count)
+	f.bytes += uint64(len(d.payload))
+	return nil
+}
+
+// decodeChange decodes the change at the start of b; last is the key of the one before.
+func decodeChange(b, last []byte) (op storage.Op, rest []byte, err error) {
+	if len(b) == 0 || b[0]&^changeFlags != 0 {
+		return op, nil, errChange
+	}
+	flags := b[0]
+	op.Complete, op.Delete, op.Folded = flags&changeComplete != 0, flags&changeDelete != 0, flags&changeFolded != 0
+	b = b[1:]
+	var numbers [2]uint64
+	for i := range numbers {
+		n, k := binary.Uvarint(b)
+		if k <= 0 {
+			return op, nil, errChange
+		}
+		numbers[i], b = n, b[k:]
+	}
+	op.Ts = graph.Timestamp(numbers[0])
+	tail, b, ok := cutSized(b)
+	if !ok || numbers[1] > uint64(len(last)) {
+		return op, nil, errChange
+	}
+	op.Key = append(append(make([]byte, 0, int(numbers[1])+len(tail)), last[:numbers[1]]...), tail...)
+	if op.Value, b, ok = cutSized(b); !ok {
+		return op, nil, errChange
+	}
+	return op, b, nil
+}
+
+func cutSized(b []byte) (field, rest []byte, ok bool) {
+	n, k := binary.Uvarint(b)
+	if k <= 0 || n > uint64(len(b)-k) {
+		return nil, nil, false
+	}
+	return b[k : k+int(n) : k+int(n)], b[k+int(n):], true
+}
+
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
