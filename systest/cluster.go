@@ -58,16 +58,17 @@ type Cluster struct {
 // NewCluster prepares a cluster in dir; nothing runs before Run. The program is bin/dragg.
 func NewCluster(bin, dir string, zeros, alphas, replicas int) (*Cluster, error) {
 	c := &Cluster{pool: rpc.NewPool(rpc.Config{})}
-	node := func(name string) (*Node, error) {
-		offset, err := freeOffset()
-		return &Node{Dragg: &Dragg{Bin: bin, Data: filepath.Join(dir, name), offset: offset}, Name: name}, err
+	offset, err := freeOffsets(zeros + alphas)
+	if err != nil {
+		return nil, err
+	}
+	node := func(name string) *Node {
+		offset++
+		return &Node{Dragg: &Dragg{Bin: bin, Data: filepath.Join(dir, name), offset: offset - 1}, Name: name}
 	}
 	var addresses string
 	for i := range zeros {
-		n, err := node(fmt.Sprintf("zero%d", i+1))
-		if err != nil {
-			return nil, err
-		}
+		n := node(fmt.Sprintf("zero%d", i+1))
 		if i > 0 {
 			addresses += ","
 		}
@@ -81,10 +82,7 @@ func NewCluster(bin, dir string, zeros, alphas, replicas int) (*Cluster, error) 
 		}
 	}
 	for i := range alphas {
-		n, err := node(fmt.Sprintf("alpha%d", i+1))
-		if err != nil {
-			return nil, err
-		}
+		n := node(fmt.Sprintf("alpha%d", i+1))
 		n.args = []string{
 			"alpha", "--zero", addresses, "--my", n.address(7080), "--memory-limit", "512MiB",
 			"--data", n.Data, "--bind", "127.0.0.1", "--port-offset", strconv.Itoa(n.offset),

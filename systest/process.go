@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -67,36 +68,30 @@ func (d *Dragg) Log() string {
 }
 
 // freeOffset finds a port offset under which all ports of a process are free.
-func freeOffset() (int, error) {
-	for tries := 0; tries < 200; tries++ {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		if err := l.Close(); err != nil {
-			return 0, err
-		}
-		offset := port - 9080
-		if offset < 1000 {
-			continue
-		}
-		free := true
-		for _, p := range []int{9080, 8080, 7080, 6080, 5080} {
-			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p+offset)))
-			if err != nil {
-				free = false
-				break
-			}
-			if err := l.Close(); err != nil {
-				return 0, err
-			}
-		}
-		if free {
+func freeOffset() (int, error) { return freeOffsets(1) }
+
+// freeOffsets finds the first of n port offsets in a row under which all ports of n processes are free. They lie below the ports
+// that the system gives to outgoing connections.
+func freeOffsets(n int) (int, error) {
+	for range 200 {
+		offset := 2000 + rand.IntN(20_000)
+		if portsFree(offset, n) {
 			return offset, nil
 		}
 	}
 	return 0, errors.New("no free ports")
+}
+
+func portsFree(offset, n int) bool {
+	for i := range n {
+		for _, p := range []int{9080, 8080, 7080, 6080, 5080} {
+			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p+offset+i)))
+			if err != nil || l.Close() != nil {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Start starts the process and returns once it answers requests.
