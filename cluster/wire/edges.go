@@ -1,4 +1,4 @@
-// Package wire turns what nodes say to one another into messages and back: edges of mutations here.
+// Package wire turns what nodes say to one another into messages and back: edges of mutations, tasks of queries and their answers.
 //
 // Inside one process nothing is turned into anything. What comes from the wire is checked as far as a value of its Go type can
 // be wrong; errors are of class fault.Invalid.

@@ -3068,6 +3068,753 @@ func (x *SnapshotChunk) GetData() []byte {
 	return nil
 }
 
+type InspectRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
+	Namespace     uint64                 `protobuf:"varint,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Predicate     string                 `protobuf:"bytes,3,opt,name=predicate,proto3" json:"predicate,omitempty"`
+	After         uint64                 `protobuf:"varint,4,opt,name=after,proto3" json:"after,omitempty"`                         // commits up to here must be seen
+	ConvertTo     []byte                 `protobuf:"bytes,5,opt,name=convert_to,json=convertTo,proto3" json:"convert_to,omitempty"` // a definition: does every value convert to its type?
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InspectRequest) Reset() {
+	*x = InspectRequest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InspectRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InspectRequest) ProtoMessage() {}
+
+func (x *InspectRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InspectRequest.ProtoReflect.Descriptor instead.
+func (*InspectRequest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *InspectRequest) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *InspectRequest) GetNamespace() uint64 {
+	if x != nil {
+		return x.Namespace
+	}
+	return 0
+}
+
+func (x *InspectRequest) GetPredicate() string {
+	if x != nil {
+		return x.Predicate
+	}
+	return ""
+}
+
+func (x *InspectRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *InspectRequest) GetConvertTo() []byte {
+	if x != nil {
+		return x.ConvertTo
+	}
+	return nil
+}
+
+type InspectReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	HasData       bool                   `protobuf:"varint,1,opt,name=has_data,json=hasData,proto3" json:"has_data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InspectReply) Reset() {
+	*x = InspectReply{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InspectReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InspectReply) ProtoMessage() {}
+
+func (x *InspectReply) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InspectReply.ProtoReflect.Descriptor instead.
+func (*InspectReply) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *InspectReply) GetHasData() bool {
+	if x != nil {
+		return x.HasData
+	}
+	return false
+}
+
+// TaskRequest is a batch of task.Task as of a timestamp.
+type TaskRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
+	ReadTs        uint64                 `protobuf:"varint,2,opt,name=read_ts,json=readTs,proto3" json:"read_ts,omitempty"`
+	After         uint64                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"` // every verdict up to here must be applied
+	Own           bool                   `protobuf:"varint,4,opt,name=own,proto3" json:"own,omitempty"`     // the transaction may have written here: its writes must be seen
+	Tasks         []*Task                `protobuf:"bytes,5,rep,name=tasks,proto3" json:"tasks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaskRequest) Reset() {
+	*x = TaskRequest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaskRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaskRequest) ProtoMessage() {}
+
+func (x *TaskRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaskRequest.ProtoReflect.Descriptor instead.
+func (*TaskRequest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *TaskRequest) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *TaskRequest) GetReadTs() uint64 {
+	if x != nil {
+		return x.ReadTs
+	}
+	return 0
+}
+
+func (x *TaskRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *TaskRequest) GetOwn() bool {
+	if x != nil {
+		return x.Own
+	}
+	return false
+}
+
+func (x *TaskRequest) GetTasks() []*Task {
+	if x != nil {
+		return x.Tasks
+	}
+	return nil
+}
+
+type TaskReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Results       []*TaskResult          `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaskReply) Reset() {
+	*x = TaskReply{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaskReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaskReply) ProtoMessage() {}
+
+func (x *TaskReply) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaskReply.ProtoReflect.Descriptor instead.
+func (*TaskReply) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *TaskReply) GetResults() []*TaskResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// Task is task.Task.
+type Task struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          uint32                 `protobuf:"varint,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Namespace     uint64                 `protobuf:"varint,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Predicate     string                 `protobuf:"bytes,3,opt,name=predicate,proto3" json:"predicate,omitempty"`
+	Reverse       bool                   `protobuf:"varint,4,opt,name=reverse,proto3" json:"reverse,omitempty"`
+	Src           []byte                 `protobuf:"bytes,5,opt,name=src,proto3" json:"src,omitempty"` // a uidset
+	AtRoot        bool                   `protobuf:"varint,6,opt,name=at_root,json=atRoot,proto3" json:"at_root,omitempty"`
+	Langs         []string               `protobuf:"bytes,7,rep,name=langs,proto3" json:"langs,omitempty"`
+	Func          *TaskFunc              `protobuf:"bytes,8,opt,name=func,proto3" json:"func,omitempty"`
+	Facets        *FacetSelection        `protobuf:"bytes,9,opt,name=facets,proto3" json:"facets,omitempty"`
+	First         int64                  `protobuf:"varint,10,opt,name=first,proto3" json:"first,omitempty"`
+	Offset        int64                  `protobuf:"varint,11,opt,name=offset,proto3" json:"offset,omitempty"`
+	After         uint64                 `protobuf:"varint,12,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Task) Reset() {
+	*x = Task{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Task) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Task) ProtoMessage() {}
+
+func (x *Task) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Task.ProtoReflect.Descriptor instead.
+func (*Task) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *Task) GetKind() uint32 {
+	if x != nil {
+		return x.Kind
+	}
+	return 0
+}
+
+func (x *Task) GetNamespace() uint64 {
+	if x != nil {
+		return x.Namespace
+	}
+	return 0
+}
+
+func (x *Task) GetPredicate() string {
+	if x != nil {
+		return x.Predicate
+	}
+	return ""
+}
+
+func (x *Task) GetReverse() bool {
+	if x != nil {
+		return x.Reverse
+	}
+	return false
+}
+
+func (x *Task) GetSrc() []byte {
+	if x != nil {
+		return x.Src
+	}
+	return nil
+}
+
+func (x *Task) GetAtRoot() bool {
+	if x != nil {
+		return x.AtRoot
+	}
+	return false
+}
+
+func (x *Task) GetLangs() []string {
+	if x != nil {
+		return x.Langs
+	}
+	return nil
+}
+
+func (x *Task) GetFunc() *TaskFunc {
+	if x != nil {
+		return x.Func
+	}
+	return nil
+}
+
+func (x *Task) GetFacets() *FacetSelection {
+	if x != nil {
+		return x.Facets
+	}
+	return nil
+}
+
+func (x *Task) GetFirst() int64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *Task) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Task) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+type TaskFunc struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Args          []string               `protobuf:"bytes,2,rep,name=args,proto3" json:"args,omitempty"`
+	Count         bool                   `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	Uids          []byte                 `protobuf:"bytes,4,opt,name=uids,proto3" json:"uids,omitempty"` // a uidset
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaskFunc) Reset() {
+	*x = TaskFunc{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaskFunc) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaskFunc) ProtoMessage() {}
+
+func (x *TaskFunc) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaskFunc.ProtoReflect.Descriptor instead.
+func (*TaskFunc) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *TaskFunc) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TaskFunc) GetArgs() []string {
+	if x != nil {
+		return x.Args
+	}
+	return nil
+}
+
+func (x *TaskFunc) GetCount() bool {
+	if x != nil {
+		return x.Count
+	}
+	return false
+}
+
+func (x *TaskFunc) GetUids() []byte {
+	if x != nil {
+		return x.Uids
+	}
+	return nil
+}
+
+type FacetSelection struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	All           bool                   `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`
+	Keys          []string               `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	Filter        *FacetTree             `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FacetSelection) Reset() {
+	*x = FacetSelection{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FacetSelection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FacetSelection) ProtoMessage() {}
+
+func (x *FacetSelection) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FacetSelection.ProtoReflect.Descriptor instead.
+func (*FacetSelection) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *FacetSelection) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *FacetSelection) GetKeys() []string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *FacetSelection) GetFilter() *FacetTree {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+type FacetTree struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Op            uint32                 `protobuf:"varint,1,opt,name=op,proto3" json:"op,omitempty"`
+	Children      []*FacetTree           `protobuf:"bytes,2,rep,name=children,proto3" json:"children,omitempty"`
+	Func          string                 `protobuf:"bytes,3,opt,name=func,proto3" json:"func,omitempty"`
+	Key           string                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
+	Arg           string                 `protobuf:"bytes,5,opt,name=arg,proto3" json:"arg,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FacetTree) Reset() {
+	*x = FacetTree{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FacetTree) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FacetTree) ProtoMessage() {}
+
+func (x *FacetTree) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FacetTree.ProtoReflect.Descriptor instead.
+func (*FacetTree) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *FacetTree) GetOp() uint32 {
+	if x != nil {
+		return x.Op
+	}
+	return 0
+}
+
+func (x *FacetTree) GetChildren() []*FacetTree {
+	if x != nil {
+		return x.Children
+	}
+	return nil
+}
+
+func (x *FacetTree) GetFunc() string {
+	if x != nil {
+		return x.Func
+	}
+	return ""
+}
+
+func (x *FacetTree) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *FacetTree) GetArg() string {
+	if x != nil {
+		return x.Arg
+	}
+	return ""
+}
+
+// TaskResult is task.Result, in columns.
+type TaskResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offsets       []uint32               `protobuf:"varint,1,rep,packed,name=offsets,proto3" json:"offsets,omitempty"`
+	Targets       []uint64               `protobuf:"fixed64,2,rep,packed,name=targets,proto3" json:"targets,omitempty"`
+	ValueTypes    []byte                 `protobuf:"bytes,3,opt,name=value_types,json=valueTypes,proto3" json:"value_types,omitempty"` // one byte a value
+	Values        [][]byte               `protobuf:"bytes,4,rep,name=values,proto3" json:"values,omitempty"`
+	Langs         []string               `protobuf:"bytes,5,rep,name=langs,proto3" json:"langs,omitempty"`
+	HasLangs      bool                   `protobuf:"varint,6,opt,name=has_langs,json=hasLangs,proto3" json:"has_langs,omitempty"`
+	Facets        []*FacetRow            `protobuf:"bytes,7,rep,name=facets,proto3" json:"facets,omitempty"`
+	HasFacets     bool                   `protobuf:"varint,8,opt,name=has_facets,json=hasFacets,proto3" json:"has_facets,omitempty"`
+	Counts        []int64                `protobuf:"varint,9,rep,packed,name=counts,proto3" json:"counts,omitempty"`
+	Set           []byte                 `protobuf:"bytes,10,opt,name=set,proto3" json:"set,omitempty"` // a uidset
+	Lists         int64                  `protobuf:"varint,11,opt,name=lists,proto3" json:"lists,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaskResult) Reset() {
+	*x = TaskResult{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaskResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaskResult) ProtoMessage() {}
+
+func (x *TaskResult) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaskResult.ProtoReflect.Descriptor instead.
+func (*TaskResult) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *TaskResult) GetOffsets() []uint32 {
+	if x != nil {
+		return x.Offsets
+	}
+	return nil
+}
+
+func (x *TaskResult) GetTargets() []uint64 {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *TaskResult) GetValueTypes() []byte {
+	if x != nil {
+		return x.ValueTypes
+	}
+	return nil
+}
+
+func (x *TaskResult) GetValues() [][]byte {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *TaskResult) GetLangs() []string {
+	if x != nil {
+		return x.Langs
+	}
+	return nil
+}
+
+func (x *TaskResult) GetHasLangs() bool {
+	if x != nil {
+		return x.HasLangs
+	}
+	return false
+}
+
+func (x *TaskResult) GetFacets() []*FacetRow {
+	if x != nil {
+		return x.Facets
+	}
+	return nil
+}
+
+func (x *TaskResult) GetHasFacets() bool {
+	if x != nil {
+		return x.HasFacets
+	}
+	return false
+}
+
+func (x *TaskResult) GetCounts() []int64 {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *TaskResult) GetSet() []byte {
+	if x != nil {
+		return x.Set
+	}
+	return nil
+}
+
+func (x *TaskResult) GetLists() int64 {
+	if x != nil {
+		return x.Lists
+	}
+	return 0
+}
+
+type FacetRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Facets        []*Facet               `protobuf:"bytes,1,rep,name=facets,proto3" json:"facets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FacetRow) Reset() {
+	*x = FacetRow{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FacetRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FacetRow) ProtoMessage() {}
+
+func (x *FacetRow) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FacetRow.ProtoReflect.Descriptor instead.
+func (*FacetRow) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *FacetRow) GetFacets() []*Facet {
+	if x != nil {
+		return x.Facets
+	}
+	return nil
+}
+
 // WriteRequest asks the group's leader to derive, replicate and keep what a transaction writes.
 type WriteRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3076,13 +3823,14 @@ type WriteRequest struct {
 	After         uint64                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
 	Steps         []*WriteStep           `protobuf:"bytes,4,rep,name=steps,proto3" json:"steps,omitempty"`
 	Last          bool                   `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`
+	Seq           uint64                 `protobuf:"varint,6,opt,name=seq,proto3" json:"seq,omitempty"` // the event of Zero's stream that the group must have heard of first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WriteRequest) Reset() {
 	*x = WriteRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3094,7 +3842,7 @@ func (x *WriteRequest) String() string {
 func (*WriteRequest) ProtoMessage() {}
 
 func (x *WriteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3107,7 +3855,7 @@ func (x *WriteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
 func (*WriteRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *WriteRequest) GetGroup() uint32 {
@@ -3145,6 +3893,13 @@ func (x *WriteRequest) GetLast() bool {
 	return false
 }
 
+func (x *WriteRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
 type WriteStep struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Edges         []*Edge                `protobuf:"bytes,1,rep,name=edges,proto3" json:"edges,omitempty"`
@@ -3154,7 +3909,7 @@ type WriteStep struct {
 
 func (x *WriteStep) Reset() {
 	*x = WriteStep{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3166,7 +3921,7 @@ func (x *WriteStep) String() string {
 func (*WriteStep) ProtoMessage() {}
 
 func (x *WriteStep) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3179,7 +3934,7 @@ func (x *WriteStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStep.ProtoReflect.Descriptor instead.
 func (*WriteStep) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *WriteStep) GetEdges() []*Edge {
@@ -3206,7 +3961,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3218,7 +3973,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3231,7 +3986,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Edge) GetSubject() uint64 {
@@ -3301,7 +4056,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3313,7 +4068,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3326,7 +4081,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Value) GetType() uint32 {
@@ -3353,7 +4108,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3365,7 +4120,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3378,7 +4133,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Facet) GetKey() string {
@@ -3407,7 +4162,7 @@ type WriteReply struct {
 
 func (x *WriteReply) Reset() {
 	*x = WriteReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	mi := &file_protos_pb_dragg_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3419,7 +4174,7 @@ func (x *WriteReply) String() string {
 func (*WriteReply) ProtoMessage() {}
 
 func (x *WriteReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	mi := &file_protos_pb_dragg_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3432,7 +4187,7 @@ func (x *WriteReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteReply.ProtoReflect.Descriptor instead.
 func (*WriteReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{51}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *WriteReply) GetNothing() bool {
@@ -3466,7 +4221,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	mi := &file_protos_pb_dragg_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3478,7 +4233,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	mi := &file_protos_pb_dragg_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3491,7 +4246,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{52}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *CloseRequest) GetGroup() uint32 {
@@ -3754,13 +4509,78 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x12\n" +
 	"\x04desc\x18\x03 \x01(\fR\x04desc\"#\n" +
 	"\rSnapshotChunk\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\"\x91\x01\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"\x97\x01\n" +
+	"\x0eInspectRequest\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\rR\x05group\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\x04R\tnamespace\x12\x1c\n" +
+	"\tpredicate\x18\x03 \x01(\tR\tpredicate\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\x04R\x05after\x12\x1d\n" +
+	"\n" +
+	"convert_to\x18\x05 \x01(\fR\tconvertTo\")\n" +
+	"\fInspectReply\x12\x19\n" +
+	"\bhas_data\x18\x01 \x01(\bR\ahasData\"\x87\x01\n" +
+	"\vTaskRequest\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\rR\x05group\x12\x17\n" +
+	"\aread_ts\x18\x02 \x01(\x04R\x06readTs\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\x12\x10\n" +
+	"\x03own\x18\x04 \x01(\bR\x03own\x12!\n" +
+	"\x05tasks\x18\x05 \x03(\v2\v.dragg.TaskR\x05tasks\"8\n" +
+	"\tTaskReply\x12+\n" +
+	"\aresults\x18\x01 \x03(\v2\x11.dragg.TaskResultR\aresults\"\xc9\x02\n" +
+	"\x04Task\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\x04R\tnamespace\x12\x1c\n" +
+	"\tpredicate\x18\x03 \x01(\tR\tpredicate\x12\x18\n" +
+	"\areverse\x18\x04 \x01(\bR\areverse\x12\x10\n" +
+	"\x03src\x18\x05 \x01(\fR\x03src\x12\x17\n" +
+	"\aat_root\x18\x06 \x01(\bR\x06atRoot\x12\x14\n" +
+	"\x05langs\x18\a \x03(\tR\x05langs\x12#\n" +
+	"\x04func\x18\b \x01(\v2\x0f.dragg.TaskFuncR\x04func\x12-\n" +
+	"\x06facets\x18\t \x01(\v2\x15.dragg.FacetSelectionR\x06facets\x12\x14\n" +
+	"\x05first\x18\n" +
+	" \x01(\x03R\x05first\x12\x16\n" +
+	"\x06offset\x18\v \x01(\x03R\x06offset\x12\x14\n" +
+	"\x05after\x18\f \x01(\x04R\x05after\"\\\n" +
+	"\bTaskFunc\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04args\x18\x02 \x03(\tR\x04args\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\bR\x05count\x12\x12\n" +
+	"\x04uids\x18\x04 \x01(\fR\x04uids\"`\n" +
+	"\x0eFacetSelection\x12\x10\n" +
+	"\x03all\x18\x01 \x01(\bR\x03all\x12\x12\n" +
+	"\x04keys\x18\x02 \x03(\tR\x04keys\x12(\n" +
+	"\x06filter\x18\x03 \x01(\v2\x10.dragg.FacetTreeR\x06filter\"\x81\x01\n" +
+	"\tFacetTree\x12\x0e\n" +
+	"\x02op\x18\x01 \x01(\rR\x02op\x12,\n" +
+	"\bchildren\x18\x02 \x03(\v2\x10.dragg.FacetTreeR\bchildren\x12\x12\n" +
+	"\x04func\x18\x03 \x01(\tR\x04func\x12\x10\n" +
+	"\x03key\x18\x04 \x01(\tR\x03key\x12\x10\n" +
+	"\x03arg\x18\x05 \x01(\tR\x03arg\"\xb4\x02\n" +
+	"\n" +
+	"TaskResult\x12\x18\n" +
+	"\aoffsets\x18\x01 \x03(\rR\aoffsets\x12\x18\n" +
+	"\atargets\x18\x02 \x03(\x06R\atargets\x12\x1f\n" +
+	"\vvalue_types\x18\x03 \x01(\fR\n" +
+	"valueTypes\x12\x16\n" +
+	"\x06values\x18\x04 \x03(\fR\x06values\x12\x14\n" +
+	"\x05langs\x18\x05 \x03(\tR\x05langs\x12\x1b\n" +
+	"\thas_langs\x18\x06 \x01(\bR\bhasLangs\x12'\n" +
+	"\x06facets\x18\a \x03(\v2\x0f.dragg.FacetRowR\x06facets\x12\x1d\n" +
+	"\n" +
+	"has_facets\x18\b \x01(\bR\thasFacets\x12\x16\n" +
+	"\x06counts\x18\t \x03(\x03R\x06counts\x12\x10\n" +
+	"\x03set\x18\n" +
+	" \x01(\fR\x03set\x12\x14\n" +
+	"\x05lists\x18\v \x01(\x03R\x05lists\"0\n" +
+	"\bFacetRow\x12$\n" +
+	"\x06facets\x18\x01 \x03(\v2\f.dragg.FacetR\x06facets\"\xa3\x01\n" +
 	"\fWriteRequest\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x19\n" +
 	"\bstart_ts\x18\x02 \x01(\x04R\astartTs\x12\x14\n" +
 	"\x05after\x18\x03 \x01(\x04R\x05after\x12&\n" +
 	"\x05steps\x18\x04 \x03(\v2\x10.dragg.WriteStepR\x05steps\x12\x12\n" +
-	"\x04last\x18\x05 \x01(\bR\x04last\".\n" +
+	"\x04last\x18\x05 \x01(\bR\x04last\x12\x10\n" +
+	"\x03seq\x18\x06 \x01(\x04R\x03seq\".\n" +
 	"\tWriteStep\x12!\n" +
 	"\x05edges\x18\x01 \x03(\v2\v.dragg.EdgeR\x05edges\"\xe2\x01\n" +
 	"\x04Edge\x12\x18\n" +
@@ -3808,10 +4628,12 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\bIdentify\x12\x16.dragg.IdentifyRequest\x1a\x14.dragg.IdentifyReply2r\n" +
 	"\x04Raft\x12.\n" +
 	"\bMessages\x12\x10.dragg.RaftBatch\x1a\x0e.dragg.RaftAck(\x01\x12:\n" +
-	"\bSnapshot\x12\x16.dragg.SnapshotRequest\x1a\x14.dragg.SnapshotChunk0\x012k\n" +
+	"\bSnapshot\x12\x16.dragg.SnapshotRequest\x1a\x14.dragg.SnapshotChunk0\x012\xcf\x01\n" +
 	"\x04Peer\x122\n" +
 	"\bPrewrite\x12\x13.dragg.WriteRequest\x1a\x11.dragg.WriteReply\x12/\n" +
-	"\x05Close\x12\x13.dragg.CloseRequest\x1a\x11.dragg.WriteReplyB\x11Z\x0fdragg/protos/pbb\x06proto3"
+	"\x05Close\x12\x13.dragg.CloseRequest\x1a\x11.dragg.WriteReply\x12+\n" +
+	"\x03Run\x12\x12.dragg.TaskRequest\x1a\x10.dragg.TaskReply\x125\n" +
+	"\aInspect\x12\x15.dragg.InspectRequest\x1a\x13.dragg.InspectReplyB\x11Z\x0fdragg/protos/pbb\x06proto3"
 
 var (
 	file_protos_pb_dragg_proto_rawDescOnce sync.Once
@@ -3826,7 +4648,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(*ZeroEntry)(nil),         // 1: dragg.ZeroEntry
@@ -3875,16 +4697,26 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*RaftAck)(nil),           // 44: dragg.RaftAck
 	(*SnapshotRequest)(nil),   // 45: dragg.SnapshotRequest
 	(*SnapshotChunk)(nil),     // 46: dragg.SnapshotChunk
-	(*WriteRequest)(nil),      // 47: dragg.WriteRequest
-	(*WriteStep)(nil),         // 48: dragg.WriteStep
-	(*Edge)(nil),              // 49: dragg.Edge
-	(*Value)(nil),             // 50: dragg.Value
-	(*Facet)(nil),             // 51: dragg.Facet
-	(*WriteReply)(nil),        // 52: dragg.WriteReply
-	(*CloseRequest)(nil),      // 53: dragg.CloseRequest
-	nil,                       // 54: dragg.AlterReply.SeqsEntry
-	nil,                       // 55: dragg.RemoveReply.SeqsEntry
-	nil,                       // 56: dragg.ZeroState.LeadersEntry
+	(*InspectRequest)(nil),    // 47: dragg.InspectRequest
+	(*InspectReply)(nil),      // 48: dragg.InspectReply
+	(*TaskRequest)(nil),       // 49: dragg.TaskRequest
+	(*TaskReply)(nil),         // 50: dragg.TaskReply
+	(*Task)(nil),              // 51: dragg.Task
+	(*TaskFunc)(nil),          // 52: dragg.TaskFunc
+	(*FacetSelection)(nil),    // 53: dragg.FacetSelection
+	(*FacetTree)(nil),         // 54: dragg.FacetTree
+	(*TaskResult)(nil),        // 55: dragg.TaskResult
+	(*FacetRow)(nil),          // 56: dragg.FacetRow
+	(*WriteRequest)(nil),      // 57: dragg.WriteRequest
+	(*WriteStep)(nil),         // 58: dragg.WriteStep
+	(*Edge)(nil),              // 59: dragg.Edge
+	(*Value)(nil),             // 60: dragg.Value
+	(*Facet)(nil),             // 61: dragg.Facet
+	(*WriteReply)(nil),        // 62: dragg.WriteReply
+	(*CloseRequest)(nil),      // 63: dragg.CloseRequest
+	nil,                       // 64: dragg.AlterReply.SeqsEntry
+	nil,                       // 65: dragg.RemoveReply.SeqsEntry
+	nil,                       // 66: dragg.ZeroState.LeadersEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	2,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
@@ -3901,7 +4733,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	10, // 11: dragg.Alter.predicates:type_name -> dragg.PredicateChange
 	11, // 12: dragg.Alter.types:type_name -> dragg.TypeChange
 	13, // 13: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	54, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	64, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
 	15, // 15: dragg.Event.verdict:type_name -> dragg.Verdict
 	16, // 16: dragg.Event.tablet_set:type_name -> dragg.TabletSet
 	17, // 17: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
@@ -3910,14 +4742,14 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	21, // 20: dragg.Event.member_gone:type_name -> dragg.Member
 	13, // 21: dragg.TabletSet.tablet:type_name -> dragg.Tablet
 	14, // 22: dragg.StreamBatch.events:type_name -> dragg.Event
-	55, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	65, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
 	21, // 24: dragg.ZeroState.members:type_name -> dragg.Member
 	13, // 25: dragg.ZeroState.tablets:type_name -> dragg.Tablet
 	11, // 26: dragg.ZeroState.types:type_name -> dragg.TypeChange
 	25, // 27: dragg.ZeroState.streams:type_name -> dragg.GroupStream
 	26, // 28: dragg.ZeroState.oracle:type_name -> dragg.OracleState
 	21, // 29: dragg.ZeroState.removed:type_name -> dragg.Member
-	56, // 30: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
+	66, // 30: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
 	14, // 31: dragg.GroupStream.events:type_name -> dragg.Event
 	28, // 32: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
 	18, // 33: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
@@ -3928,46 +4760,58 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	21, // 38: dragg.ShardMeta.members:type_name -> dragg.Member
 	30, // 39: dragg.ShardMeta.local:type_name -> dragg.LocalBuild
 	31, // 40: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
-	48, // 41: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
-	49, // 42: dragg.WriteStep.edges:type_name -> dragg.Edge
-	50, // 43: dragg.Edge.value:type_name -> dragg.Value
-	51, // 44: dragg.Edge.facets:type_name -> dragg.Facet
-	50, // 45: dragg.Facet.value:type_name -> dragg.Value
-	19, // 46: dragg.Zero.Connect:input_type -> dragg.Join
-	34, // 47: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	7,  // 48: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	36, // 49: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	38, // 50: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	9,  // 51: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	40, // 52: dragg.Zero.State:input_type -> dragg.StateRequest
-	41, // 53: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	6,  // 54: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	22, // 55: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
-	32, // 56: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
-	43, // 57: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	45, // 58: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	47, // 59: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
-	53, // 60: dragg.Peer.Close:input_type -> dragg.CloseRequest
-	20, // 61: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	35, // 62: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	8,  // 63: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	37, // 64: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	39, // 65: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	12, // 66: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	24, // 67: dragg.Zero.State:output_type -> dragg.ZeroState
-	18, // 68: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	42, // 69: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	23, // 70: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
-	33, // 71: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
-	44, // 72: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	46, // 73: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	52, // 74: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
-	52, // 75: dragg.Peer.Close:output_type -> dragg.WriteReply
-	61, // [61:76] is the sub-list for method output_type
-	46, // [46:61] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	51, // 41: dragg.TaskRequest.tasks:type_name -> dragg.Task
+	55, // 42: dragg.TaskReply.results:type_name -> dragg.TaskResult
+	52, // 43: dragg.Task.func:type_name -> dragg.TaskFunc
+	53, // 44: dragg.Task.facets:type_name -> dragg.FacetSelection
+	54, // 45: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
+	54, // 46: dragg.FacetTree.children:type_name -> dragg.FacetTree
+	56, // 47: dragg.TaskResult.facets:type_name -> dragg.FacetRow
+	61, // 48: dragg.FacetRow.facets:type_name -> dragg.Facet
+	58, // 49: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
+	59, // 50: dragg.WriteStep.edges:type_name -> dragg.Edge
+	60, // 51: dragg.Edge.value:type_name -> dragg.Value
+	61, // 52: dragg.Edge.facets:type_name -> dragg.Facet
+	60, // 53: dragg.Facet.value:type_name -> dragg.Value
+	19, // 54: dragg.Zero.Connect:input_type -> dragg.Join
+	34, // 55: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	7,  // 56: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	36, // 57: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	38, // 58: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	9,  // 59: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	40, // 60: dragg.Zero.State:input_type -> dragg.StateRequest
+	41, // 61: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	6,  // 62: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	22, // 63: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
+	32, // 64: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	43, // 65: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	45, // 66: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	57, // 67: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
+	63, // 68: dragg.Peer.Close:input_type -> dragg.CloseRequest
+	49, // 69: dragg.Peer.Run:input_type -> dragg.TaskRequest
+	47, // 70: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
+	20, // 71: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	35, // 72: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	8,  // 73: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	37, // 74: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	39, // 75: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	12, // 76: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	24, // 77: dragg.Zero.State:output_type -> dragg.ZeroState
+	18, // 78: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	42, // 79: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	23, // 80: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	33, // 81: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	44, // 82: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	46, // 83: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	62, // 84: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
+	62, // 85: dragg.Peer.Close:output_type -> dragg.WriteReply
+	50, // 86: dragg.Peer.Run:output_type -> dragg.TaskReply
+	48, // 87: dragg.Peer.Inspect:output_type -> dragg.InspectReply
+	71, // [71:88] is the sub-list for method output_type
+	54, // [54:71] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -3981,7 +4825,7 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   56,
+			NumMessages:   66,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

@@ -652,6 +652,8 @@ var Raft_ServiceDesc = grpc.ServiceDesc{
 const (
 	Peer_Prewrite_FullMethodName = "/dragg.Peer/Prewrite"
 	Peer_Close_FullMethodName    = "/dragg.Peer/Close"
+	Peer_Run_FullMethodName      = "/dragg.Peer/Run"
+	Peer_Inspect_FullMethodName  = "/dragg.Peer/Inspect"
 )
 
 // PeerClient is the client API for Peer service.
@@ -660,6 +662,10 @@ const (
 type PeerClient interface {
 	Prewrite(ctx context.Context, in *WriteRequest, opts ...grpc.CallOption) (*WriteReply, error)
 	Close(ctx context.Context, in *CloseRequest, opts ...grpc.CallOption) (*WriteReply, error)
+	// Run answers tasks; any member of the group can.
+	Run(ctx context.Context, in *TaskRequest, opts ...grpc.CallOption) (*TaskReply, error)
+	// Inspect looks at a predicate's data as of now.
+	Inspect(ctx context.Context, in *InspectRequest, opts ...grpc.CallOption) (*InspectReply, error)
 }
 
 type peerClient struct {
@@ -690,12 +696,36 @@ func (c *peerClient) Close(ctx context.Context, in *CloseRequest, opts ...grpc.C
 	return out, nil
 }
 
+func (c *peerClient) Run(ctx context.Context, in *TaskRequest, opts ...grpc.CallOption) (*TaskReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TaskReply)
+	err := c.cc.Invoke(ctx, Peer_Run_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *peerClient) Inspect(ctx context.Context, in *InspectRequest, opts ...grpc.CallOption) (*InspectReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(InspectReply)
+	err := c.cc.Invoke(ctx, Peer_Inspect_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PeerServer is the server API for Peer service.
 // All implementations must embed UnimplementedPeerServer
 // for forward compatibility.
 type PeerServer interface {
 	Prewrite(context.Context, *WriteRequest) (*WriteReply, error)
 	Close(context.Context, *CloseRequest) (*WriteReply, error)
+	// Run answers tasks; any member of the group can.
+	Run(context.Context, *TaskRequest) (*TaskReply, error)
+	// Inspect looks at a predicate's data as of now.
+	Inspect(context.Context, *InspectRequest) (*InspectReply, error)
 	mustEmbedUnimplementedPeerServer()
 }
 
@@ -711,6 +741,12 @@ func (UnimplementedPeerServer) Prewrite(context.Context, *WriteRequest) (*WriteR
 }
 func (UnimplementedPeerServer) Close(context.Context, *CloseRequest) (*WriteReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Close not implemented")
+}
+func (UnimplementedPeerServer) Run(context.Context, *TaskRequest) (*TaskReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Run not implemented")
+}
+func (UnimplementedPeerServer) Inspect(context.Context, *InspectRequest) (*InspectReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Inspect not implemented")
 }
 func (UnimplementedPeerServer) mustEmbedUnimplementedPeerServer() {}
 func (UnimplementedPeerServer) testEmbeddedByValue()              {}
@@ -769,6 +805,42 @@ func _Peer_Close_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Peer_Run_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TaskRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Run(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Run_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Run(ctx, req.(*TaskRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Peer_Inspect_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(InspectRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Inspect(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Inspect_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Inspect(ctx, req.(*InspectRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Peer_ServiceDesc is the grpc.ServiceDesc for Peer service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -783,6 +855,14 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Close",
 			Handler:    _Peer_Close_Handler,
+		},
+		{
+			MethodName: "Run",
+			Handler:    _Peer_Run_Handler,
+		},
+		{
+			MethodName: "Inspect",
+			Handler:    _Peer_Inspect_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
