@@ -9,6 +9,7 @@ import (
 
 	"github.com/dgraph-io/dgo/v250/protos/api"
 
+	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
 	"dragg/schema"
@@ -109,6 +110,7 @@ func (n *Node) change(ctx context.Context, a *pb.Alter) error {
 	if err != nil {
 		return fmt.Errorf("changing the schema: %w", err)
 	}
+	n.seqs.note(reply.Seqs)
 	if err := n.shard.WaitSeq(ctx, reply.Seqs[uint32(n.group)]); err != nil {
 		return err
 	}
@@ -137,7 +139,7 @@ func (n *Node) alterSchema(ctx context.Context, text string, background bool) er
 	}
 	var building []*schema.Predicate
 	for range maxSchemaRaces {
-		building, err = n.tryAlter(ctx, update)
+		building, err = n.tryAlter(ctx, update, inspector{n, start.After})
 		if !errors.Is(err, errStale) {
 			break
 		}
@@ -152,9 +154,9 @@ func (n *Node) alterSchema(ctx context.Context, text string, background bool) er
 var errIndexing = fault.New(fault.Unavailable, "errIndexingInProgress: an index of the predicate is being built. Please retry")
 
 // tryAlter checks an update against what is defined now and has Zero make it. It returns the predicates that need a build.
-func (n *Node) tryAlter(ctx context.Context, update schema.Update) ([]*schema.Predicate, error) {
+func (n *Node) tryAlter(ctx context.Context, update schema.Update, data inspector) ([]*schema.Predicate, error) {
 	now := n.shard.Schema()
-	if err := now.Check(update, n.shard.HasData); err != nil {
+	if err := now.Check(update, func(p graph.Predicate) (bool, error) { return data.hasData(ctx, p) }); err != nil {
 		return nil, err
 	}
 	a := &pb.Alter{}
@@ -172,7 +174,7 @@ func (n *Node) tryAlter(ctx context.Context, update schema.Update) ([]*schema.Pr
 		}
 		rebuild := schema.Diff(old, def)
 		if rebuild.Retype {
-			if err := n.shard.CheckConvertible(ctx, def); err != nil {
+			if err := data.checkConvertible(ctx, def); err != nil {
 				return nil, err
 			}
 		}
@@ -213,7 +215,7 @@ func (n *Node) toBuild(old *schema.Predicate, r schema.Rebuild) []string {
 // definition returns the change that gives a predicate a definition, if it is still what this node knows it as.
 func (n *Node) definition(def *schema.Predicate) *pb.PredicateChange {
 	ch := &pb.PredicateChange{
-		Namespace: uint64(def.Name.Namespace), Predicate: def.Name.Name, Schema: def.AppendBinary(nil), Group: uint32(n.group),
+		Namespace: uint64(def.Name.Namespace), Predicate: def.Name.Name, Schema: def.AppendBinary(nil),
 	}
 	if t, ok := n.shard.Tablet(def.Name); ok {
 		ch.IfEpoch = t.Epoch

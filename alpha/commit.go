@@ -2,11 +2,11 @@ package alpha
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/dgraph-io/dgo/v250/protos/api"
 
-	"dragg/alpha/shard"
 	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
@@ -15,16 +15,17 @@ import (
 // errAborted has the text that clients of this API know.
 var errAborted = fault.New(fault.Aborted, "Transaction has been aborted. Please retry")
 
-// commitNow asks for the verdict on a transaction that ends with this request; w is all that it wrote, if its last write was
-// in this request. One that began with this request cannot have written elsewhere.
-func (r *request) commitNow(ctx context.Context, w shard.Written, closed bool) error {
-	if !closed && r.req.StartTs != 0 {
-		var err error
-		if w, _, err = r.n.closeTxn(ctx, r.start.Ts); err != nil {
+// commitNow asks for the verdict on a transaction that ends with this request. w is what it has written to the groups that its
+// last write went to, and all that it wrote there. One that did not begin with this request may have written to others.
+func (r *request) commitNow(ctx context.Context, w wrote) error {
+	if r.req.StartTs != 0 {
+		others, err := r.n.closeAt(ctx, without(r.n.allGroups(), w.groups), r.start.Ts)
+		if err != nil {
 			return err
 		}
+		w.Epochs, w.Keys, w.groups = append(w.Epochs, others.Epochs...), append(w.Keys, others.Keys...), append(w.groups, others.groups...)
 	}
-	reply, err := r.n.decide(ctx, r.n.ending(r.start.Ts, w))
+	reply, err := r.n.decide(ctx, ending(r.start.Ts, w))
 	if err != nil {
 		return err
 	}
@@ -35,9 +36,9 @@ func (r *request) commitNow(ctx context.Context, w shard.Written, closed bool) e
 	return nil
 }
 
-// ending is the request for the verdict on a transaction of which w is pending here.
-func (n *Node) ending(start graph.Timestamp, w shard.Written) *pb.CommitRequest {
-	return &pb.CommitRequest{StartTs: uint64(start), Keys: w.Keys, Epochs: w.Epochs, Groups: []uint32{uint32(n.group)}}
+// ending is the request for the verdict on a transaction of which w is pending.
+func ending(start graph.Timestamp, w wrote) *pb.CommitRequest {
+	return &pb.CommitRequest{StartTs: uint64(start), Keys: w.Keys, Epochs: w.Epochs, Groups: w.groups}
 }
 
 // decide asks Zero for the verdict. When the answer is lost it asks for the outcome, before it says that it is unknown.
@@ -63,13 +64,10 @@ const abandonTimeout = 5 * time.Second
 func (n *Node) abandon(start graph.Timestamp) {
 	ctx, cancel := context.WithTimeout(n.life, abandonTimeout)
 	defer cancel()
-	w, ok, err := n.closeTxn(ctx, start)
-	if err == nil && !ok {
-		return
-	}
-	r := n.ending(start, w)
-	r.Abort = true
-	if err == nil {
+	w, err := n.closeAt(ctx, n.allGroups(), start)
+	if err == nil && len(w.groups) > 0 {
+		r := ending(start, w)
+		r.Abort = true
 		_, err = n.decide(ctx, r)
 	}
 	if err != nil {
@@ -103,28 +101,31 @@ func (n *Node) CommitOrAbort(ctx context.Context, t *api.TxnContext) (*api.TxnCo
 	return &api.TxnContext{StartTs: t.StartTs, CommitTs: reply.CommitTs}, nil
 }
 
-// toCommit gathers what Zero must know: the group remembers what the transaction wrote and under which epochs; the client
-// may know of more conflict keys.
+// toCommit gathers what Zero must know: the groups remember what the transaction wrote and under which epochs; the client knows
+// which groups, and may know of more conflict keys.
 func (n *Node) toCommit(ctx context.Context, t *api.TxnContext) (*pb.CommitRequest, error) {
 	keys, err := keysFromWire(t.Keys)
 	if err != nil {
 		return nil, err
 	}
-	groups, err := groupsFromWire(t.Preds)
+	named, err := groupsFromWire(t.Preds)
 	if err != nil {
 		return nil, err
 	}
-	w, ok, err := n.closeTxn(ctx, graph.Timestamp(t.StartTs))
-	if err != nil {
-		return nil, err
-	}
-	r := n.ending(graph.Timestamp(t.StartTs), w)
-	r.Keys, r.Abort = append(keys, r.Keys...), t.Aborted
-	if !ok {
-		r.Groups = groups
-		if len(groups) > 0 {
-			r.Epochs = []uint64{gone}
+	all := n.allGroups()
+	for _, g := range named {
+		if !slices.Contains(all, g) {
+			return nil, fault.New(fault.Invalid, "the transaction names group %d, which the cluster does not have", g)
 		}
+	}
+	w, err := n.closeAt(ctx, append(without(named, all[:1]), all[0]), graph.Timestamp(t.StartTs))
+	if err != nil {
+		return nil, err
+	}
+	r := ending(graph.Timestamp(t.StartTs), w)
+	r.Keys, r.Abort = append(keys, r.Keys...), t.Aborted
+	if len(w.groups) < len(named) { // in one that the transaction wrote to nothing is pending any more
+		r.Groups, r.Epochs = append(r.Groups, without(named, r.Groups)...), append(r.Epochs, gone)
 	}
 	return r, ctx.Err()
 }

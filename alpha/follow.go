@@ -77,7 +77,7 @@ func (n *Node) reap(ctx context.Context) error {
 				continue
 			}
 			if err == nil {
-				r := n.ending(start, w)
+				r := ending(start, wrote{Written: w, groups: []uint32{uint32(n.group)}})
 				r.Abort = true
 				_, err = n.zero.Commit(ctx, r)
 			}

@@ -14,7 +14,6 @@ import (
 
 	"dragg/cluster"
 	"dragg/graph"
-	"dragg/internal/fault"
 	"dragg/protos/pb"
 	"dragg/raftgroup/raftlog"
 )
@@ -40,9 +39,6 @@ func (n *Node) join(ctx context.Context) error {
 		if !exists {
 			id = raftlog.Identity{Cluster: reply.ClusterId, Group: reply.Group, Node: reply.NodeId}
 			n.first = reply.First
-			if reply.Group != 1 {
-				return fault.New(fault.Invalid, "group 1 is full, and there is one group so far: give Zero more --replicas")
-			}
 		}
 		st, err := n.zero.State(ctx)
 		n.seeds = st.GetMembers()

@@ -102,9 +102,9 @@ func (r *request) mutate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	written := shard.Written{}
+	written := wrote{}
 	if built.Edges > 0 {
-		written, err = r.n.prewrite(ctx, shard.Writing{
+		written, err = r.n.write(ctx, shard.Writing{
 			Start: r.start.Ts, After: r.start.After, Steps: built.Steps, Last: r.req.CommitNow,
 		})
 		if err != nil {
@@ -121,9 +121,9 @@ func (r *request) mutate(ctx context.Context) error {
 	}
 	r.resp.Metrics.NumUids["mutation_cost"] = uint64(built.Edges)
 	if r.req.CommitNow {
-		return r.commitNow(ctx, written, built.Edges > 0)
+		return r.commitNow(ctx, written)
 	}
-	r.resp.Txn.Keys, r.resp.Txn.Preds = keysToWire(written.Keys), predsToWire(r.n.group, r.n.shard.Names(written.Epochs))
+	r.resp.Txn.Keys, r.resp.Txn.Preds = keysToWire(written.Keys), r.n.predsToWire(built.Steps)
 	return nil
 }
 

@@ -45,6 +45,9 @@ func (s *peerService) Prewrite(ctx context.Context, r *pb.WriteRequest) (*pb.Wri
 		return nil, fault.ToPeer(err)
 	}
 	steps, err := wire.ToSteps(r.Steps)
+	if err == nil {
+		err = s.n.shard.WaitSeq(ctx, r.Seq)
+	}
 	if err != nil {
 		return nil, fault.ToPeer(err)
 	}
@@ -111,17 +114,26 @@ const (
 func (n *Node) byLeader(
 	ctx context.Context, here func(ctx context.Context) (*pb.WriteReply, error),
 	there func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error),
-) (*pb.WriteReply, error) {
+) (reply *pb.WriteReply, err error) {
+	err = n.patiently(ctx, func(ctx context.Context) (err error) {
+		reply, err = n.tryLeader(ctx, here, there)
+		return err
+	})
+	return reply, err
+}
+
+// patiently tries again what was surely not done because nobody was there to do it, for as long as an election may take.
+func (n *Node) patiently(ctx context.Context, try func(ctx context.Context) error) error {
 	for until := time.Now().Add(leaderPatience); ; {
-		reply, err := n.tryLeader(ctx, here, there)
+		err := try(ctx)
 		if err == nil || fault.ClassOf(err) != fault.Unavailable || n.links == nil || time.Now().After(until) {
-			return reply, err
+			return err
 		}
 		t := time.NewTimer(leaderInterval)
 		select {
 		case <-ctx.Done():
 			t.Stop()
-			return nil, ctx.Err()
+			return ctx.Err()
 		case <-t.C:
 		}
 	}
@@ -139,12 +151,7 @@ func (n *Node) tryLeader(
 	if leader == n.id.Node || !ok {
 		return nil, fault.New(fault.Unavailable, "the group has no leader at the moment")
 	}
-	conn, err := n.cfg.Pool.Conn(address)
-	if err != nil {
-		return nil, fault.As(fault.Unavailable, err)
-	}
-	reply, err := there(ctx, pb.NewPeerClient(conn))
-	return reply, fault.FromPeer(err)
+	return callPeer(ctx, n, address, there)
 }
 
 // caughtUp returns once this replica has applied everything that its group has acknowledged: a transaction that wrote through

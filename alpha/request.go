@@ -9,7 +9,6 @@ import (
 
 	"github.com/dgraph-io/dgo/v250/protos/api"
 
-	"dragg/alpha/shard"
 	"dragg/cluster"
 	"dragg/dql"
 	"dragg/graph"
@@ -77,7 +76,7 @@ type request struct {
 	conds  []*dql.Cond   // of the mutations
 	quads  []quads       // of the mutations
 	start  cluster.Start
-	reader *shard.Reader
+	reader *router
 	found  *query.Result // nil without a query
 }
 
@@ -166,7 +165,7 @@ func (r *request) begin(ctx context.Context) error {
 			}
 		}
 	}
-	r.reader = r.n.shard.Reader(r.start.After)
+	r.reader = &router{n: r.n, after: r.start.After, own: r.req.StartTs != 0 && !r.req.ReadOnly}
 	r.resp.Txn = &api.TxnContext{StartTs: uint64(r.start.Ts)}
 	return nil
 }

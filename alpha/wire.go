@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,18 +42,25 @@ func keysFromWire(keys []string) ([]uint64, error) {
 	return out, nil
 }
 
-func predsToWire(group graph.GroupID, names []graph.Predicate) []string {
-	out := make([]string, len(names))
-	for i, p := range names {
-		out[i] = fmt.Sprintf("%d-%d-%s", group, p.Namespace, p.Name)
+// predsToWire names the predicates of edges and the groups that serve them.
+func (n *Node) predsToWire(steps [][]graph.Edge) []string {
+	seen := map[graph.Predicate]bool{}
+	out := []string{}
+	for _, edges := range steps {
+		for _, e := range edges {
+			if group, ok := n.shard.Route(e.Predicate); ok && !seen[e.Predicate] {
+				seen[e.Predicate] = true
+				out = append(out, fmt.Sprintf("%d-%d-%s", group, e.Predicate.Namespace, e.Predicate.Name))
+			}
+		}
 	}
 	return out
 }
 
-// groupsFromWire returns which groups hold the predicates that a client names: what they are now is the groups' to know.
+// groupsFromWire returns which groups serve the predicates that a client names, each once: what they are now is the groups' to know.
 func groupsFromWire(preds []string) ([]uint32, error) {
-	out := make([]uint32, len(preds))
-	for i, p := range preds {
+	out := make([]uint32, 0, 1)
+	for _, p := range preds {
 		parts := strings.SplitN(p, "-", 3)
 		if len(parts) != 3 {
 			return nil, fault.New(fault.Invalid, "predicate %q of the transaction is not of the form group-namespace-name", p)
@@ -62,7 +70,9 @@ func groupsFromWire(preds []string) ([]uint32, error) {
 		if err1 != nil || err2 != nil {
 			return nil, fault.New(fault.Invalid, "predicate %q of the transaction is not of the form group-namespace-name", p)
 		}
-		out[i] = uint32(group)
+		if !slices.Contains(out, uint32(group)) {
+			out = append(out, uint32(group))
+		}
 	}
 	return out, nil
 }

@@ -73,12 +73,28 @@ func deviations(t *testing.T) map[string]string {
 // client, each on an empty database; what deviates on purpose is listed with its reason, and that list must hold exactly.
 func TestGolden(t *testing.T) {
 	d := start(t)
-	ctx := context.Background()
-	if err := d.AssignUIDs(ctx, 100_000); err != nil {
+	if err := d.AssignUIDs(context.Background(), 100_000); err != nil {
 		t.Fatal(err)
 	}
-	c := connect(t, d)
+	goldens(t, d, deviations(t))
+}
+
+// The same on a cluster of three groups: the predicates of every case are spread over three processes.
+func TestGoldenOnGroups(t *testing.T) {
+	c, _ := startCluster(t, 1, 3, 1)
+	if err := c.AssignUIDs(context.Background(), 100_000); err != nil {
+		t.Fatal(err)
+	}
 	known := deviations(t)
+	known["api/http-alter.txt:205"] = "the state names three groups, the recorded one had one"
+	goldens(t, c.Alphas[0].Dragg, known)
+}
+
+// goldens replays every file at one Alpha.
+func goldens(t *testing.T, d *Dragg, known map[string]string) {
+	t.Helper()
+	ctx := context.Background()
+	c := connect(t, d)
 	passed, deviating := 0, 0
 	for _, folder := range []string{"lang", "api", "bugs"} {
 		files, err := filepath.Glob(filepath.Join("testdata", folder, "*.txt"))

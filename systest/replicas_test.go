@@ -14,8 +14,9 @@ import (
 )
 
 var (
-	chaosTime = flag.Duration("chaos-time", 20*time.Second, "how long the replicated cluster is disturbed")
-	chaosSeed = flag.Uint64("chaos-seed", 0, "seed of the disturbances; 0 for one of its own")
+	chaosTime     = flag.Duration("chaos-time", 20*time.Second, "how long the replicated cluster is disturbed")
+	chaosReplicas = flag.Int("chaos-replicas", 1, "replicas of each of two groups that are disturbed")
+	chaosSeed     = flag.Uint64("chaos-seed", 0, "seed of the disturbances; 0 for one of its own")
 )
 
 // startCluster starts a cluster that ends with the test, and returns a client of each Alpha.
@@ -59,14 +60,21 @@ func startCluster(t *testing.T, zeros, alphas, replicas int) (*Cluster, []*Clien
 // money, and the whole history is strong snapshot isolation. Method: three Zeros and a group of three Alphas; clients transfer,
 // insert and audit at all Alphas while one process at a time is killed and started again, or paused for a while; then everything
 // is read at every Alpha.
-func TestReplicas(t *testing.T) {
-	c, clients := startCluster(t, 3, 3, 3)
+func TestReplicas(t *testing.T) { chaos(t, 3, 3, 3, *chaosTime) }
+
+// The same over two groups, each of one replica or as many as -chaos-replicas says: transfers write to both, snapshots span both.
+func TestGroups(t *testing.T) { chaos(t, 3, 2**chaosReplicas, *chaosReplicas, *chaosTime) }
+
+// chaos disturbs a cluster for the given time.
+func chaos(t *testing.T, zeros, alphas, replicas int, lasting time.Duration) {
+	t.Helper()
+	c, clients := startCluster(t, zeros, alphas, replicas)
 	seed := *chaosSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("to see this again: -chaos-seed %d", seed)
-	ctx, cancel := context.WithTimeout(context.Background(), *chaosTime+3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), lasting+3*time.Minute)
 	defer cancel()
 	eventually(ctx, t, "uids", func() error { return c.AssignUIDs(ctx, 100) })
 	b, err := newBank(ctx, clients[0])
@@ -80,7 +88,7 @@ func TestReplicas(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(seed, 0))
 	faults := map[string]int{}
-	for end := time.Now().Add(*chaosTime); time.Now().Before(end); {
+	for end := time.Now().Add(lasting); time.Now().Before(end); {
 		time.Sleep(time.Duration(rng.IntN(1500)) * time.Millisecond)
 		n := c.Nodes()[rng.IntN(len(c.Nodes()))]
 		if err := disturb(ctx, n, rng, faults); err != nil {

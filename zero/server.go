@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
 
 	"dragg/cluster"
 	"dragg/cluster/rpc"
@@ -356,9 +357,12 @@ func (s *Server) Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error)
 
 // ChangeSchema implements cluster.Catalog.
 func (s *Server) ChangeSchema(ctx context.Context, a *pb.Alter) (*pb.AlterReply, error) {
-	if !s.Leading() {
-		return nil, errNoLeader
+	ts, _, err := s.drawTimestamps(ctx, 1, true)
+	if err != nil {
+		return nil, err
 	}
+	a = proto.CloneOf(a)
+	a.Ts = uint64(ts)
 	res, err := s.propose(ctx, &pb.ZeroEntry{Alter: a})
 	if err != nil {
 		return nil, err
@@ -389,6 +393,9 @@ func (s *Server) Stream(ctx context.Context, g graph.GroupID, seq uint64, delive
 	var sent *pb.StreamBatch
 	for {
 		b, changed, err := s.machine.Events(g, seq)
+		if err != nil && !s.Leading() {
+			return fault.New(fault.Unavailable, "this Zero is behind: %w", err)
+		}
 		if err != nil {
 			return fault.As(fault.Invalid, err)
 		}

@@ -57,7 +57,7 @@ func (s *Shard) Apply(cmds []fsm.Command) ([]any, error) {
 	}
 	b.handOver()
 	s.applied = cmds[len(cmds)-1].Index
-	if b.ownTablets {
+	if b.ownTablets || b.ownSchema {
 		b.next.settle()
 	}
 	s.publish(&b.next)
@@ -82,6 +82,7 @@ type applying struct {
 	commits    *posting.Committer
 	next       published
 	ownTablets bool // next.tablets is a copy already
+	ownSchema  bool // next.schema changed otherwise
 	retired    []*pb.TabletDrop
 	work       bool // there is work in the background, for those who see the new state
 }
@@ -238,6 +239,10 @@ func (b *applying) setTablet(set *pb.TabletSet) error {
 	if err != nil {
 		return err
 	}
+	if graph.GroupID(set.Tablet.Group) != b.s.cfg.Group {
+		b.setRemote(t)
+		return nil
+	}
 	b.copyTablets()
 	old := b.next.tablets[t.def.Name]
 	if since := t.derivedSince(old); since != set.DerivedSince {
@@ -255,6 +260,14 @@ func (b *applying) setTablet(set *pb.TabletSet) error {
 	b.next.schema = b.next.schema.With(schema.Update{Predicates: []*schema.Predicate{t.def}})
 	b.work = b.work || len(t.owed) > 0
 	return nil
+}
+
+// setRemote notes a tablet that another group serves.
+func (b *applying) setRemote(t *tablet) {
+	b.next.remote = maps.Clone(b.next.remote)
+	b.next.remote[t.def.Name] = t
+	b.next.schema = b.next.schema.With(schema.Update{Predicates: []*schema.Predicate{t.def}})
+	b.ownSchema = true
 }
 
 func newTablet(set *pb.TabletSet) (*tablet, error) {
@@ -278,6 +291,13 @@ func (t *tablet) derivedSince(old *tablet) uint64 {
 
 func (b *applying) dropTablet(d *pb.TabletDrop) {
 	name := nameOf(d.Namespace, d.Predicate)
+	if r := b.next.remote[name]; r != nil && r.incarnation() == graph.Incarnation(d.Incarnation) {
+		b.next.remote = maps.Clone(b.next.remote)
+		delete(b.next.remote, name)
+		b.next.schema = b.next.schema.With(schema.Update{DropPredicates: []graph.Predicate{name}})
+		b.ownSchema = true
+		return
+	}
 	t := b.next.tablets[name]
 	if t == nil || t.incarnation() != graph.Incarnation(d.Incarnation) {
 		return

@@ -293,8 +293,12 @@ func (s *Shard) HasData(p graph.Predicate) (bool, error) {
 // WaitBuilt returns once nothing of p is being built any more, here or as far as Zero knows, or p is gone.
 func (s *Shard) WaitBuilt(ctx context.Context, p graph.Predicate) error {
 	return s.waitUntil(ctx, func() bool {
-		t, ok := s.view.Load().tablets[p]
-		return !ok || len(t.local.Building) == 0
+		v := s.view.Load()
+		if t, ok := v.tablets[p]; ok {
+			return len(t.local.Building) == 0
+		}
+		t, ok := v.remote[p]
+		return !ok || len(t.def.Building) == 0
 	})
 }
 

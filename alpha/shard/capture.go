@@ -124,6 +124,9 @@ func (s *Shard) capture() *capture {
 			DerivedFloor: max(c.horizon, t.since),
 		})
 	}
+	for _, t := range v.remote {
+		c.meta.Tablets = append(c.meta.Tablets, t.set)
+	}
 	for _, t := range s.types {
 		c.meta.Types = append(c.meta.Types, t)
 	}

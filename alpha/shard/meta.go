@@ -120,11 +120,11 @@ type loaded struct {
 }
 
 // decodeState makes a state of a record. It changes nothing.
-func decodeState(meta *pb.ShardMeta) (*loaded, error) {
+func decodeState(meta *pb.ShardMeta, group graph.GroupID) (*loaded, error) {
 	l := &loaded{
 		meta: meta, types: map[string]*pb.TypeChange{}, pending: map[graph.Timestamp]*txn{},
 		view: &published{
-			tablets: map[graph.Predicate]*tablet{}, byEpoch: map[uint64]*tablet{},
+			tablets: map[graph.Predicate]*tablet{}, byEpoch: map[uint64]*tablet{}, remote: map[graph.Predicate]*tablet{},
 			watermark: graph.Timestamp(meta.Watermark), maxUID: graph.UID(meta.MaxUid), seq: meta.Seq,
 			members: meta.Members,
 		},
@@ -139,6 +139,11 @@ func decodeState(meta *pb.ShardMeta) (*loaded, error) {
 		if err != nil {
 			return nil, err
 		}
+		update.Predicates = append(update.Predicates, t.def)
+		if graph.GroupID(set.Tablet.Group) != group {
+			l.view.remote[t.def.Name] = t
+			continue
+		}
 		if meta.Version == 1 { // from when a group had one replica: what it had not built Zero had not published
 			t.since = graph.Timestamp(set.DerivedSince)
 			t.inherit(nil)
@@ -146,7 +151,6 @@ func decodeState(meta *pb.ShardMeta) (*loaded, error) {
 			t.loadLocal(local[set.Tablet.Incarnation])
 		}
 		l.view.keep(t)
-		update.Predicates = append(update.Predicates, t.def)
 	}
 	for _, c := range meta.Types {
 		t, err := schema.DecodeType(c.Definition)
@@ -194,7 +198,7 @@ func (s *Shard) loadMeta() error {
 	if err != nil {
 		return fmt.Errorf("the replica's record: %w", err)
 	}
-	l, err := decodeState(meta)
+	l, err := decodeState(meta, s.cfg.Group)
 	if err != nil {
 		return fmt.Errorf("the replica's record: %w", err)
 	}

@@ -138,25 +138,21 @@ func (s *Shard) MaxUID() graph.UID { return s.view.Load().maxUID }
 // Members returns the nodes of the whole cluster, as far as the stream has told, in no order.
 func (s *Shard) Members() []*pb.Member { return s.view.Load().members }
 
-// Tablet returns the tablet of p as Zero last sent it.
+// Route returns the group that serves p, false where there is no such predicate. What the stream has told up to a timestamp holds
+// for readers there: a tablet cannot have moved before a commit that is applied without this being known.
+func (s *Shard) Route(p graph.Predicate) (graph.GroupID, bool) { return s.view.Load().route(p) }
+
+// Tablet returns the tablet of p as Zero last sent it, whoever serves it.
 func (s *Shard) Tablet(p graph.Predicate) (*pb.Tablet, bool) {
-	t, ok := s.view.Load().tablets[p]
-	if !ok {
+	v := s.view.Load()
+	t := v.tablets[p]
+	if t == nil {
+		t = v.remote[p]
+	}
+	if t == nil {
 		return nil, false
 	}
 	return t.set.Tablet, true
-}
-
-// Names returns the predicates that are here under the epochs.
-func (s *Shard) Names(epochs []uint64) []graph.Predicate {
-	v := s.view.Load()
-	out := make([]graph.Predicate, 0, len(epochs))
-	for _, e := range epochs {
-		if t := v.byEpoch[e]; t != nil {
-			out = append(out, t.def.Name)
-		}
-	}
-	return out
 }
 
 // Tablets returns every tablet of the group, in no order.

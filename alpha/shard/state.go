@@ -38,6 +38,7 @@ type published struct {
 	local     schema.Snapshot // with what is not complete here in Building
 	tablets   map[graph.Predicate]*tablet
 	byEpoch   map[uint64]*tablet
+	remote    map[graph.Predicate]*tablet // those that other groups serve: where they are, and their definitions
 	watermark graph.Timestamp
 	maxUID    graph.UID
 	members   []*pb.Member // of the whole cluster, in no order; replaced as a whole
@@ -90,6 +91,18 @@ func (p *published) settle() {
 		}
 	}
 	p.local = p.schema.With(schema.Update{Predicates: owing})
+}
+
+// route returns the group that serves p.
+func (p *published) route(name graph.Predicate) (graph.GroupID, bool) {
+	t := p.tablets[name]
+	if t == nil {
+		t = p.remote[name]
+	}
+	if t == nil {
+		return 0, false
+	}
+	return graph.GroupID(t.set.Tablet.Group), true
 }
 
 // incarnation returns the copy that serves p.

@@ -144,7 +144,7 @@ func readState(f *frameReader, want descriptor) (*loaded, frame, error) {
 	if meta.Applied != want.applied || meta.Watermark != uint64(want.bound) || meta.Horizon != uint64(want.horizon) {
 		return nil, got, f.wrong("the replica's record is of another state: of entry %d, not %d", meta.Applied, want.applied)
 	}
-	next, err := decodeState(meta)
+	next, err := decodeState(meta, want.group)
 	if err != nil {
 		return nil, got, f.wrong("the replica's record: %w", err)
 	}

@@ -609,7 +609,9 @@ type Alter struct {
 	// Every tablet gets a new incarnation; the schema stays.
 	DropData bool `protobuf:"varint,3,opt,name=drop_data,json=dropData,proto3" json:"drop_data,omitempty"`
 	// Every predicate and type goes; predicates and types of this same message are then set.
-	DropAll       bool `protobuf:"varint,4,opt,name=drop_all,json=dropAll,proto3" json:"drop_all,omitempty"`
+	DropAll bool `protobuf:"varint,4,opt,name=drop_all,json=dropAll,proto3" json:"drop_all,omitempty"`
+	// Drawn by the leader as for a commit: a snapshot that is taken after the change needs everything up to it.
+	Ts            uint64 `protobuf:"varint,5,opt,name=ts,proto3" json:"ts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -670,6 +672,13 @@ func (x *Alter) GetDropAll() bool {
 		return x.DropAll
 	}
 	return false
+}
+
+func (x *Alter) GetTs() uint64 {
+	if x != nil {
+		return x.Ts
+	}
+	return 0
 }
 
 type PredicateChange struct {
@@ -4304,14 +4313,15 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x06groups\x18\x06 \x03(\rR\x06groups\"V\n" +
 	"\vCommitReply\x12\x1b\n" +
 	"\tcommit_ts\x18\x01 \x01(\x04R\bcommitTs\x12*\n" +
-	"\x06reason\x18\x02 \x01(\x0e2\x12.dragg.AbortReasonR\x06reason\"\xa0\x01\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x12.dragg.AbortReasonR\x06reason\"\xb0\x01\n" +
 	"\x05Alter\x126\n" +
 	"\n" +
 	"predicates\x18\x01 \x03(\v2\x16.dragg.PredicateChangeR\n" +
 	"predicates\x12'\n" +
 	"\x05types\x18\x02 \x03(\v2\x11.dragg.TypeChangeR\x05types\x12\x1b\n" +
 	"\tdrop_data\x18\x03 \x01(\bR\bdropData\x12\x19\n" +
-	"\bdrop_all\x18\x04 \x01(\bR\adropAll\"\xe8\x01\n" +
+	"\bdrop_all\x18\x04 \x01(\bR\adropAll\x12\x0e\n" +
+	"\x02ts\x18\x05 \x01(\x04R\x02ts\"\xe8\x01\n" +
 	"\x0fPredicateChange\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\x04R\tnamespace\x12\x1c\n" +
 	"\tpredicate\x18\x02 \x01(\tR\tpredicate\x12\x16\n" +

@@ -13,6 +13,7 @@ import (
 
 // applyAlter changes predicates and types, all of it or nothing, and tells the groups.
 func (c *cluster) applyAlter(a *pb.Alter) *pb.AlterReply {
+	c.decided = max(c.decided, a.Ts)
 	if stale := c.firstStale(a); stale != "" {
 		return &pb.AlterReply{Stale: true, StalePredicate: stale, Seqs: c.seqs()}
 	}

@@ -1,0 +1,166 @@
+package alpha
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"dragg/cluster/wire"
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+	"dragg/query/task"
+)
+
+// router answers tasks about all predicates: those of this group here, others by one call to each group that serves some of a
+// batch, all at the same time.
+type router struct {
+	n     *Node
+	after graph.Timestamp // every verdict up to here belongs to the snapshot
+	own   bool            // the transaction may have written: its writes belong to it, too
+}
+
+var _ task.Runner = (*router)(nil)
+
+// Run implements task.Runner.
+func (r *router) Run(ctx context.Context, readTs graph.Timestamp, batch []task.Task) ([]task.Result, error) {
+	local := r.n.shard.Reader(r.after)
+	if !r.n.severalGroups() {
+		return local.Run(ctx, readTs, batch)
+	}
+	// What this replica has applied up to the snapshot says where everything is.
+	if err := r.n.shard.WaitTimestamp(ctx, r.after); err != nil {
+		return nil, err
+	}
+	parts := map[graph.GroupID][]int{}
+	for i := range batch {
+		group, ok := r.n.shard.Route(batch[i].Predicate)
+		if !ok {
+			group = r.n.group
+		}
+		parts[group] = append(parts[group], i)
+	}
+	if len(parts[r.n.group]) == len(batch) {
+		return local.Run(ctx, readTs, batch)
+	}
+	results := make([]task.Result, len(batch))
+	eg, ctx := errgroup.WithContext(ctx)
+	for group, places := range parts {
+		eg.Go(func() error {
+			tasks := make([]task.Task, len(places))
+			for i, place := range places {
+				tasks[i] = batch[place]
+			}
+			run := local.Run
+			if group != r.n.group {
+				run = func(ctx context.Context, ts graph.Timestamp, tasks []task.Task) ([]task.Result, error) {
+					return r.n.runAt(ctx, group, &pb.TaskRequest{
+						Group: uint32(group), ReadTs: uint64(ts), After: uint64(r.after), Own: r.own, Tasks: wire.FromTasks(tasks),
+					})
+				}
+			}
+			answers, err := run(ctx, readTs, tasks)
+			for i := range answers {
+				results[places[i]] = answers[i]
+			}
+			return err
+		})
+	}
+	return results, eg.Wait()
+}
+
+// severalGroups reports whether other groups serve anything.
+func (n *Node) severalGroups() bool {
+	return slices.ContainsFunc(n.shard.Members(), func(m *pb.Member) bool { return m.Group != 0 && m.Group != uint32(n.group) })
+}
+
+// runAt has another group answer tasks.
+func (n *Node) runAt(ctx context.Context, group graph.GroupID, r *pb.TaskRequest) ([]task.Result, error) {
+	reply, err := atGroup(ctx, n, group, false, func(ctx context.Context, p pb.PeerClient) (*pb.TaskReply, error) { return p.Run(ctx, r) })
+	if err != nil {
+		return nil, err
+	}
+	return wire.ToResults(reply.Results)
+}
+
+// turns remembers which member of each group answered last.
+type turns struct{ last [1 + maxGroups]atomic.Uint32 }
+
+// maxGroups bounds the groups of a cluster, as Zero does.
+const maxGroups = 1024
+
+// atGroup calls a member of another group: one after the other until one answers, for as long as an election may take. A call that
+// may have been carried out is repeated only where once is not needed.
+func atGroup[T any](
+	ctx context.Context, n *Node, group graph.GroupID, once bool, call func(ctx context.Context, p pb.PeerClient) (T, error),
+) (T, error) {
+	var answer T
+	err := n.patiently(ctx, func(ctx context.Context) (err error) {
+		members := n.membersOf(group)
+		if len(members) == 0 || group > maxGroups {
+			return fault.New(fault.Unavailable, "no member of group %d is known", group)
+		}
+		first := &n.turns.last[group]
+		for i := range members {
+			at := (int(first.Load()) + i) % len(members)
+			answer, err = callPeer(ctx, n, members[at].Address, call)
+			class := fault.ClassOf(err)
+			if err == nil || ctx.Err() != nil || class != fault.Unavailable && (once || class != fault.Unknown) {
+				first.Store(uint32(at))
+				return err
+			}
+		}
+		return fault.New(fault.Unavailable, "no member of group %d answers: %w", group, err)
+	})
+	return answer, err
+}
+
+func callPeer[T any](ctx context.Context, n *Node, address string, call func(ctx context.Context, p pb.PeerClient) (T, error)) (T, error) {
+	conn, err := n.cfg.Pool.Conn(address)
+	if err != nil {
+		var none T
+		return none, fault.As(fault.Unavailable, err)
+	}
+	answer, err := call(ctx, pb.NewPeerClient(conn))
+	return answer, fault.FromPeer(err)
+}
+
+// membersOf returns the nodes of a group, by id.
+func (n *Node) membersOf(group graph.GroupID) []*pb.Member {
+	var in []*pb.Member
+	for _, m := range n.shard.Members() {
+		if m.Group == uint32(group) {
+			in = append(in, m)
+		}
+	}
+	slices.SortFunc(in, func(a, b *pb.Member) int { return int(a.Id) - int(b.Id) })
+	return in
+}
+
+// Run implements the service.
+func (s *peerService) Run(ctx context.Context, r *pb.TaskRequest) (*pb.TaskReply, error) {
+	reply, err := s.n.answer(ctx, r)
+	return reply, fault.ToPeer(err)
+}
+
+func (n *Node) answer(ctx context.Context, r *pb.TaskRequest) (*pb.TaskReply, error) {
+	if r.Group != uint32(n.group) || !n.Ready() {
+		return nil, errNotReady
+	}
+	batch, err := wire.ToTasks(r.Tasks)
+	if err != nil {
+		return nil, err
+	}
+	if r.Own {
+		if err := n.caughtUp(ctx); err != nil {
+			return nil, err
+		}
+	}
+	results, err := n.shard.Reader(graph.Timestamp(r.After)).Run(ctx, graph.Timestamp(r.ReadTs), batch)
+	if err != nil {
+		return nil, classify(err)
+	}
+	return &pb.TaskReply{Results: wire.FromResults(results)}, nil
+}

@@ -1,0 +1,152 @@
+package alpha
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"dragg/alpha/shard"
+	"dragg/cluster/wire"
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+)
+
+// wrote is what a transaction has written, in all groups: what Zero must know to judge it, and whom to tell.
+type wrote struct {
+	shard.Written
+	groups []uint32
+}
+
+// add adds what was written to one group.
+func (w *wrote) add(group graph.GroupID, part shard.Written) {
+	w.Epochs, w.Keys = append(w.Epochs, part.Epochs...), append(w.Keys, part.Keys...)
+	w.groups = append(w.groups, uint32(group))
+}
+
+// write has each group write its part, all at the same time. After an error the transaction must be abandoned.
+func (n *Node) write(ctx context.Context, w shard.Writing) (wrote, error) {
+	parts, err := n.split(w.Steps)
+	if err != nil {
+		return wrote{}, err
+	}
+	var mu sync.Mutex
+	var all wrote
+	eg, ctx := errgroup.WithContext(ctx)
+	for _, group := range slices.Sorted(maps.Keys(parts)) {
+		part := w
+		part.Steps = parts[group]
+		eg.Go(func() error {
+			written, err := n.writeTo(ctx, group, part)
+			mu.Lock()
+			defer mu.Unlock()
+			all.add(group, written)
+			return err
+		})
+	}
+	return all, eg.Wait()
+}
+
+func (n *Node) writeTo(ctx context.Context, group graph.GroupID, w shard.Writing) (shard.Written, error) {
+	if group == n.group {
+		return n.prewrite(ctx, w)
+	}
+	r := &pb.WriteRequest{
+		Group: uint32(group), StartTs: uint64(w.Start), After: uint64(w.After), Steps: wire.FromSteps(w.Steps), Last: w.Last,
+		Seq: n.seqs.of(group),
+	}
+	reply, err := atGroup(ctx, n, group, true, func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error) {
+		return p.Prewrite(ctx, r)
+	})
+	return shard.Written{Epochs: reply.GetEpochs(), Keys: reply.GetKeys()}, err
+}
+
+// split returns the steps of each group.
+func (n *Node) split(steps [][]graph.Edge) (map[graph.GroupID][][]graph.Edge, error) {
+	if !n.severalGroups() {
+		return map[graph.GroupID][][]graph.Edge{n.group: steps}, nil
+	}
+	parts := map[graph.GroupID][][]graph.Edge{}
+	for i, edges := range steps {
+		for _, e := range edges {
+			group, ok := n.shard.Route(e.Predicate)
+			if !ok {
+				return nil, fault.New(fault.Aborted, "predicate %s is gone; please retry", e.Predicate)
+			}
+			if parts[group] == nil {
+				parts[group] = make([][]graph.Edge, len(steps))
+			}
+			parts[group][i] = append(parts[group][i], e)
+		}
+	}
+	return parts, nil
+}
+
+// closeAt ends the writing of a transaction in the groups, and returns what is pending there.
+func (n *Node) closeAt(ctx context.Context, groups []uint32, start graph.Timestamp) (wrote, error) {
+	var all wrote
+	for _, g := range groups {
+		group := graph.GroupID(g)
+		w, ok, err := n.closeTxnAt(ctx, group, start)
+		if err != nil {
+			return wrote{}, fmt.Errorf("ending the transaction in group %d: %w", g, err)
+		}
+		if ok {
+			all.add(group, w)
+		}
+	}
+	return all, nil
+}
+
+func (n *Node) closeTxnAt(ctx context.Context, group graph.GroupID, start graph.Timestamp) (shard.Written, bool, error) {
+	if group == n.group {
+		return n.closeTxn(ctx, start)
+	}
+	reply, err := atGroup(ctx, n, group, false, func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error) {
+		return p.Close(ctx, &pb.CloseRequest{Group: uint32(group), StartTs: uint64(start)})
+	})
+	return shard.Written{Epochs: reply.GetEpochs(), Keys: reply.GetKeys()}, err == nil && !reply.GetNothing(), err
+}
+
+// allGroups returns every group of the cluster, this one first.
+func (n *Node) allGroups() []uint32 {
+	groups := []uint32{uint32(n.group)}
+	for _, m := range n.shard.Members() {
+		if m.Group != 0 && !slices.Contains(groups, m.Group) {
+			groups = append(groups, m.Group)
+		}
+	}
+	return groups
+}
+
+// without returns the groups of a that are not in b.
+func without(a, b []uint32) []uint32 {
+	return slices.DeleteFunc(slices.Clone(a), func(g uint32) bool { return slices.Contains(b, g) })
+}
+
+// seqs remembers up to which event of its stream each group must have heard for changes that were made by way of this node.
+type seqs struct {
+	mu   sync.Mutex
+	last map[graph.GroupID]uint64 // guarded by mu
+}
+
+func (s *seqs) note(of map[uint32]uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil {
+		s.last = map[graph.GroupID]uint64{}
+	}
+	for g, seq := range of {
+		s.last[graph.GroupID(g)] = max(s.last[graph.GroupID(g)], seq)
+	}
+}
+
+func (s *seqs) of(group graph.GroupID) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last[group]
+}
