@@ -18,8 +18,15 @@
 // The engine is written without sync. A checkpoint is: barrier → the replica's record (applied index, tablets, pending) →
 // barrier → Durable moves. Until then the log is kept and replayed; replay writes the same bytes at the same timestamps.
 //
+// # Other replicas
+//
+// A snapshot is a capture between two batches: it names a horizon and a bound, and what lies between is streamed while Apply goes
+// on. Restore fills a second store and switches (transfer.go). Which index builds are complete is each replica's own knowledge
+// (local.go).
+//
 // # Threading
 //
-// Apply runs on one goroutine. Everything else may be called concurrently. Lock order: a transaction's derivation lock, then
-// Shard.batch, then Shard.mu. Readers never need batch, so that a full disk, which holds Apply up, does not hold them up.
+// Apply and Restore run on one goroutine. Everything else may be called concurrently. Who reads the engine outside of Apply passes
+// the gate, which Restore shuts for the moment of its switch. Lock order: a transaction's derivation lock, then Shard.recording,
+// then Shard.batch, then Shard.mu. Readers never need batch, so that a full disk, which holds Apply up, does not hold them up.
 package shard
