@@ -12,16 +12,17 @@ import (
 func (g *Group) drive(ctx context.Context) error {
 	ticker := time.NewTicker(g.cfg.TickInterval)
 	defer ticker.Stop()
-	if g.step.alone() {
+	if err := g.carryOutAll(); err != nil { // what was committed before the start, changes of members among it
+		return err
+	}
+	if g.step.sole() {
 		if err := g.step.node.Campaign(); err != nil {
 			return err
 		}
 	}
 	for {
-		for g.step.hasWork() {
-			if err := g.carryOut(); err != nil {
-				return err
-			}
+		if err := g.carryOutAll(); err != nil {
+			return err
 		}
 		propose := g.propose
 		if g.queue.full() {
@@ -85,6 +86,15 @@ func (g *Group) receive() error {
 		}
 		if fetch != nil {
 			g.queue.put(commit{fetch: fetch})
+		}
+	}
+	return nil
+}
+
+func (g *Group) carryOutAll() error {
+	for g.step.hasWork() {
+		if err := g.carryOut(); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -79,6 +79,9 @@ func def[T comparable](v *T, d T) {
 
 // firstMark is where the log of a new member begins: at the same place on all that the group starts with.
 func (c *Config) firstMark() (raftlog.Mark, error) {
+	if raft.IsLocalMsgTarget(c.Identity.Node) || c.Identity.Node == raft.None {
+		return raftlog.Mark{}, fmt.Errorf("a member cannot have the id %d", c.Identity.Node)
+	}
 	if c.Join {
 		if len(c.Members) > 0 {
 			return raftlog.Mark{}, errors.New("a member that joins a group does not say who starts it")
@@ -137,7 +140,7 @@ type Group struct {
 }
 
 // Open opens the member's log, making it when there is none, and readies Raft. The machine must be open already: what it has
-// is not applied to it again. Nothing runs before Run.
+// is not applied to it again. Nothing runs before Run. ErrRemoved says that the log knows that this member was removed.
 func Open(cfg Config, machine fsm.Machine) (*Group, error) {
 	cfg.setDefaults()
 	log, st, err := openLog(&cfg, machine.Durable())
@@ -185,10 +188,13 @@ func openLog(cfg *Config, durable uint64) (*raftlog.Log, *raftlog.State, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	if st.Mark.Index == 0 && first.Index > 0 && st.HardState.GetTerm() == 0 {
-		if st, err = log.Begin(first); err != nil { // a crash cut its making short
+	if !st.Begun {
+		if st, err = log.Begin(first); err != nil {
 			return nil, nil, errors.Join(err, log.Close())
 		}
+	}
+	if st.Mark.Index > 0 && !isMember(st.Mark.ConfState, cfg.Identity.Node) {
+		return nil, nil, errors.Join(ErrRemoved, log.Close())
 	}
 	if durable < st.Mark.Index && st.Mark.Index > 1 {
 		err := fmt.Errorf("the log in %s starts at %d, but the data covers only %d: the data folder was lost or is an older copy",

@@ -87,7 +87,7 @@ func (g *Group) ChangeMembers(ctx context.Context, cc *raftpb.ConfChangeV2) erro
 		g.waiting.settle(p.seq, outcome{err: err})
 		return err
 	}
-	p.entry = &raftpb.Entry{Type: raftpb.EntryConfChangeV2.Enum(), Data: data}
+	p.entry.Type, p.entry.Data = raftpb.EntryConfChangeV2.Enum(), data
 	err = g.call(ctx, func() {
 		if err := g.step.change(p.entry, cc); err != nil {
 			g.waiting.settle(p.seq, outcome{err: err})

@@ -44,8 +44,9 @@ type proposal struct {
 
 // proposed is one who waits for a proposal.
 type proposed struct {
-	done chan outcome // capacity 1
-	term uint64       // guarded by proposals.mu: in which Raft took it; 0 while it did not, anyTerm once it is applied
+	entry raftpb.Entry
+	done  chan outcome // capacity 1
+	term  uint64       // guarded by proposals.mu: in which Raft took it; 0 while it did not, anyTerm once it is applied
 }
 
 // anyTerm is the term of a proposal that cannot be lost any more, but whose outcome is not there yet.
@@ -78,7 +79,8 @@ func (p *proposals) add(cmd []byte) (proposal, error) {
 	p.waiting[p.seq] = state
 	binary.BigEndian.PutUint64(data, p.node)
 	binary.BigEndian.PutUint64(data[8:], p.seq)
-	return proposal{entry: &raftpb.Entry{Data: append(data, cmd...)}, seq: p.seq, state: state}, nil
+	state.entry.Data = append(data, cmd...)
+	return proposal{entry: &state.entry, seq: p.seq, state: state}, nil
 }
 
 // admitted notes that Raft took the proposals in term. From now on only the log says what became of them.

@@ -96,10 +96,13 @@ func newStepper(id uint64, st *raftlog.State, attempt uint64, lg *slog.Logger) (
 	return s, nil
 }
 
-// alone reports whether the member is its whole group.
-func (s *stepper) alone() bool {
-	return len(s.conf.Voters) == 1 && s.conf.Voters[0] == s.id && len(s.conf.VotersOutgoing)+len(s.conf.Learners) == 0
+// sole reports whether nobody else votes.
+func (s *stepper) sole() bool {
+	return len(s.conf.Voters) == 1 && s.conf.Voters[0] == s.id && len(s.conf.VotersOutgoing) == 0
 }
+
+// alone reports whether the member is its whole group.
+func (s *stepper) alone() bool { return s.sole() && len(s.conf.Learners) == 0 }
 
 // tick moves Raft's clock and this package's.
 func (s *stepper) tick() {
@@ -200,27 +203,29 @@ func (s *stepper) next() work {
 	rd := s.node.Ready()
 	w := work{rd: rd, early: s.out}
 	s.out = nil
+	for _, e := range rd.CommittedEntries {
+		w.sync = w.sync || isChange(e)
+	}
 	for _, m := range rd.Messages {
 		switch m.GetType() {
 		case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
 			// A leader need not have on disk what it sends: its own disk counts as one voter's, once it is synced. So the
 			// followers write at the same time.
-			w.early = append(w.early, m)
-		default:
-			w.late = append(w.late, m)
+			if !w.sync {
+				w.early = append(w.early, m)
+				continue
+			}
 		}
+		w.late = append(w.late, m)
 	}
 	if meta := rd.Snapshot.GetMetadata(); meta.GetIndex() > 0 {
 		w.mark = &raftlog.Mark{Index: meta.GetIndex(), Term: meta.GetTerm(), ConfState: meta.GetConfState()}
 	}
-	for _, e := range rd.CommittedEntries {
-		w.sync = w.sync || isChange(e)
-	}
 	return w
 }
 
-// isChange reports whether the entry changes the membership. That it is committed is synced before it is acted upon: else a crash
-// could take the member back to a configuration whose other members are gone.
+// isChange reports whether the entry changes the membership. That it is committed is synced before it is acted upon, or others
+// are told: else a crash could take the member back to a configuration whose other members are gone.
 func isChange(e *raftpb.Entry) bool { return e.GetType() != raftpb.EntryNormal }
 
 // stored takes note that w is on disk, and returns what is committed.

@@ -46,6 +46,9 @@ type Mark struct {
 
 // State is what a log held when it was opened: Raft starts from Mark, HardState and the Entries after Mark.
 type State struct {
+	// Begun is false where a crash cut the making of the log short: Begin is still to be called. The log of a member that
+	// waits to be added is begun, with the zero Mark.
+	Begun     bool
 	Mark      Mark
 	HardState *raftpb.HardState
 	Entries   []*raftpb.Entry
@@ -63,7 +66,7 @@ func ReadIdentity(dir string) (id Identity, exists bool, err error) {
 	if !wal.Exist(dir) {
 		return Identity{}, false, nil
 	}
-	mark, err := newestMark(dir)
+	mark, _, err := newestMark(dir)
 	if err != nil {
 		return Identity{}, false, err
 	}
@@ -111,8 +114,7 @@ func Create(dir string, id Identity, mark Mark) (*Log, *State, error) {
 	return l, st, nil
 }
 
-// Begin gives an empty log its first mark. Create does it; what is left of a crash within Create has index 0 for its mark and
-// needs it still. So has, for good, the log of a member that waits to be added to a group.
+// Begin gives an empty log its first mark. Create does it; what is left of a crash within Create needs it still.
 func (l *Log) Begin(mark Mark) (*State, error) {
 	hard := &raftpb.HardState{Term: &mark.Term, Vote: new(uint64), Commit: &mark.Index}
 	if err := l.wal.SaveSnapshot(record(mark)); err != nil {
@@ -121,14 +123,14 @@ func (l *Log) Begin(mark Mark) (*State, error) {
 	if err := l.wal.Save(hard, nil); err != nil {
 		return nil, err
 	}
-	return &State{Mark: mark, HardState: hard}, nil
+	return &State{Begun: true, Mark: mark, HardState: hard}, nil
 }
 
 // Open opens the log in dir and reads it from its newest mark on. A torn tail is cut off and reported to lg.
 func Open(dir string, id Identity, lg *slog.Logger) (l *Log, st *State, err error) {
 	defer asError(dir, &err)
 	setSegmentBytes()
-	mark, err := newestMark(dir)
+	mark, begun, err := newestMark(dir)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -149,7 +151,8 @@ func Open(dir string, id Identity, lg *slog.Logger) (l *Log, st *State, err erro
 				return nil, nil, errors.Join(err, w.Close())
 			}
 			return opened(w, dir, id, meta, &State{
-				Mark: Mark{Index: mark.GetIndex(), Term: mark.GetTerm(), ConfState: mark.GetConfState()}, HardState: hard, Entries: entries,
+				Begun: begun, Mark: Mark{Index: mark.GetIndex(), Term: mark.GetTerm(), ConfState: mark.GetConfState()},
+				HardState: hard, Entries: entries,
 			})
 		}
 		if cerr := w.Close(); cerr != nil {
@@ -213,16 +216,18 @@ func opened(w *wal.WAL, dir string, id Identity, meta []byte, st *State) (*Log, 
 	return &Log{wal: w, dir: dir}, st, nil
 }
 
-// newestMark finds the newest snapshot record that the log's own hard state covers.
-func newestMark(dir string) (*walpb.Snapshot, error) {
+// newestMark finds the newest snapshot record that the log's own hard state covers, and whether it is one of ours: wal.Create
+// writes one of index 0.
+func newestMark(dir string) (mark *walpb.Snapshot, begun bool, err error) {
 	marks, err := wal.ValidSnapshotEntries(zap.NewNop(), dir)
 	if err != nil {
-		return nil, fmt.Errorf("reading the marks of the log in %s: %w", dir, err)
+		return nil, false, fmt.Errorf("reading the marks of the log in %s: %w", dir, err)
 	}
 	if len(marks) == 0 {
-		return nil, fmt.Errorf("the log in %s has no mark to start from", dir)
+		return nil, false, fmt.Errorf("the log in %s has no mark to start from", dir)
 	}
-	return marks[len(marks)-1], nil
+	mark = marks[len(marks)-1]
+	return mark, mark.GetIndex() > 0 || len(marks) > 1, nil
 }
 
 // Save appends entries and the hard state, and syncs them where Raft needs it. After an error the log must not be used:

@@ -1,11 +1,14 @@
 package raftlog
 
 import (
+	"encoding/json"
 	"log/slog"
 	"path/filepath"
 	"testing"
 
+	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
 )
 
 // Goal: a snapshot of another member takes the place of the log, also of entries with higher indexes that nobody committed.
@@ -55,16 +58,35 @@ func TestRestoreReplacesTheLog(t *testing.T) {
 	}
 }
 
-// A log whose making was cut short, and the log of a member that waits to be added, have the mark 0 and can be begun.
-func TestBeginLater(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "wal")
+// The log of a member that waits to be added has the zero mark, and is told from one whose making was cut short.
+func TestBegin(t *testing.T) {
+	quiet := slog.New(slog.DiscardHandler)
+	dir := filepath.Join(t.TempDir(), "waits")
 	l, st, err := Create(dir, me, Mark{})
-	if err != nil || st.Mark.Index != 0 {
+	if err != nil || st.Mark.Index != 0 || !st.Begun {
 		t.Fatal(st, err)
 	}
 	closeLog(t, l)
-	l, st, err = Open(dir, me, slog.New(slog.DiscardHandler))
-	if err != nil || st.Mark.Index != 0 || len(st.Entries) != 0 || st.HardState.GetCommit() != 0 {
+	l, st, err = Open(dir, me, quiet)
+	if err != nil || !st.Begun || st.Mark.Index != 0 || len(st.Entries) != 0 || st.HardState.GetCommit() != 0 {
+		t.Fatal(st, err)
+	}
+	closeLog(t, l)
+
+	dir = filepath.Join(t.TempDir(), "cut short")
+	meta, err := json.Marshal(me)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := wal.Create(zap.NewNop(), dir, meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, st, err = Open(dir, me, quiet)
+	if err != nil || st.Begun || st.Mark.Index != 0 {
 		t.Fatal(st, err)
 	}
 	if _, err := l.Begin(Mark{Index: 1, Term: 1, ConfState: confState()}); err != nil {
@@ -73,7 +95,7 @@ func TestBeginLater(t *testing.T) {
 	save(t, l, 1, 1, entries(2, 4, 1, "a"))
 	closeLog(t, l)
 	l, st = reopen(t, dir)
-	if st.Mark.Index != 1 || len(st.Entries) != 2 || len(st.Mark.ConfState.GetVoters()) != 1 {
+	if !st.Begun || st.Mark.Index != 1 || len(st.Entries) != 2 || len(st.Mark.ConfState.GetVoters()) != 1 {
 		t.Fatal(st)
 	}
 	closeLog(t, l)
