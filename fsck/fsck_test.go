@@ -385,7 +385,7 @@ func TestPendingWithVerdictIsFound(t *testing.T) {
 	r := newReplica(t)
 	r.fill()
 	r.ts += 2
-	if _, err := r.shard.Prewrite(t.Context(), shard.Writing{Start: r.ts-1, Steps: [][]graph.Edge{r.edges("1 plain y")}}); err != nil {
+	if _, err := r.shard.Prewrite(t.Context(), shard.Writing{Start: r.ts - 1, Steps: [][]graph.Edge{r.edges("1 plain y")}}); err != nil {
 		t.Fatal(err)
 	}
 	if sum, lines := r.check(Config{}); sum.Findings != 0 || sum.Pending != 1 {

@@ -200,12 +200,17 @@ func (s *Shard) buildNext(ctx context.Context, t *tablet) error {
 	}
 	started := time.Now()
 	what, names := posting.NextBuild(def)
+	noted := false
 	err := s.working(ctx, func(ctx context.Context) error {
 		if err := s.WaitTimestamp(ctx, o.ts); err != nil {
 			return err
 		}
 		what.Progress = s.reportBuild(t)
-		return s.store.BuildIndex(ctx, o.ts, def, t.incarnation(), what)
+		if err := s.store.BuildIndex(ctx, o.ts, def, t.incarnation(), what); err != nil {
+			return err
+		}
+		noted = s.noteBuilt(t, o, names) // while what was built is still what the engine holds
+		return nil
 	})
 	if now, ok := s.view.Load().tablets[t.def.Name]; !ok || now.incarnation() != t.incarnation() {
 		return nil // dropped meanwhile
@@ -213,7 +218,7 @@ func (s *Shard) buildNext(ctx context.Context, t *tablet) error {
 	if err != nil {
 		return err
 	}
-	if !s.noteBuilt(t, o, names) {
+	if !noted {
 		return nil // changed meanwhile
 	}
 	if _, err := s.checkpoint(); err != nil {

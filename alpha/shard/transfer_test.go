@@ -466,6 +466,50 @@ func TestRestoreWaitsForReaders(t *testing.T) {
 	}
 }
 
+// syncing calls a function when it is synced.
+type syncing struct {
+	storage.Engine
+	fn *func()
+}
+
+func (e syncing) Sync(ctx context.Context) error {
+	if fn := *e.fn; fn != nil {
+		fn()
+	}
+	return e.Engine.Sync(ctx)
+}
+
+// Goal: a build that ends just when the state is replaced by one without it is not taken for one of the new state. Method: the
+// Restore begins at the last step of the build; several times, since the two then race.
+func TestRestoreAtTheEndOfABuild(t *testing.T) {
+	p := newPair(t, "name: string .")
+	p.do("1 name ada")
+	p.alter("name: string @index(exact) .", "exact")
+	desc, stream := p.sent(nil) // of one that has not built it
+	for range 50 {
+		var fn func()
+		next := replica(t, syncing{memkv.New(memkv.Config{}), &fn})
+		next.follow(p.log)
+		restored := make(chan error, 1)
+		fn = func() {
+			fn = nil
+			go func() { restored <- next.s.Restore(t.Context(), desc, bytes.NewReader(stream)) }()
+			eventually(t, "the end of the stream", func() bool {
+				next.s.gate.mu.Lock()
+				defer next.s.gate.mu.Unlock()
+				return next.s.gate.shut || len(restored) > 0
+			})
+		}
+		built := next.s.buildNext(t.Context(), next.s.unfinished())
+		if err := <-restored; err != nil || built != nil && !errors.Is(built, errRestoring) {
+			t.Fatal(err, built)
+		}
+		if next.s.unfinished() == nil {
+			t.Fatal("what was built into the old state is taken for built in the new one")
+		}
+	}
+}
+
 // Goal: it works over the engine on disk as over its twin: the old copies' bytes do not hide what is loaded, and a restart finds all.
 func TestRestoreOnDisk(t *testing.T) {
 	dir := t.TempDir()
