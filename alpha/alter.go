@@ -10,6 +10,7 @@ import (
 	"github.com/dgraph-io/dgo/v250/protos/api"
 
 	"dragg/graph"
+	"dragg/graph/types"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
 	"dragg/schema"
@@ -173,8 +174,8 @@ func (n *Node) tryAlter(ctx context.Context, update schema.Update, data inspecto
 			return nil, fmt.Errorf("predicate %s: %w", def.Name, errIndexing)
 		}
 		rebuild := schema.Diff(old, def)
-		if rebuild.Retype {
-			if err := data.checkConvertible(ctx, def); err != nil {
+		if rebuild.Retype || def.Type == types.Geo && len(rebuild.AddIndex) > 0 {
+			if err := data.checkValues(ctx, def); err != nil {
 				return nil, err
 			}
 		}

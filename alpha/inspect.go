@@ -24,15 +24,15 @@ func (i inspector) hasData(ctx context.Context, p graph.Predicate) (bool, error)
 	return i.n.shard.HasData(p)
 }
 
-// checkConvertible reports whether every stored value converts to the type of the new definition.
-func (i inspector) checkConvertible(ctx context.Context, def *schema.Predicate) error {
+// checkValues reports whether every stored value can be what the new definition asks.
+func (i inspector) checkValues(ctx context.Context, def *schema.Predicate) error {
 	if group, ok := i.n.shard.Route(def.Name); ok && group != i.n.group {
 		_, err := i.ask(ctx, group, &pb.InspectRequest{
 			Namespace: uint64(def.Name.Namespace), Predicate: def.Name.Name, ConvertTo: def.AppendBinary(nil),
 		})
 		return err
 	}
-	return i.n.shard.CheckConvertible(ctx, def)
+	return i.n.shard.CheckValues(ctx, def)
 }
 
 func (i inspector) ask(ctx context.Context, group graph.GroupID, r *pb.InspectRequest) (*pb.InspectReply, error) {
@@ -58,7 +58,7 @@ func (n *Node) inspect(ctx context.Context, r *pb.InspectRequest) (*pb.InspectRe
 		if err != nil {
 			return nil, fault.As(fault.Invalid, err)
 		}
-		return &pb.InspectReply{}, classify(n.shard.CheckConvertible(ctx, def))
+		return &pb.InspectReply{}, classify(n.shard.CheckValues(ctx, def))
 	}
 	has, err := n.shard.HasData(graph.Predicate{Namespace: graph.Namespace(r.Namespace), Name: r.Predicate})
 	return &pb.InspectReply{HasData: has}, err

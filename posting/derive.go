@@ -35,8 +35,8 @@ var errEdge = errors.New("edge does not fit the predicate")
 // last wins (dql.md fact 99, architecture section 6). Adding to a list and setting a scalar without index
 // reads nothing. Counts are not derived here but when the changes are committed.
 //
-// It is a pure function. An error is the caller's to report to the client where it wraps tok.ErrTooLarge;
-// others mean that stored data is damaged or an edge was not validated.
+// It is a pure function. An error is the caller's to report to the client where it wraps tok.ErrTooLarge, or says
+// that a shape cannot be in a geo index; others mean that stored data is damaged or an edge was not validated.
 func Derive(v *View, p *schema.Predicate, inc graph.Incarnation, edges []graph.Edge) (Derived, error) {
 	d := &deriver{v: v, p: p, inc: inc, conflicts: newConflicts(p.Name, p.NoConflict)}
 	d.out.list = make([]change, 0, len(edges)*(1+2*len(p.Index)))

@@ -181,7 +181,7 @@ func (b *builder) inequality() (condition, error) {
 		}
 		done := true
 		f, err := b.byTag(ctx, k, func(lang string) (found, error) {
-			f, ok, err := b.within(ctx, k, lang, s, budget)
+			f, ok, err := b.within(ctx, k, lang, s, &budget)
 			done = done && ok
 			return f, err
 		})

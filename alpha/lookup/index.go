@@ -178,9 +178,10 @@ type span struct {
 	edges bool
 }
 
-// within returns the subjects of the tokens of a span in one language. It gives up beyond budget keys.
+// within returns the subjects of the tokens of a span in one language. It takes the keys that it walks over from
+// the budget, and gives up when there is none left.
 func (b *builder) within(
-	ctx context.Context, k tok.Tokenizer, lang string, s span, budget int,
+	ctx context.Context, k tok.Tokenizer, lang string, s span, budget *int,
 ) (f found, ok bool, err error) {
 	var tick ticks
 	var sure, maybe uidset.Builder
@@ -203,7 +204,7 @@ func (b *builder) within(
 		if err := tick.check(ctx); err != nil {
 			return found{}, false, err
 		}
-		if budget--; budget < 0 {
+		if *budget--; *budget < 0 {
 			return found{}, false, nil
 		}
 		l, err := it.List()

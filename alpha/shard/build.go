@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dragg/graph"
+	"dragg/graph/geo"
 	"dragg/graph/types"
 	"dragg/internal/fault"
 	"dragg/posting"
@@ -307,30 +308,49 @@ func (s *Shard) WaitBuilt(ctx context.Context, p graph.Predicate) error {
 	})
 }
 
-// CheckConvertible reports whether every stored value of a predicate converts to the type of its new definition. It names the
-// first node whose value does not.
-func (s *Shard) CheckConvertible(ctx context.Context, def *schema.Predicate) error {
+// CheckValues reports whether every stored value of a predicate can be what its new definition asks: it must convert to the type
+// and, where there is to be a geo index, have a place; a build would leave it out, and no function would find it. It names the first
+// node whose value cannot.
+func (s *Shard) CheckValues(ctx context.Context, def *schema.Predicate) error {
 	t, ok := s.view.Load().tablets[def.Name]
 	if !ok || def.IsUID() || t.def.IsUID() {
 		return nil
 	}
-	return s.working(ctx, func(ctx context.Context) error { return s.checkValues(ctx, t, def) })
+	return s.working(ctx, func(ctx context.Context) error {
+		return s.eachValue(ctx, t, func(node graph.UID, v types.Value) error { return checkValue(def, node, v) })
+	})
 }
 
-func (s *Shard) checkValues(ctx context.Context, t *tablet, def *schema.Predicate) error {
+func checkValue(def *schema.Predicate, node graph.UID, v types.Value) error {
+	converted, err := types.Convert(v, def.Type)
+	if err != nil {
+		return fault.New(fault.Invalid, "predicate %s cannot become %s: the value of node %s does not convert: %w",
+			def.Name, def.Type, node, err)
+	}
+	if def.Type != types.Geo || len(def.Index) == 0 {
+		return nil
+	}
+	if _, err := geo.New(converted.Geom()); err != nil {
+		return fault.New(fault.Invalid, "predicate %s cannot have a geo index, because of the value of node %s: %w", def.Name, node, err)
+	}
+	return nil
+}
+
+// eachValue calls visit for every stored value of a tablet, until it returns an error.
+func (s *Shard) eachValue(ctx context.Context, t *tablet, visit func(graph.UID, types.Value) error) error {
 	view := s.store.View(s.Watermark(), nil)
 	defer view.Close()
 	prefix := keys.DataPrefix(t.incarnation())
 	it := view.Scan(prefix, keys.End(prefix))
 	for it.Next() {
-		if err := checkList(ctx, it, def); err != nil {
+		if err := visitList(ctx, it, visit); err != nil {
 			return errors.Join(err, it.Close())
 		}
 	}
 	return it.Close()
 }
 
-func checkList(ctx context.Context, it *posting.Iterator, def *schema.Predicate) error {
+func visitList(ctx context.Context, it *posting.Iterator, visit func(graph.UID, types.Value) error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -342,9 +362,8 @@ func checkList(ctx context.Context, it *posting.Iterator, def *schema.Predicate)
 		if err != nil {
 			return err
 		}
-		if _, err := types.Convert(p.Value, def.Type); err != nil {
-			return fault.New(fault.Invalid, "predicate %s cannot become %s: the value of node %s does not convert: %w",
-				def.Name, def.Type, keys.UID(it.Key()), err)
+		if err := visit(keys.UID(it.Key()), p.Value); err != nil {
+			return err
 		}
 	}
 	return nil

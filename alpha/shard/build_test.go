@@ -307,7 +307,7 @@ func TestDataChecks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.s.CheckConvertible(t.Context(), u.Predicates[0])
+		return r.s.CheckValues(t.Context(), u.Predicates[0])
 	}
 	if err := check("name: int ."); err != nil {
 		t.Errorf("numbers as text become int: %v", err)
@@ -323,7 +323,7 @@ func TestDataChecks(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := r.s.CheckConvertible(ended, &schema.Predicate{Name: graph.Pred("name")}); !errors.Is(err, context.Canceled) {
+	if err := r.s.CheckValues(ended, &schema.Predicate{Name: graph.Pred("name")}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a check that nobody waits for: %v", err)
 	}
 }

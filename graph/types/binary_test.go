@@ -48,7 +48,7 @@ func FuzzDecode(f *testing.F) {
 	for id, texts := range map[ID][]string{
 		Int: {"-3", "9223372036854775807"}, Float: {"1.5"}, Bool: {"true"}, UID: {"0x1f"}, Vector: {"[1,-2]"},
 		DateTime: {"2001", "1969-12-31T23:59:59.9+05:30"}, BigFloat: {"-2.5", "0", "123456789012345678901234567890.5"},
-		Geo: {"{'type':'Point','coordinates':[1,2]}", "{'type':'MultiPolygon','coordinates':[[[[20,40],[21,40],[20,40]]]]}"},
+		Geo: {"{'type':'Point','coordinates':[1,2]}", "{'type':'MultiPolygon','coordinates':[[[[20,40],[21,40],[20,41],[20,40]]]]}"},
 	} {
 		for _, text := range texts {
 			f.Add(byte(id), AppendBinary(nil, mustParse(f, id, text)))

@@ -10,6 +10,8 @@ import (
 	"github.com/twpayne/go-geom"
 	"github.com/twpayne/go-geom/encoding/geojson"
 	"github.com/twpayne/go-geom/encoding/wkb"
+
+	"dragg/graph/geo"
 )
 
 // maxGeoDepth bounds the brackets of a GeoJSON text and the nesting of stored geometry collections.
@@ -43,7 +45,10 @@ func decodeGeoJSON(text string) (geom.T, error) {
 	if g == nil || !storable(g) {
 		return nil, errGeoShape
 	}
-	// What cannot be stored is refused here, while there still is a client to tell.
+	// What cannot be stored or is not well formed is refused here, while there still is a client to tell.
+	if err := geo.Check(g); err != nil {
+		return nil, err
+	}
 	if _, err := wkb.Marshal(g, binary.LittleEndian); err != nil {
 		return nil, err
 	}

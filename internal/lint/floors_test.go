@@ -7,8 +7,9 @@ import (
 
 // floors orders the packages: a package imports only packages of lower floors. ARCHITECTURE.md draws the picture.
 var floors = map[string]int{
-	"graph/types": 0, "internal/fault": 0, "internal/gather": 0,
-	"graph": 10, "protos/pb": 10, "schema/tok": 10,
+	"graph/geo": 0, "internal/fault": 0, "internal/gather": 0,
+	"graph/types": 5,
+	"graph":       10, "protos/pb": 10, "schema/tok": 10,
 	"posting/uidset": 15,
 	"posting/keys":   20, "schema": 20, "dql": 20, "mutation/nquad": 20, "query/task": 20, "storage": 20, "storage/room": 20, "cluster/rpc": 20, "raftgroup/fsm": 20,
 	"storage/storagetest": 25, "raftgroup/fsm/fsmtest": 25,

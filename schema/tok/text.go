@@ -19,9 +19,6 @@ func hashTokens(dst []string, v types.Value, _ string) []string {
 	return append(dst, string(sum[:]))
 }
 
-// geoTokens makes none: geo predicates are searched by their values.
-func geoTokens(dst []string, _ types.Value, _ string) []string { return dst }
-
 // termTokens are the words of the text, folded to lower case and normal form, accents kept (dql.md section
 // 5).
 func termTokens(dst []string, v types.Value, _ string) []string {

@@ -34,7 +34,7 @@ type Tokenizer interface {
 	Lossy() bool
 	// AppendTokens appends the distinct tokens of v to dst. lang is the language tag of the value, "" for
 	// untagged; only fulltext and ngram look at it. A value of another type is an error, and so is a token of
-	// more than MaxToken bytes (ErrTooLarge).
+	// more than MaxToken bytes (ErrTooLarge), and for geo a shape without a place (geo.ErrNoPlace).
 	AppendTokens(dst []string, v types.Value, lang string) ([]string, error)
 }
 
@@ -70,27 +70,32 @@ type kind struct {
 	id              byte
 	typ             types.ID
 	sortable, lossy bool
-	tokens          func(dst []string, v types.Value, lang string) []string
+	tokens          func(dst []string, v types.Value, lang string) ([]string, error)
+}
+
+// sure makes a tokenizer of a function that takes every value.
+func sure(tokens func([]string, types.Value, string) []string) func([]string, types.Value, string) ([]string, error) {
+	return func(dst []string, v types.Value, lang string) ([]string, error) { return tokens(dst, v, lang), nil }
 }
 
 // kinds lists the tokenizers. IDs are on disk.
 func kinds() []*kind {
 	return []*kind{
-		{Int, 1, types.Int, true, false, intTokens},
-		{Float, 2, types.Float, true, true, floatTokens},
-		{BigFloat, 3, types.BigFloat, true, true, bigFloatTokens},
-		{Bool, 4, types.Bool, false, false, boolTokens},
-		{Year, 5, types.DateTime, true, true, timeTokens(1)},
-		{Month, 6, types.DateTime, true, true, timeTokens(2)},
-		{Day, 7, types.DateTime, true, true, timeTokens(3)},
-		{Hour, 8, types.DateTime, true, true, timeTokens(4)},
-		{Exact, 9, types.String, true, false, exactTokens},
-		{Hash, 10, types.String, false, false, hashTokens},
-		{SHA256, 11, types.String, false, false, hashTokens},
-		{Term, 12, types.String, false, true, termTokens},
-		{FullText, 13, types.String, false, true, fullTextTokens},
-		{Trigram, 14, types.String, false, true, trigramTokens},
-		{Ngram, 15, types.String, false, true, ngramTokens},
+		{Int, 1, types.Int, true, false, sure(intTokens)},
+		{Float, 2, types.Float, true, true, sure(floatTokens)},
+		{BigFloat, 3, types.BigFloat, true, true, sure(bigFloatTokens)},
+		{Bool, 4, types.Bool, false, false, sure(boolTokens)},
+		{Year, 5, types.DateTime, true, true, sure(timeTokens(1))},
+		{Month, 6, types.DateTime, true, true, sure(timeTokens(2))},
+		{Day, 7, types.DateTime, true, true, sure(timeTokens(3))},
+		{Hour, 8, types.DateTime, true, true, sure(timeTokens(4))},
+		{Exact, 9, types.String, true, false, sure(exactTokens)},
+		{Hash, 10, types.String, false, false, sure(hashTokens)},
+		{SHA256, 11, types.String, false, false, sure(hashTokens)},
+		{Term, 12, types.String, false, true, sure(termTokens)},
+		{FullText, 13, types.String, false, true, sure(fullTextTokens)},
+		{Trigram, 14, types.String, false, true, sure(trigramTokens)},
+		{Ngram, 15, types.String, false, true, sure(ngramTokens)},
 		{Geo, 16, types.Geo, false, true, geoTokens},
 	}
 }
@@ -126,7 +131,10 @@ func (k *kind) AppendTokens(dst []string, v types.Value, lang string) ([]string,
 		return dst, fmt.Errorf("tokenizer %s takes %s, not %s", k.name, k.typ, t)
 	}
 	start := len(dst)
-	dst = k.tokens(dst, v, lang)
+	dst, err := k.tokens(dst, v, lang)
+	if err != nil {
+		return dst[:start], err
+	}
 	for _, token := range dst[start:] {
 		if len(token) > MaxToken {
 			return dst[:start], ErrTooLarge
