@@ -443,9 +443,13 @@ func TestRemovedMembersStop(t *testing.T) {
 	c.agree(1, 2, 3, 4)
 	c.change(remove(4))
 	<-learner.done
-	if n := c.tryStart(4); n != nil { // it knows already, or is told again
-		<-n.done
-		learner = n
+	if n := c.tryStart(4); n != nil { // it knows already or is told again; but later on nobody tells one that is silent
+		select {
+		case <-n.done:
+			learner = n
+		case <-time.After(3 * electionTicks * tickInterval):
+			c.stop(4)
+		}
 	}
 	lead := c.leader()
 	away := c.node(lead.id%3 + 1)
