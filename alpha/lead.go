@@ -105,6 +105,12 @@ func (n *Node) reconcile(ctx context.Context) error {
 	ticker := time.NewTicker(reconcileInterval)
 	defer ticker.Stop()
 	for {
+		if n.wasRemoved() {
+			n.lg.Info("this node was removed from the cluster: another member shall lead, and remove it from the group")
+			if err := n.raft.TransferLeadership(ctx, 0); err != nil && ctx.Err() == nil {
+				n.lg.Warn("could not hand over leadership; will try again", "err", err)
+			}
+		}
 		if change, what := n.nextChange(); change != nil {
 			err := n.raft.ChangeMembers(ctx, change)
 			switch {
@@ -122,6 +128,12 @@ func (n *Node) reconcile(ctx context.Context) error {
 	}
 }
 
+// wasRemoved reports whether this node is no member of its group any more, as far as Zero says, but others are.
+func (n *Node) wasRemoved() bool {
+	in := n.membersOf(n.group)
+	return len(in) > 0 && !n.alone() && !slices.ContainsFunc(in, func(m *pb.Member) bool { return m.Id == n.id.Node })
+}
+
 // nextChange returns the next step from the members that are to those that shall be, nil if they are the same.
 func (n *Node) nextChange() (change *raftpb.ConfChangeV2, what string) {
 	st := n.raft.Status()
@@ -132,7 +144,7 @@ func (n *Node) nextChange() (change *raftpb.ConfChangeV2, what string) {
 		}
 	}
 	if shall[n.id.Node] == nil {
-		return nil, "" // not heard of ourselves yet, or on our way out: then the next leader removes us
+		return nil, "" // not heard of ourselves yet, or removed: the next leader makes that so
 	}
 	one := func(typ raftpb.ConfChangeType, id uint64, what string) (*raftpb.ConfChangeV2, string) {
 		return &raftpb.ConfChangeV2{Changes: []*raftpb.ConfChangeSingle{{Type: &typ, NodeId: &id}}}, fmt.Sprintf("%s node %d", what, id)
@@ -144,7 +156,7 @@ func (n *Node) nextChange() (change *raftpb.ConfChangeV2, what string) {
 		}
 	}
 	for _, p := range st.Progress {
-		if m := shall[p.ID]; m != nil && !m.Learner && p.Learner && p.CaughtUp {
+		if m := shall[p.ID]; m != nil && !m.Learner && p.CaughtUp && slices.Contains(learners, p.ID) {
 			return one(raftpb.ConfChangeAddNode, p.ID, "let vote")
 		}
 	}

@@ -169,7 +169,7 @@ func (n *Node) handOver(ctx context.Context) {
 
 // getReady makes the built-in predicates and types, waits until the replica has caught up, and opens the door.
 func (n *Node) getReady(ctx context.Context) error {
-	p := cluster.Patience{Peer: n.cfg.ZeroName, Logger: n.lg}
+	p := cluster.Patience{Peer: "the group and " + n.cfg.ZeroName, Logger: n.lg}
 	err := p.Do(ctx, func(ctx context.Context) error {
 		start, err := n.starter.Start(ctx)
 		if err != nil {

@@ -30,6 +30,22 @@ func startCluster(t *testing.T, zeros, alphas, replicas int) (*Cluster, []*Clien
 	if err != nil {
 		t.Fatal(err)
 	}
+	endCluster(t, c)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := c.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var clients []*Client
+	for _, n := range c.Alphas {
+		clients = append(clients, connect(t, n.Dragg))
+	}
+	return c, clients
+}
+
+// endCluster ends a cluster with the test, and shows what its nodes said if it failed.
+func endCluster(t *testing.T, c *Cluster) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := c.Kill(); err != nil {
 			t.Error(err)
@@ -44,16 +60,6 @@ func startCluster(t *testing.T, zeros, alphas, replicas int) (*Cluster, []*Clien
 			}
 		}
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := c.Run(ctx); err != nil {
-		t.Fatal(err)
-	}
-	var clients []*Client
-	for _, n := range c.Alphas {
-		clients = append(clients, connect(t, n.Dragg))
-	}
-	return c, clients
 }
 
 // Goal: a cluster keeps its word while its processes die and freeze: no acknowledged write is lost, every snapshot holds the same

@@ -3,10 +3,12 @@ package zero
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 
 	"dragg/cluster/admin"
+	"dragg/protos/pb"
 )
 
 // Handler returns the HTTP surface for people and tools: /health, /state, /assign.
@@ -15,6 +17,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /health", s.health)
 	mux.HandleFunc("GET /state", s.state)
 	mux.HandleFunc("GET /assign", s.assign)
+	mux.HandleFunc("/removeNode", s.removeNode)
 	return mux
 }
 
@@ -86,6 +89,31 @@ func (s *Server) assign(w http.ResponseWriter, r *http.Request) {
 	if _, err := w.Write(b); err != nil {
 		s.lg.Debug("the caller of /assign went away", "err", err)
 	}
+}
+
+// removeNode takes a node out of the cluster for good, by the parameters that existing tools send: id and group. As long as there
+// are no credentials it is for people on this machine only.
+func (s *Server) removeNode(w http.ResponseWriter, r *http.Request) {
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err != nil || !net.ParseIP(host).IsLoopback() {
+		refuse(w, http.StatusForbidden, "nodes are removed by requests from the machine of a Zero only: use localhost there")
+		return
+	}
+	id, err1 := strconv.ParseUint(r.URL.Query().Get("id"), 10, 64)
+	group, err2 := strconv.ParseUint(r.URL.Query().Get("group"), 10, 32)
+	if err1 != nil || err2 != nil || id == 0 {
+		refuse(w, http.StatusBadRequest, fmt.Sprintf("id=%q and group=%q must be numbers: see /state for the nodes that there are",
+			r.URL.Query().Get("id"), r.URL.Query().Get("group")))
+		return
+	}
+	if group == 0 {
+		refuse(w, http.StatusBadRequest, "removing a Zero is not possible yet")
+		return
+	}
+	if _, err := s.leader().RemoveMember(r.Context(), &pb.RemoveNode{Id: id, Group: uint32(group)}); err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	fmt.Fprintf(w, "Removed node with group: %d, idx: %d\n", group, id)
 }
 
 // refuse answers with the error envelope that clients of the HTTP API know.

@@ -289,16 +289,23 @@ func listenAlpha(l *listeners, f *serverFlags, n *alpha.Node, cfg alpha.Config, 
 
 // Up returns the command that runs a Zero and an Alpha in one process.
 func Up() *cobra.Command {
-	f, a := &serverFlags{}, &alphaFlags{}
+	f, a, l := &serverFlags{}, &alphaFlags{}, &localFlags{}
 	var example string
 	cmd := &cobra.Command{
-		Use: "up", Short: "Run a whole database in one process: one Zero and one Alpha", Args: cobra.NoArgs,
+		Use: "up", Short: "Run a whole database: one Zero and one Alpha in one process, or a cluster on this machine", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case l.asked() && example != "":
+				return errors.New("--example needs a database in one process: leave out --zeros, --groups and --replicas")
+			case l.asked():
+				return runLocal(cmd.Context(), f, l, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			}
 			return runUp(cmd.Context(), f, a, example, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f.add(cmd.Flags(), "data")
 	a.add(cmd.Flags())
+	l.add(cmd.Flags())
 	cmd.Flags().StringVar(&example, "example", "",
 		"folder with a schema, data and queries: loaded when --data is new, then queried")
 	return configurable(cmd)
