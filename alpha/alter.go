@@ -111,7 +111,6 @@ func (n *Node) change(ctx context.Context, a *pb.Alter) error {
 	if err != nil {
 		return fmt.Errorf("changing the schema: %w", err)
 	}
-	n.seqs.note(reply.Seqs)
 	if err := n.shard.WaitSeq(ctx, reply.Seqs[uint32(n.group)]); err != nil {
 		return err
 	}

@@ -53,7 +53,6 @@ type Node struct {
 	seeds   []*pb.Member  // who was in the cluster at the start
 	status  chan struct{} // capacity 1: the group's status may have changed
 	turns   turns         // of the members of other groups
-	seqs    seqs
 	leading atomic.Uint64 // the term in which this member does the leader's duties, 0 for none
 }
 

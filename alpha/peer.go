@@ -45,14 +45,12 @@ func (s *peerService) Prewrite(ctx context.Context, r *pb.WriteRequest) (*pb.Wri
 		return nil, fault.ToPeer(err)
 	}
 	steps, err := wire.ToSteps(r.Steps)
-	if err == nil {
-		err = s.n.shard.WaitSeq(ctx, r.Seq)
-	}
 	if err != nil {
 		return nil, fault.ToPeer(err)
 	}
 	w, err := s.n.shard.Prewrite(ctx, shard.Writing{
 		Start: graph.Timestamp(r.StartTs), After: graph.Timestamp(r.After), Steps: steps, Last: r.Last,
+		Known: graph.Timestamp(r.Known),
 	})
 	if err != nil {
 		return nil, fault.ToPeer(err)
@@ -84,6 +82,7 @@ func (n *Node) prewrite(ctx context.Context, w shard.Writing) (shard.Written, er
 		}
 		return p.Prewrite(ctx, &pb.WriteRequest{
 			Group: uint32(n.group), StartTs: uint64(w.Start), After: uint64(w.After), Steps: steps, Last: w.Last,
+			Known: uint64(w.Known),
 		})
 	})
 	return shard.Written{Epochs: reply.GetEpochs(), Keys: reply.GetKeys()}, err

@@ -39,7 +39,7 @@ func (n *Node) write(ctx context.Context, w shard.Writing) (wrote, error) {
 	eg, ctx := errgroup.WithContext(ctx)
 	for _, group := range slices.Sorted(maps.Keys(parts)) {
 		part := w
-		part.Steps = parts[group]
+		part.Steps, part.Known = parts[group], n.known(parts[group])
 		eg.Go(func() error {
 			written, err := n.writeTo(ctx, group, part)
 			mu.Lock()
@@ -57,7 +57,7 @@ func (n *Node) writeTo(ctx context.Context, group graph.GroupID, w shard.Writing
 	}
 	r := &pb.WriteRequest{
 		Group: uint32(group), StartTs: uint64(w.Start), After: uint64(w.After), Steps: wire.FromSteps(w.Steps), Last: w.Last,
-		Seq: n.seqs.of(group),
+		Known: uint64(w.Known),
 	}
 	reply, err := atGroup(ctx, n, group, true, func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error) {
 		return p.Prewrite(ctx, r)
@@ -84,6 +84,20 @@ func (n *Node) split(steps [][]graph.Edge) (map[graph.GroupID][][]graph.Edge, er
 		}
 	}
 	return parts, nil
+}
+
+// known returns as of when this node knows the tablets that the edges go to.
+func (n *Node) known(steps [][]graph.Edge) (ts graph.Timestamp) {
+	var last graph.Predicate
+	for _, edges := range steps {
+		for i := range edges {
+			if p := edges[i].Predicate; p != last {
+				last = p
+				ts = max(ts, n.shard.DefinedAt(p))
+			}
+		}
+	}
+	return ts
 }
 
 // closeAt ends the writing of a transaction in the groups, and returns what is pending there.
@@ -126,27 +140,4 @@ func (n *Node) allGroups() []uint32 {
 // without returns the groups of a that are not in b.
 func without(a, b []uint32) []uint32 {
 	return slices.DeleteFunc(slices.Clone(a), func(g uint32) bool { return slices.Contains(b, g) })
-}
-
-// seqs remembers up to which event of its stream each group must have heard for changes that were made by way of this node.
-type seqs struct {
-	mu   sync.Mutex
-	last map[graph.GroupID]uint64 // guarded by mu
-}
-
-func (s *seqs) note(of map[uint32]uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last == nil {
-		s.last = map[graph.GroupID]uint64{}
-	}
-	for g, seq := range of {
-		s.last[graph.GroupID(g)] = max(s.last[graph.GroupID(g)], seq)
-	}
-}
-
-func (s *seqs) of(group graph.GroupID) uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.last[group]
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/dgraph-io/dgo/v250/protos/api"
 )
 
 var (
@@ -137,4 +139,28 @@ func disturb(ctx context.Context, n *Node, rng *rand.Rand, faults map[string]int
 	}
 	time.Sleep(time.Duration(rng.IntN(2500)) * time.Millisecond)
 	return n.Run()
+}
+
+// A write to predicates that nobody has seen before succeeds at whatever replica it comes in, and is read at every other one.
+func TestNewPredicatesAnywhere(t *testing.T) {
+	c, clients := startCluster(t, 1, 4, 2)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	eventually(ctx, t, "uids", func() error { return c.AssignUIDs(ctx, 100) })
+	for i := range 40 {
+		text := fmt.Sprintf("<0x1> <a%d> \"x\" .\n<0x1> <b%d> <0x2> .\n<0x1> <c%d> \"1\" .\n", i, i, i)
+		at := clients[i%len(clients)]
+		if _, err := at.NewTxn().Mutate(ctx, &api.Mutation{SetNquads: []byte(text), CommitNow: true}); err != nil {
+			t.Errorf("at %s: %v", c.Alphas[i%len(clients)].Name, err)
+			continue
+		}
+		for j, other := range clients {
+			q := fmt.Sprintf(`{ q(func: has(a%d)) { a%d b%d { uid } c%d } }`, i, i, i, i)
+			want := fmt.Sprintf(`{"q":[{"a%d":"x","b%d":[{"uid":"0x2"}],"c%d":"1"}]}`, i, i, i)
+			r, err := other.NewReadOnlyTxn().Query(ctx, q)
+			if err != nil || string(r.Json) != want {
+				t.Errorf("at %s: %s %v", c.Alphas[j].Name, r.GetJson(), err)
+			}
+		}
+	}
 }

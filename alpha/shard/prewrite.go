@@ -28,6 +28,8 @@ type Writing struct {
 	// After is the highest commit that the snapshot at Start may contain; changes that need no look at it do not wait for it.
 	After graph.Timestamp
 	Steps [][]graph.Edge // one after the other
+	// Known is as of when the writer knows the tablets: whoever derives must know them as well.
+	Known graph.Timestamp
 	// Last says that the transaction writes no more here: the verdict is asked for next.
 	Last bool
 }
@@ -40,6 +42,9 @@ type Writing struct {
 // be aborted, since a part of it may be pending.
 func (s *Shard) Prewrite(ctx context.Context, w Writing) (Written, error) {
 	start := w.Start
+	if err := s.WaitTimestamp(ctx, w.Known); err != nil {
+		return Written{}, err
+	}
 	unlock := s.deriving.lock(start)
 	defer unlock()
 	leave, err := s.horizon.enter(start)

@@ -3832,7 +3832,7 @@ type WriteRequest struct {
 	After         uint64                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
 	Steps         []*WriteStep           `protobuf:"bytes,4,rep,name=steps,proto3" json:"steps,omitempty"`
 	Last          bool                   `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`
-	Seq           uint64                 `protobuf:"varint,6,opt,name=seq,proto3" json:"seq,omitempty"` // the event of Zero's stream that the group must have heard of first
+	Known         uint64                 `protobuf:"varint,6,opt,name=known,proto3" json:"known,omitempty"` // the tablets as of here must be known first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3902,9 +3902,9 @@ func (x *WriteRequest) GetLast() bool {
 	return false
 }
 
-func (x *WriteRequest) GetSeq() uint64 {
+func (x *WriteRequest) GetKnown() uint64 {
 	if x != nil {
-		return x.Seq
+		return x.Known
 	}
 	return 0
 }
@@ -4583,14 +4583,14 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	" \x01(\fR\x03set\x12\x14\n" +
 	"\x05lists\x18\v \x01(\x03R\x05lists\"0\n" +
 	"\bFacetRow\x12$\n" +
-	"\x06facets\x18\x01 \x03(\v2\f.dragg.FacetR\x06facets\"\xa3\x01\n" +
+	"\x06facets\x18\x01 \x03(\v2\f.dragg.FacetR\x06facets\"\xa7\x01\n" +
 	"\fWriteRequest\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x19\n" +
 	"\bstart_ts\x18\x02 \x01(\x04R\astartTs\x12\x14\n" +
 	"\x05after\x18\x03 \x01(\x04R\x05after\x12&\n" +
 	"\x05steps\x18\x04 \x03(\v2\x10.dragg.WriteStepR\x05steps\x12\x12\n" +
-	"\x04last\x18\x05 \x01(\bR\x04last\x12\x10\n" +
-	"\x03seq\x18\x06 \x01(\x04R\x03seq\".\n" +
+	"\x04last\x18\x05 \x01(\bR\x04last\x12\x14\n" +
+	"\x05known\x18\x06 \x01(\x04R\x05known\".\n" +
 	"\tWriteStep\x12!\n" +
 	"\x05edges\x18\x01 \x03(\v2\v.dragg.EdgeR\x05edges\"\xe2\x01\n" +
 	"\x04Edge\x12\x18\n" +
