@@ -441,6 +441,19 @@ func (c *cluster) await(what string, cond func() bool) {
 	}
 }
 
+// ended waits until a member has stopped by itself.
+func (c *cluster) ended(n *node) {
+	c.t.Helper()
+	c.await(fmt.Sprintf("member %d stops", n.id), func() bool {
+		select {
+		case <-n.done:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
 func (c *cluster) describe() string {
 	var b bytes.Buffer
 	for _, id := range c.up() {

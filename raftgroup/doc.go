@@ -46,8 +46,10 @@
 // again although the machine has them.
 //
 // A leader stops talking to a member as soon as its removal is applied, and that is before the member can know. So leaders say
-// it outright for some ticks, and every member that knows answers so if the one that was removed speaks again. Its Run ends with
-// ErrRemoved. (Two message types that Raft does not send are used between members: see stepper.receive.)
+// it outright for some ticks, and every member that knows answers so if the one that was removed speaks again: a voter does when
+// it stands for election, a learner when it has not heard of anybody for a while. Its Run ends with ErrRemoved. Who was started
+// again from a mark behind the removal knows nothing of it and cannot say. (Two message types that Raft does not send are used
+// between members: see stepper.receive.)
 //
 // # Snapshots
 //

@@ -423,7 +423,7 @@ func TestGrowAndShrink(t *testing.T) {
 	for range 2 {
 		lead := c.leader()
 		c.change(remove(lead.id))
-		<-lead.done
+		c.ended(lead)
 		if !errors.Is(lead.err, ErrRemoved) {
 			t.Errorf("the leader that was removed ended with %v", lead.err)
 		}
@@ -439,17 +439,15 @@ func TestGrowAndShrink(t *testing.T) {
 func TestRemovedMembersStop(t *testing.T) {
 	c := newCluster(t, 3, Config{})
 	learner := c.start(4)
+	c.write(c.writer(), 1, 10, 0)
 	c.change(addLearner(4))
-	c.agree(1, 2, 3, 4)
+	c.check(nil, 1, 2, 3, 4)
 	c.change(remove(4))
-	<-learner.done
-	if n := c.tryStart(4); n != nil { // it knows already or is told again; but later on nobody tells one that is silent
-		select {
-		case <-n.done:
-			learner = n
-		case <-time.After(3 * electionTicks * tickInterval):
-			c.stop(4)
-		}
+	c.ended(learner)
+	time.Sleep(2 * electionTicks * tickInterval) // the leader has stopped telling it
+	if n := c.tryStart(4); n != nil {            // it may know, else it asks
+		learner = n
+		c.ended(n)
 	}
 	lead := c.leader()
 	away := c.node(lead.id%3 + 1)
@@ -458,7 +456,7 @@ func TestRemovedMembersStop(t *testing.T) {
 	c.write(c.writer(), 1, 10, 0)
 	time.Sleep(3 * electionTicks * tickInterval) // the leader has stopped telling it
 	c.heal()
-	<-away.done
+	c.ended(away)
 	for _, n := range []*node{learner, away} {
 		if !errors.Is(n.err, ErrRemoved) {
 			t.Errorf("member %d ended with %v", n.id, n.err)

@@ -185,6 +185,17 @@ func (s *stepper) answerRemoved(id uint64) {
 	}
 }
 
+// ask lets a learner speak that hears of nobody: it may have been removed while it was away. A voter stands for election then,
+// and is answered; a learner would wait for ever.
+func (s *stepper) ask() {
+	if !slices.Contains(s.conf.Learners, s.id) {
+		return
+	}
+	for _, id := range s.conf.Voters {
+		s.say(&raftpb.Message{Type: raftpb.MsgHeartbeatResp.Enum(), To: &id, Term: new(s.view.term)})
+	}
+}
+
 func (s *stepper) sayRemoved(id uint64) {
 	s.say(&raftpb.Message{Type: raftpb.MsgUnreachable.Enum(), To: &id})
 }

@@ -30,6 +30,7 @@ type stepper struct {
 	out      []*raftpb.Message // what this package says, besides what Raft says
 	peers    peers
 	removed  []removedMember
+	quiet    int // ticks since anybody was heard of
 	reads    reads
 	handing  *handing
 	fetching *raftpb.Message // the snapshot whose data is being fetched
@@ -113,6 +114,9 @@ func (s *stepper) tick() {
 	if !s.alone() || len(s.peers)+len(s.removed) > 0 {
 		s.tickPeers()
 	}
+	if s.quiet++; s.quiet%(2*electionTicks) == 0 {
+		s.ask()
+	}
 	if m := s.fetching; m != nil {
 		s.say(&raftpb.Message{Type: raftpb.MsgSnapStatus.Enum(), To: m.From})
 	}
@@ -154,6 +158,7 @@ func isMember(c *raftpb.ConfState, id uint64) bool {
 // its receiver was removed from the group.
 func (s *stepper) receive(m *raftpb.Message, covered uint64) (fetch *raftpb.Message, err error) {
 	from := m.GetFrom()
+	s.quiet = 0
 	switch m.GetType() {
 	case raftpb.MsgUnreachable:
 		return nil, ErrRemoved
