@@ -7,15 +7,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
-
-	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/proto"
 
 	"dragg/alpha/shard"
 	"dragg/graph"
-	"dragg/internal/fault"
-	"dragg/protos/pb"
 	"dragg/raftgroup"
 	"dragg/raftgroup/fsm"
 	"dragg/raftgroup/raftlog"
@@ -66,13 +60,16 @@ func Run(ctx context.Context, cfg Config, f Folder, lg *slog.Logger) (sum Summar
 		return Summary{}, fmt.Errorf("opening the posting lists in %s (is a server running on them?): %w", path, err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	s, err := shard.Open(shard.Config{Logger: lg}, engine)
+	id, err := identity(filepath.Join(f.Alpha, "wal"))
+	if err != nil {
+		return Summary{}, err
+	}
+	s, err := shard.Open(shard.Config{Group: graph.GroupID(id.Group), Logger: lg}, engine)
 	if err != nil {
 		return Summary{}, err
 	}
 	defer context.AfterFunc(ctx, s.Stop)()
-	id, err := replay(ctx, filepath.Join(f.Alpha, "wal"), s, lg)
-	if err != nil {
+	if err := replay(filepath.Join(f.Alpha, "wal"), s, lg); err != nil {
 		return Summary{}, fmt.Errorf("replaying the log of the group: %w", err)
 	}
 	var z *state.Machine
@@ -80,7 +77,7 @@ func Run(ctx context.Context, cfg Config, f Folder, lg *slog.Logger) (sum Summar
 		if z, err = state.Open(f.Zero, oracle.DefaultLimits); err != nil {
 			return Summary{}, fmt.Errorf("the state of Zero: %w", err)
 		}
-		if _, err := replay(ctx, filepath.Join(f.Zero, "wal"), z, lg); err != nil {
+		if err := replay(filepath.Join(f.Zero, "wal"), z, lg); err != nil {
 			return Summary{}, fmt.Errorf("replaying the log of Zero: %w", err)
 		}
 	}
@@ -88,49 +85,18 @@ func Run(ctx context.Context, cfg Config, f Folder, lg *slog.Logger) (sum Summar
 }
 
 // replay has the machine apply everything that its log holds, as a start of the server would.
-func replay(ctx context.Context, dir string, m fsm.Machine, lg *slog.Logger) (raftlog.Identity, error) {
-	id, exists, err := raftlog.ReadIdentity(dir)
-	if err != nil {
-		return id, err
-	}
-	if !exists {
-		return id, fmt.Errorf("there is no log in %s", dir)
-	}
-	g, err := raftgroup.Open(raftgroup.Config{Dir: dir, Identity: id, Logger: lg, CheckpointInterval: time.Hour}, m)
-	if err != nil {
-		return id, err
-	}
-	eg, running := errgroup.WithContext(ctx)
-	running, stop := context.WithCancel(running)
-	eg.Go(func() error { return g.Run(running) })
-	eg.Go(func() error {
-		defer stop()
-		return barrier(running, g)
-	})
-	return id, errors.Join(eg.Wait(), ctx.Err())
-}
-
-// leaderInterval is how often a replay looks whether the member leads its group of one.
-const leaderInterval = 5 * time.Millisecond
-
-// barrier returns when everything in the log is applied: an entry without content, for which every machine does nothing, has
-// come through.
-func barrier(ctx context.Context, g *raftgroup.Group) error {
-	nothing, err := proto.Marshal(&pb.GroupEntry{})
+func replay(dir string, m fsm.Machine, lg *slog.Logger) error {
+	id, err := identity(dir)
 	if err != nil {
 		return err
 	}
-	ticker := time.NewTicker(leaderInterval)
-	defer ticker.Stop()
-	for {
-		_, err := g.Propose(ctx, nothing)
-		if err == nil || fault.ClassOf(err) != fault.Unavailable {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
+	return raftgroup.Replay(dir, id, m, lg)
+}
+
+func identity(dir string) (raftlog.Identity, error) {
+	id, exists, err := raftlog.ReadIdentity(dir)
+	if err == nil && !exists {
+		err = fmt.Errorf("there is no log in %s", dir)
 	}
+	return id, err
 }

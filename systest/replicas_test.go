@@ -120,6 +120,14 @@ func chaos(t *testing.T, zeros, alphas, replicas int, lasting time.Duration) {
 	}
 	b.check(ctx, t, c)
 	t.Logf("faults: %v", faults)
+	if err := c.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range c.Alphas {
+		if err := fsckData(n.Dragg); err != nil {
+			t.Errorf("%s: %v", n.Name, err)
+		}
+	}
 }
 
 // disturb kills a process and starts it again after a while, or pauses it.

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+
+	"dragg/graph/geo"
 )
 
 // The stored bytes and fingerprints are on disk: these may never change.
@@ -106,6 +108,42 @@ func FuzzParse(f *testing.F) {
 		again, err := Parse(v.Text(), ID(id))
 		if err != nil || !Equal(v, again) {
 			t.Fatalf("%s %q: text %q reads as %q, %v", ID(id), text, v.Text(), again.Text(), err)
+		}
+	})
+}
+
+// Whatever parses as a shape is well formed, can be stored, and reads back the same from bytes and from text.
+func FuzzParseGeo(f *testing.F) {
+	for _, text := range []string{
+		"{'type':'Point','coordinates':[1,2]}",
+		"{'type':'Point','coordinates':[-180,90,8848.5]}",
+		"{'type':'LineString','coordinates':[[1,2],[3,4]]}",
+		"{'type':'Polygon','coordinates':[[[0,0],[9,0],[9,9],[0,9],[0,0]],[[2,2],[8,2],[8,8],[2,2]]]}",
+		"{'type':'MultiPolygon','coordinates':[[[[20,40],[21,40],[20,41],[20,40]]],[[[0,0],[1e1,0],[0.5,-1],[0,0]]]]}",
+		"{'type':'GeometryCollection','geometries':[{'type':'Point','coordinates':[1,2]}]}",
+		"{'type':'Feature','geometry':{'type':'Point','coordinates':[1,2]}}",
+		"{'type':'Polygon','coordinates':[[[0,0],[180,0],[0,1],[0,0]]]}",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := Parse(text, Geo)
+		if err != nil {
+			return
+		}
+		if err := geo.Check(v.Geom()); err != nil {
+			t.Fatalf("%q passed: %v", text, err)
+		}
+		back, err := Decode(Geo, AppendBinary(nil, v))
+		if err != nil || !Equal(v, back) {
+			t.Fatalf("%q: stored and read: %q, %v", text, back.Text(), err)
+		}
+		again, err := Parse(v.Text(), Geo)
+		if err != nil || !Equal(v, again) || !json.Valid([]byte(v.Text())) {
+			t.Fatalf("%q: text %q reads as %q, %v", text, v.Text(), again.Text(), err)
+		}
+		if shape, err := geo.New(v.Geom()); err == nil {
+			shape.Cover(12)
 		}
 	})
 }
