@@ -104,11 +104,16 @@ const reconcileInterval = 100 * time.Millisecond
 func (n *Node) reconcile(ctx context.Context) error {
 	ticker := time.NewTicker(reconcileInterval)
 	defer ticker.Stop()
-	for {
+	for told := false; ; {
 		if n.wasRemoved() {
-			n.lg.Info("this node was removed from the cluster: another member shall lead, and remove it from the group")
-			if err := n.raft.TransferLeadership(ctx, 0); err != nil && ctx.Err() == nil {
-				n.lg.Warn("could not hand over leadership; will try again", "err", err)
+			if !told {
+				n.lg.Info("this node was removed from the cluster: another member shall lead, and remove it from the group")
+				told = true
+			}
+			if len(n.raft.Status().Members.GetVoters()) > 1 {
+				if err := n.raft.TransferLeadership(ctx, 0); err != nil && ctx.Err() == nil {
+					n.lg.Warn("could not hand over leadership; will try again", "err", err)
+				}
 			}
 		}
 		if change, what := n.nextChange(); change != nil {
@@ -143,15 +148,15 @@ func (n *Node) nextChange() (change *raftpb.ConfChangeV2, what string) {
 			shall[m.Id] = m
 		}
 	}
-	if shall[n.id.Node] == nil {
-		return nil, "" // not heard of ourselves yet, or removed: the next leader makes that so
+	if len(shall) == 0 {
+		return nil, "" // not heard of ourselves yet
 	}
 	one := func(typ raftpb.ConfChangeType, id uint64, what string) (*raftpb.ConfChangeV2, string) {
 		return &raftpb.ConfChangeV2{Changes: []*raftpb.ConfChangeSingle{{Type: &typ, NodeId: &id}}}, fmt.Sprintf("%s node %d", what, id)
 	}
 	voters, learners := st.Members.GetVoters(), st.Members.GetLearners()
 	for _, id := range slices.Concat(voters, learners) {
-		if shall[id] == nil {
+		if shall[id] == nil && id != n.id.Node { // this one is for the next leader to remove
 			return one(raftpb.ConfChangeRemoveNode, id, "remove")
 		}
 	}
