@@ -23,7 +23,7 @@ func (r *request) commitNow(ctx context.Context, w wrote) error {
 		if err != nil {
 			return err
 		}
-		w.Epochs, w.Keys, w.groups = append(w.Epochs, others.Epochs...), append(w.Keys, others.Keys...), append(w.groups, others.groups...)
+		w.add(others.Written, others.groups...)
 	}
 	reply, err := r.n.decide(ctx, ending(r.start.Ts, w))
 	if err != nil {

@@ -27,7 +27,7 @@ var _ task.Runner = (*router)(nil)
 // Run implements task.Runner.
 func (r *router) Run(ctx context.Context, readTs graph.Timestamp, batch []task.Task) ([]task.Result, error) {
 	local := r.n.shard.Reader(r.after)
-	if !r.n.severalGroups() {
+	if r.n.shard.ServesAll() {
 		return local.Run(ctx, readTs, batch)
 	}
 	// What this replica has applied up to the snapshot says where everything is.
@@ -71,11 +71,6 @@ func (r *router) Run(ctx context.Context, readTs graph.Timestamp, batch []task.T
 	return results, eg.Wait()
 }
 
-// severalGroups reports whether other groups serve anything.
-func (n *Node) severalGroups() bool {
-	return slices.ContainsFunc(n.shard.Members(), func(m *pb.Member) bool { return m.Group != 0 && m.Group != uint32(n.group) })
-}
-
 // runAt has another group answer tasks.
 func (n *Node) runAt(ctx context.Context, group graph.GroupID, r *pb.TaskRequest) ([]task.Result, error) {
 	reply, err := atGroup(ctx, n, group, false, func(ctx context.Context, p pb.PeerClient) (*pb.TaskReply, error) { return p.Run(ctx, r) })
@@ -86,10 +81,9 @@ func (n *Node) runAt(ctx context.Context, group graph.GroupID, r *pb.TaskRequest
 }
 
 // turns remembers which member of each group answered last.
-type turns struct{ last [1 + maxGroups]atomic.Uint32 }
-
-// maxGroups bounds the groups of a cluster, as Zero does.
-const maxGroups = 1024
+type turns struct {
+	last [1 + graph.MaxGroups]atomic.Uint32
+}
 
 // atGroup calls a member of another group: one after the other until one answers, for as long as an election may take. A call that
 // may have been carried out is repeated only where once is not needed.
@@ -99,7 +93,7 @@ func atGroup[T any](
 	var answer T
 	err := n.patiently(ctx, func(ctx context.Context) (err error) {
 		members := n.membersOf(group)
-		if len(members) == 0 || group > maxGroups {
+		if len(members) == 0 || group > graph.MaxGroups {
 			return fault.New(fault.Unavailable, "no member of group %d is known", group)
 		}
 		first := &n.turns.last[group]

@@ -22,10 +22,9 @@ type wrote struct {
 	groups []uint32
 }
 
-// add adds what was written to one group.
-func (w *wrote) add(group graph.GroupID, part shard.Written) {
-	w.Epochs, w.Keys = append(w.Epochs, part.Epochs...), append(w.Keys, part.Keys...)
-	w.groups = append(w.groups, uint32(group))
+// add adds what was written to other groups.
+func (w *wrote) add(part shard.Written, groups ...uint32) {
+	w.Epochs, w.Keys, w.groups = append(w.Epochs, part.Epochs...), append(w.Keys, part.Keys...), append(w.groups, groups...)
 }
 
 // write has each group write its part, all at the same time. After an error the transaction must be abandoned.
@@ -44,7 +43,7 @@ func (n *Node) write(ctx context.Context, w shard.Writing) (wrote, error) {
 			written, err := n.writeTo(ctx, group, part)
 			mu.Lock()
 			defer mu.Unlock()
-			all.add(group, written)
+			all.add(written, uint32(group))
 			return err
 		})
 	}
@@ -67,7 +66,7 @@ func (n *Node) writeTo(ctx context.Context, group graph.GroupID, w shard.Writing
 
 // split returns the steps of each group.
 func (n *Node) split(steps [][]graph.Edge) (map[graph.GroupID][][]graph.Edge, error) {
-	if !n.severalGroups() {
+	if n.shard.ServesAll() {
 		return map[graph.GroupID][][]graph.Edge{n.group: steps}, nil
 	}
 	parts := map[graph.GroupID][][]graph.Edge{}
@@ -110,7 +109,7 @@ func (n *Node) closeAt(ctx context.Context, groups []uint32, start graph.Timesta
 			return wrote{}, fmt.Errorf("ending the transaction in group %d: %w", g, err)
 		}
 		if ok {
-			all.add(group, w)
+			all.add(w, g)
 		}
 	}
 	return all, nil

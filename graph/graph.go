@@ -40,6 +40,9 @@ const MaxTimestamp = Timestamp(1<<64 - 1)
 // GroupID names a group of Alpha replicas. Group 0 is "not placed yet"; Zero's own Raft group has no GroupID.
 type GroupID uint32
 
+// MaxGroups bounds the groups of a cluster, and their numbers: each has a stream of Zero's of its own.
+const MaxGroups = 1024
+
 // NodeID is the Raft id of a process within its group. Ids are never reused.
 type NodeID uint64
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,20 +140,4 @@ func (c *Cluster) Kill() error {
 		<-n.done
 	}
 	return errors.Join(append(errs, c.pool.Close())...)
-}
-
-// AssignUIDs leases n uids, as clients with their own uids do.
-func (c *Cluster) AssignUIDs(ctx context.Context, n int) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/assign?what=uids&num=%d", c.Zeros[0].ZeroHTTP(), n), nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusOK {
-		return errors.Join(err, fmt.Errorf("assign: %s", resp.Status))
-	}
-	return nil
 }

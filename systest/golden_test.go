@@ -82,7 +82,7 @@ func TestGolden(t *testing.T) {
 // The same on a cluster of three groups: the predicates of every case are spread over three processes.
 func TestGoldenOnGroups(t *testing.T) {
 	c, _ := startCluster(t, 1, 3, 1)
-	if err := c.AssignUIDs(context.Background(), 100_000); err != nil {
+	if err := c.Zeros[0].AssignUIDs(context.Background(), 100_000); err != nil {
 		t.Fatal(err)
 	}
 	known := deviations(t)

@@ -32,7 +32,7 @@ func TestRemoveNode(t *testing.T) {
 	if err := c.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	eventually(ctx, t, "uids", func() error { return c.AssignUIDs(ctx, 100) })
+	eventually(ctx, t, "uids", func() error { return c.Zeros[0].AssignUIDs(ctx, 100) })
 	clients := map[string]*Client{}
 	for _, n := range c.Alphas {
 		clients[n.Name] = connect(t, n.Dragg)

@@ -84,7 +84,7 @@ func chaos(t *testing.T, zeros, alphas, replicas int, lasting time.Duration) {
 	t.Logf("to see this again: -chaos-seed %d", seed)
 	ctx, cancel := context.WithTimeout(context.Background(), lasting+3*time.Minute)
 	defer cancel()
-	eventually(ctx, t, "uids", func() error { return c.AssignUIDs(ctx, 100) })
+	eventually(ctx, t, "uids", func() error { return c.Zeros[0].AssignUIDs(ctx, 100) })
 	b, err := newBank(ctx, clients[0])
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func TestNewPredicatesAnywhere(t *testing.T) {
 	c, clients := startCluster(t, 1, 4, 2)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	eventually(ctx, t, "uids", func() error { return c.AssignUIDs(ctx, 100) })
+	eventually(ctx, t, "uids", func() error { return c.Zeros[0].AssignUIDs(ctx, 100) })
 	for i := range 40 {
 		text := fmt.Sprintf("<0x1> <a%d> \"x\" .\n<0x1> <b%d> <0x2> .\n<0x1> <c%d> \"1\" .\n", i, i, i)
 		at := clients[i%len(clients)]

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,22 +17,14 @@ import (
 	"github.com/dgraph-io/dgo/v250/protos/api"
 )
 
-// process runs one program of bin and collects what it logs.
-type process struct {
-	*Dragg
-	args []string
-}
-
-func (p *process) start(t *testing.T) {
+// run starts a node that ends with the test.
+func run(t *testing.T, n *Node) {
 	t.Helper()
-	p.cmd = exec.Command(p.Bin, p.args...)
-	p.cmd.Stdout, p.cmd.Stderr = p.Dragg, p.Dragg
-	if err := p.cmd.Start(); err != nil {
+	if err := n.Run(); err != nil {
 		t.Fatal(err)
 	}
-	p.done = make(chan error, 1)
-	go func(cmd *exec.Cmd, done chan error) { done <- cmd.Wait() }(p.cmd, p.done) // ends with the process
-	t.Cleanup(func() { _ = p.cmd.Process.Signal(syscall.SIGKILL) })               // it may have ended
+	cmd := n.cmd
+	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGKILL) }) // it may have ended
 }
 
 // Goal: Zero and Alpha as processes of their own find each other whatever starts first, survive each other's death, and say
@@ -49,19 +40,19 @@ func TestSeparateProcesses(t *testing.T) {
 	}
 	dir, shift := t.TempDir(), strconv.Itoa(offset)
 	folder := filepath.Dir(bin)
-	zero := &process{&Dragg{Bin: filepath.Join(folder, "zero"), offset: offset}, []string{
+	zero := &Node{Dragg: &Dragg{Bin: filepath.Join(folder, "zero"), offset: offset}, args: []string{
 		"--data", filepath.Join(dir, "zero"), "--port-offset", shift, "--bind", "127.0.0.1",
 	}}
-	alpha := &process{&Dragg{Bin: filepath.Join(folder, "alpha"), offset: offset}, []string{
+	alpha := &Node{Dragg: &Dragg{Bin: filepath.Join(folder, "alpha"), offset: offset}, args: []string{
 		"--data", filepath.Join(dir, "alpha"), "--port-offset", shift, "--bind", "127.0.0.1",
 		"--zero", "127.0.0.1:" + strconv.Itoa(5080+offset), "--log-format", "json",
 	}}
-	alpha.start(t)
+	run(t, alpha)
 	time.Sleep(2 * time.Second)
 	if n := strings.Count(alpha.Log(), "waiting for a peer"); n != 1 {
 		t.Errorf("Alpha said %d times that it waits for Zero, want once:\n%s", n, alpha.Log())
 	}
-	zero.start(t)
+	run(t, zero)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	await(ctx, t, alpha.Dragg)
@@ -89,7 +80,7 @@ func TestSeparateProcesses(t *testing.T) {
 	if err != nil || string(r.Json) != `{"q":[{"name":"before"}]}` {
 		t.Errorf("a best-effort read without Zero: %s %v", r.GetJson(), err)
 	}
-	zero.start(t)
+	run(t, zero)
 	eventually(ctx, t, "a write after Zero came back", func() error { return set(dg.NewTxn(), "after", true) })
 	if err := open.Commit(ctx); err != nil {
 		t.Errorf("a transaction that was open while Zero died: %v", err)
@@ -98,7 +89,7 @@ func TestSeparateProcesses(t *testing.T) {
 	if err := alpha.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	alpha.start(t)
+	run(t, alpha)
 	await(ctx, t, alpha.Dragg)
 	for _, name := range []string{"before", "across", "after"} {
 		eventually(ctx, t, "a read of "+name, func() error {

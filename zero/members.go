@@ -100,7 +100,7 @@ func (s *Server) connect(group *raftgroup.Config) {
 
 // address returns where another Zero is reached: as it said when it led, else as the flags say.
 func (s *Server) address(id uint64) (string, bool) {
-	for _, m := range s.machine.State().Members {
+	for _, m := range s.machine.Members() {
 		if m.Group == 0 && m.Id == id && m.Address != "" {
 			return m.Address, true
 		}
@@ -113,7 +113,7 @@ func (s *Server) address(id uint64) (string, bool) {
 func (s *Server) bootstrap() *pb.Bootstrap {
 	b := &pb.Bootstrap{ClusterId: s.id.Cluster, Replicas: uint32(s.cfg.Replicas)}
 	known := map[uint64]bool{}
-	for _, m := range s.machine.State().Members {
+	for _, m := range s.machine.Members() {
 		known[m.Id] = known[m.Id] || m.Group == 0
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.cfg.Zeros)) {

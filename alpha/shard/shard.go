@@ -142,13 +142,12 @@ func (s *Shard) Members() []*pb.Member { return s.view.Load().members }
 // for readers there: a tablet cannot have moved before a commit that is applied without this being known.
 func (s *Shard) Route(p graph.Predicate) (graph.GroupID, bool) { return s.view.Load().route(p) }
 
+// ServesAll reports whether this group serves every predicate that there is.
+func (s *Shard) ServesAll() bool { return len(s.view.Load().remote) == 0 }
+
 // DefinedAt returns the timestamp of the last change of p's tablet, 0 where there is none.
 func (s *Shard) DefinedAt(p graph.Predicate) graph.Timestamp {
-	v := s.view.Load()
-	t := v.tablets[p]
-	if t == nil {
-		t = v.remote[p]
-	}
+	t := s.view.Load().tablet(p)
 	if t == nil {
 		return 0
 	}
@@ -157,11 +156,7 @@ func (s *Shard) DefinedAt(p graph.Predicate) graph.Timestamp {
 
 // Tablet returns the tablet of p as Zero last sent it, whoever serves it.
 func (s *Shard) Tablet(p graph.Predicate) (*pb.Tablet, bool) {
-	v := s.view.Load()
-	t := v.tablets[p]
-	if t == nil {
-		t = v.remote[p]
-	}
+	t := s.view.Load().tablet(p)
 	if t == nil {
 		return nil, false
 	}

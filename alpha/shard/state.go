@@ -93,12 +93,17 @@ func (p *published) settle() {
 	p.local = p.schema.With(schema.Update{Predicates: owing})
 }
 
+// tablet returns the tablet of a predicate, whoever serves it; nil where there is none.
+func (p *published) tablet(name graph.Predicate) *tablet {
+	if t := p.tablets[name]; t != nil {
+		return t
+	}
+	return p.remote[name]
+}
+
 // route returns the group that serves p.
 func (p *published) route(name graph.Predicate) (graph.GroupID, bool) {
-	t := p.tablets[name]
-	if t == nil {
-		t = p.remote[name]
-	}
+	t := p.tablet(name)
 	if t == nil {
 		return 0, false
 	}

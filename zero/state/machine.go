@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -93,6 +94,13 @@ func (m *Machine) State() *pb.ZeroState {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.s.describe()
+}
+
+// Members returns the nodes of the cluster. They are not changed any more.
+func (m *Machine) Members() []*pb.Member {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.s.members)
 }
 
 // Outcome returns how the transaction that started at start ended; see oracle.Outcome.

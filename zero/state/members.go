@@ -73,13 +73,10 @@ func (c *cluster) joined(j *pb.Join) *pb.Member {
 	return nil
 }
 
-// maxGroups bounds the groups of a cluster: each has a stream of its own.
-const maxGroups = 1024
-
 // groupFor returns where a new node shall go: where it asks to, else the first group that is not full, else a new one.
 func (c *cluster) groupFor(j *pb.Join) (uint32, error) {
-	if j.Group > maxGroups {
-		return 0, fault.New(fault.Invalid, "group %d cannot be made: groups are numbered from 1 to %d", j.Group, maxGroups)
+	if j.Group > graph.MaxGroups {
+		return 0, fault.New(fault.Invalid, "group %d cannot be made: groups are numbered from 1 to %d", j.Group, graph.MaxGroups)
 	}
 	last := uint32(1)
 	for _, m := range c.members {
@@ -103,8 +100,8 @@ func (c *cluster) groupFor(j *pb.Join) (uint32, error) {
 			return g, nil
 		}
 	}
-	if last == maxGroups {
-		return 0, fault.New(fault.Invalid, "all %d groups are full", maxGroups)
+	if last == graph.MaxGroups {
+		return 0, fault.New(fault.Invalid, "all %d groups are full", graph.MaxGroups)
 	}
 	return last + 1, nil
 }

@@ -54,7 +54,7 @@ func TestJoin(t *testing.T) {
 		"that nobody knows":              {Address: "b:1", NodeId: 77, ClusterId: "c"},
 		"for a full group":               {Address: "b:1", Group: 2},
 		"for a group far away":           {Address: "b:1", Group: 5},
-		"for a group beyond all":         {Address: "b:1", Group: maxGroups + 1},
+		"for a group beyond all":         {Address: "b:1", Group: graph.MaxGroups + 1},
 	} {
 		d.refused("a node "+name, &pb.ZeroEntry{Join: j}, fault.Invalid)
 	}
