@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"dragg/graph"
 	"dragg/graph/types"
@@ -187,6 +188,9 @@ func (r *reader) text() string {
 	n := r.length()
 	s := string(r.rest[:n])
 	r.rest = r.rest[n:]
+	if !utf8.ValidString(s) {
+		r.fail("a text that is not UTF-8")
+	}
 	return s
 }
 
