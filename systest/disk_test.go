@@ -203,21 +203,29 @@ func (f *fullDisk) kill() {
 	}
 }
 
+// startOn starts a server whose data are on a small disk.
+func startOn(t *testing.T, disk string) *Dragg {
+	t.Helper()
+	bin, err := Binary(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Dragg{Bin: bin, Data: filepath.Join(disk, "data"), Args: []string{"--disk-reserve", "128MiB", "--memory-limit", "768MiB"}}
+	startThis(t, d)
+	logOnFailure(t, d)
+	return d
+}
+
 // Goal: a full disk refuses writes in clear words and does nothing else: reads go on, nothing acknowledged is lost, room
 // that is made is used without a restart, and a server that is killed and started on the full disk comes up. Method: a small
 // file system; first the server's own data fill it, then somebody else's file does.
 func TestFullDisk(t *testing.T) {
 	dir := smallDisk(t, 640<<20)
-	bin, err := Binary(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &Dragg{Bin: bin, Data: filepath.Join(dir, "data"), Args: []string{"--disk-reserve", "128MiB", "--memory-limit", "768MiB"}}
-	startThis(t, d)
-	logOnFailure(t, d)
+	d := startOn(t, dir)
 	ctx := context.Background()
 	c := connect(t, d)
 	f := &fullDisk{t: t, dir: dir, d: d, blobs: &blobs{sums: map[string][32]byte{}}, rng: rand.New(rand.NewPCG(3, 3))}
+	var err error
 	if f.batches, err = newBatches(ctx, c); err != nil {
 		t.Fatal(err)
 	}
@@ -274,13 +282,7 @@ func TestFullDisk(t *testing.T) {
 // A server whose disk is full can be stopped, and started when there is room.
 func TestStopOnFullDisk(t *testing.T) {
 	dir := smallDisk(t, 512<<20)
-	bin, err := Binary(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &Dragg{Bin: bin, Data: filepath.Join(dir, "data"), Args: []string{"--disk-reserve", "128MiB", "--memory-limit", "768MiB"}}
-	startThis(t, d)
-	logOnFailure(t, d)
+	d := startOn(t, dir)
 	ctx := context.Background()
 	b, err := newBatches(ctx, connect(t, d))
 	if err != nil {

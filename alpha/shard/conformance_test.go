@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-
 	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/protos/pb"

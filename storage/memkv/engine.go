@@ -92,6 +92,14 @@ func New(cfg Config) *Engine {
 	return e
 }
 
+// usable returns why nothing can be changed, nil if it can. The caller holds mu.
+func (e *Engine) usable() error {
+	if e.mu.closed {
+		return errClosed
+	}
+	return e.mu.failure
+}
+
 // Write implements [storage.Engine].
 func (e *Engine) Write(ctx context.Context, b *storage.Batch) error {
 	if err := ctx.Err(); err != nil {
@@ -166,11 +174,8 @@ func (e *Engine) Sync(ctx context.Context) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case e.mu.closed:
-		return errClosed
-	case e.mu.failure != nil:
-		return e.mu.failure
+	if err := e.usable(); err != nil {
+		return err
 	}
 	if e.cfg.Crashable {
 		e.mu.synced, e.mu.unsynced = e.mu.tree.Clone(), nil
@@ -185,11 +190,8 @@ func (e *Engine) DeletePrefix(ctx context.Context, prefix []byte) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case e.mu.closed:
-		return errClosed
-	case e.mu.failure != nil:
-		return e.mu.failure
+	if err := e.usable(); err != nil {
+		return err
 	}
 	e.deletePrefix(prefix)
 	if e.cfg.Crashable {
@@ -252,11 +254,8 @@ func (e *Engine) Replace(ctx context.Context, fill func(storage.Engine) error) e
 	next.mu.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case e.mu.closed:
-		return errClosed
-	case e.mu.failure != nil:
-		return e.mu.failure
+	if err := e.usable(); err != nil {
+		return err
 	}
 	e.mu.tree, e.mu.bytes = newTree(), 0
 	tree.Ascend(func(it *item) bool {
