@@ -85,6 +85,10 @@ type Reader interface {
 	// or not. floor must not be below the discard timestamp.
 	History(from, to []byte, floor graph.Timestamp) Iterator
 
+	// Changes is a History that ends above since: of each key it passes the versions above since alone. An engine finds them
+	// without visiting what is older, as far as it can.
+	Changes(from, to []byte, since graph.Timestamp) Iterator
+
 	// Close releases the view.
 	Close()
 }

@@ -78,17 +78,24 @@ func pass(item *badger.Item, fn func(graph.Timestamp, storage.Version) bool) (mo
 func folded(item *badger.Item) bool { return item.Version()&1 != 0 }
 
 // Scan implements [storage.Reader].
-func (r *reader) Scan(from, to []byte) storage.Iterator { return r.scan(from, to) }
+func (r *reader) Scan(from, to []byte) storage.Iterator { return r.scan(from, to, 0) }
 
 // History implements [storage.Reader].
 func (r *reader) History(from, to []byte, floor graph.Timestamp) storage.Iterator {
-	it := r.scan(from, to)
+	it := r.scan(from, to, 0)
 	it.history, it.floor = true, floor
 	return it
 }
 
-func (r *reader) scan(from, to []byte) *iterator {
-	opt := badger.IteratorOptions{AllVersions: true, Prefix: rangePrefix(from, to)}
+// Changes implements [storage.Reader]. Badger leaves out tables that hold nothing above since.
+func (r *reader) Changes(from, to []byte, since graph.Timestamp) storage.Iterator {
+	it := r.scan(from, to, upTo(since))
+	it.history, it.floor = true, since
+	return it
+}
+
+func (r *reader) scan(from, to []byte, above uint64) *iterator {
+	opt := badger.IteratorOptions{AllVersions: true, Prefix: rangePrefix(from, to), SinceTs: above}
 	return &iterator{it: r.txn.NewIterator(opt), seek: bytes.Clone(from), seeking: true, to: bytes.Clone(to)}
 }
 

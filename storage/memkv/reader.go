@@ -57,6 +57,13 @@ func (r *reader) History(from, to []byte, floor graph.Timestamp) storage.Iterato
 	return it
 }
 
+// Changes implements [storage.Reader].
+func (r *reader) Changes(from, to []byte, since graph.Timestamp) storage.Iterator {
+	it := r.scan(from, to)
+	it.history, it.floor, it.above = true, since, since
+	return it
+}
+
 func (r *reader) scan(from, to []byte) *iterator {
 	r.e.mu.Lock() // a clone marks the tree's nodes as shared
 	defer r.e.mu.Unlock()
@@ -114,6 +121,7 @@ type iterator struct {
 
 	history bool // it is one of Reader.History
 	floor   graph.Timestamp
+	above   graph.Timestamp // what is not above is not passed
 }
 
 var errNoKey = errors.New("memkv: no current key")
@@ -158,7 +166,7 @@ func (i *iterator) Versions(fn func(graph.Timestamp, storage.Version) bool) erro
 		return errNoKey
 	}
 	if i.history {
-		i.cur.visitHistory(i.ts, i.floor, fn)
+		i.cur.visitHistory(i.ts, i.floor, func(ts graph.Timestamp, v storage.Version) bool { return ts > i.above && fn(ts, v) })
 		return nil
 	}
 	i.cur.visit(i.ts, fn)

@@ -85,6 +85,15 @@ func (m model) scan(from, to string, at graph.Timestamp) []string {
 }
 
 func (m model) history(from, to string, at, floor graph.Timestamp) []string {
+	return m.passed(from, to, at, floor, 0)
+}
+
+func (m model) changes(from, to string, at, since graph.Timestamp) []string {
+	return m.passed(from, to, at, since, since)
+}
+
+// passed is history, without the versions that are not above since.
+func (m model) passed(from, to string, at, floor, since graph.Timestamp) []string {
 	var names []string
 	for key := range m {
 		if key >= from && (to == "" || key < to) {
@@ -96,7 +105,7 @@ func (m model) history(from, to string, at, floor graph.Timestamp) []string {
 	for _, key := range names {
 		var stamps []stamp
 		for s := range m[key] {
-			if s.ts <= at {
+			if s.ts <= at && s.ts > since {
 				stamps = append(stamps, s)
 			}
 		}
@@ -177,6 +186,8 @@ func testRandom(t *testing.T, open Opener) {
 			floor := max(discard, at-min(at, graph.Timestamp(rng.IntN(30))))
 			equal(t, fmt.Sprintf("step %d: history at %d from %d on", step, at, floor),
 				history(t, e, from, to, at, floor), m.history(from, to, at, floor)...)
+			equal(t, fmt.Sprintf("step %d: changes at %d after %d", step, at, floor),
+				changes(t, e, from, to, at, floor), m.changes(from, to, at, floor)...)
 		}
 		if t.Failed() {
 			break

@@ -35,6 +35,19 @@ func testHistory(t *testing.T, open Opener) {
 		equal(t, "history", history(t, e, "", "", c.at, c.floor), c.want...)
 	}
 	equal(t, "of a range", history(t, e, "l", "m", 12, 0), "l 4=- 2=x")
+	for _, c := range []struct {
+		at, since graph.Timestamp
+		want      []string
+	}{
+		{12, 0, []string{"k 11=e 9=-f 7=d 5=BC!f 5=c 3=b! 1=a", "l 4=- 2=x", "none 4=-"}},
+		{12, 2, []string{"k 11=e 9=-f 7=d 5=BC!f 5=c 3=b!", "l 4=-", "none 4=-"}},
+		{12, 5, []string{"k 11=e 9=-f 7=d"}},
+		{8, 3, []string{"k 7=d 5=BC!f 5=c", "l 4=-", "none 4=-"}},
+		{12, 11, nil},
+	} {
+		equal(t, "changes", changes(t, e, "", "", c.at, c.since), c.want...)
+	}
+	equal(t, "changes of a range", changes(t, e, "l", "m", 12, 2), "l 4=-")
 	r := e.ReaderAt(12)
 	defer r.Close()
 	it := r.History(nil, nil, 0)

@@ -129,7 +129,19 @@ func history(t *testing.T, e storage.Engine, from, to string, ts, floor graph.Ti
 	t.Helper()
 	r := e.ReaderAt(ts)
 	defer r.Close()
-	it := r.History([]byte(from), end(to), floor)
+	return passed(t, r.History([]byte(from), end(to), floor))
+}
+
+// changes is history for Reader.Changes.
+func changes(t *testing.T, e storage.Engine, from, to string, ts, since graph.Timestamp) []string {
+	t.Helper()
+	r := e.ReaderAt(ts)
+	defer r.Close()
+	return passed(t, r.Changes([]byte(from), end(to), since))
+}
+
+func passed(t *testing.T, it storage.Iterator) []string {
+	t.Helper()
 	var out []string
 	for it.Next() {
 		s := ""
