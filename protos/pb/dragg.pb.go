@@ -79,6 +79,64 @@ func (AbortReason) EnumDescriptor() ([]byte, []int) {
 	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{0}
 }
 
+type MoveKind int32
+
+const (
+	MoveKind_MOVE_NONE    MoveKind = 0
+	MoveKind_MOVE_BEGIN   MoveKind = 1
+	MoveKind_MOVE_FENCE   MoveKind = 2
+	MoveKind_MOVE_UNFENCE MoveKind = 3
+	MoveKind_MOVE_SWITCH  MoveKind = 4
+	MoveKind_MOVE_ABORT   MoveKind = 5
+)
+
+// Enum value maps for MoveKind.
+var (
+	MoveKind_name = map[int32]string{
+		0: "MOVE_NONE",
+		1: "MOVE_BEGIN",
+		2: "MOVE_FENCE",
+		3: "MOVE_UNFENCE",
+		4: "MOVE_SWITCH",
+		5: "MOVE_ABORT",
+	}
+	MoveKind_value = map[string]int32{
+		"MOVE_NONE":    0,
+		"MOVE_BEGIN":   1,
+		"MOVE_FENCE":   2,
+		"MOVE_UNFENCE": 3,
+		"MOVE_SWITCH":  4,
+		"MOVE_ABORT":   5,
+	}
+)
+
+func (x MoveKind) Enum() *MoveKind {
+	p := new(MoveKind)
+	*p = x
+	return p
+}
+
+func (x MoveKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MoveKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_protos_pb_dragg_proto_enumTypes[1].Descriptor()
+}
+
+func (MoveKind) Type() protoreflect.EnumType {
+	return &file_protos_pb_dragg_proto_enumTypes[1]
+}
+
+func (x MoveKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MoveKind.Descriptor instead.
+func (MoveKind) EnumDescriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{1}
+}
+
 // ZeroEntry is one entry of Zero's Raft log. Exactly one field is set.
 type ZeroEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -89,6 +147,7 @@ type ZeroEntry struct {
 	Alter         *Alter                 `protobuf:"bytes,5,opt,name=alter,proto3" json:"alter,omitempty"`
 	Join          *Join                  `protobuf:"bytes,6,opt,name=join,proto3" json:"join,omitempty"`
 	Remove        *RemoveNode            `protobuf:"bytes,7,opt,name=remove,proto3" json:"remove,omitempty"`
+	Move          *MoveStep              `protobuf:"bytes,8,opt,name=move,proto3" json:"move,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -168,6 +227,13 @@ func (x *ZeroEntry) GetJoin() *Join {
 func (x *ZeroEntry) GetRemove() *RemoveNode {
 	if x != nil {
 		return x.Remove
+	}
+	return nil
+}
+
+func (x *ZeroEntry) GetMove() *MoveStep {
+	if x != nil {
+		return x.Move
 	}
 	return nil
 }
@@ -911,13 +977,19 @@ func (x *AlterReply) GetSeqs() map[uint32]uint64 {
 
 // Tablet is one predicate's shard.
 type Tablet struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Namespace     uint64                 `protobuf:"varint,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Predicate     string                 `protobuf:"bytes,2,opt,name=predicate,proto3" json:"predicate,omitempty"`
-	Group         uint32                 `protobuf:"varint,3,opt,name=group,proto3" json:"group,omitempty"`
-	Incarnation   uint64                 `protobuf:"varint,4,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Schema        []byte                 `protobuf:"bytes,6,opt,name=schema,proto3" json:"schema,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Namespace   uint64                 `protobuf:"varint,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Predicate   string                 `protobuf:"bytes,2,opt,name=predicate,proto3" json:"predicate,omitempty"`
+	Group       uint32                 `protobuf:"varint,3,opt,name=group,proto3" json:"group,omitempty"`
+	Incarnation uint64                 `protobuf:"varint,4,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Epoch       uint64                 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Schema      []byte                 `protobuf:"bytes,6,opt,name=schema,proto3" json:"schema,omitempty"`
+	// Set while it moves to another group.
+	Move *Move `protobuf:"bytes,7,opt,name=move,proto3" json:"move,omitempty"`
+	// Who served it before, oldest first: for readers below a timestamp it is still who serves it.
+	Former []*Former `protobuf:"bytes,8,rep,name=former,proto3" json:"former,omitempty"`
+	// The copy holds the lists as of here in whole, and what was committed later; 0 for one that was not moved.
+	Base          uint64 `protobuf:"varint,9,opt,name=base,proto3" json:"base,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -994,6 +1066,397 @@ func (x *Tablet) GetSchema() []byte {
 	return nil
 }
 
+func (x *Tablet) GetMove() *Move {
+	if x != nil {
+		return x.Move
+	}
+	return nil
+}
+
+func (x *Tablet) GetFormer() []*Former {
+	if x != nil {
+		return x.Former
+	}
+	return nil
+}
+
+func (x *Tablet) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+// Move is a tablet on its way from the group that serves it to another. While it lasts nobody forgets versions above base.
+type Move struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`     // also the incarnation of the new copy
+	To    uint32                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`     // the group
+	Base  uint64                 `protobuf:"varint,3,opt,name=base,proto3" json:"base,omitempty"` // the timestamp at which it began
+	// The timestamp from which on nothing commits to the tablet; 0 while it is being copied.
+	Fence         uint64 `protobuf:"varint,4,opt,name=fence,proto3" json:"fence,omitempty"`
+	Tries         uint32 `protobuf:"varint,5,opt,name=tries,proto3" json:"tries,omitempty"` // fences that were lifted again
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Move) Reset() {
+	*x = Move{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Move) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Move) ProtoMessage() {}
+
+func (x *Move) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Move.ProtoReflect.Descriptor instead.
+func (*Move) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Move) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Move) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *Move) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *Move) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+func (x *Move) GetTries() uint32 {
+	if x != nil {
+		return x.Tries
+	}
+	return 0
+}
+
+// Former is a copy that readers below until read: they may do so until no snapshot is as old as that.
+type Former struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
+	Incarnation   uint64                 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Until         uint64                 `protobuf:"varint,3,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Former) Reset() {
+	*x = Former{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Former) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Former) ProtoMessage() {}
+
+func (x *Former) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Former.ProtoReflect.Descriptor instead.
+func (*Former) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Former) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *Former) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *Former) GetUntil() uint64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+// MoveStep is one step of a tablet's move. A step that does not fit the state of the move is refused and changes nothing.
+type MoveStep struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ts            uint64                 `protobuf:"varint,1,opt,name=ts,proto3" json:"ts,omitempty"` // drawn by the leader as for a commit
+	Namespace     uint64                 `protobuf:"varint,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Predicate     string                 `protobuf:"bytes,3,opt,name=predicate,proto3" json:"predicate,omitempty"`
+	Id            uint64                 `protobuf:"varint,4,opt,name=id,proto3" json:"id,omitempty"` // of the move; 0 to begin one
+	Kind          MoveKind               `protobuf:"varint,5,opt,name=kind,proto3,enum=dragg.MoveKind" json:"kind,omitempty"`
+	To            uint32                 `protobuf:"varint,6,opt,name=to,proto3" json:"to,omitempty"`        // begin: the group that shall serve it
+	Epoch         uint64                 `protobuf:"varint,7,opt,name=epoch,proto3" json:"epoch,omitempty"`  // unfence: of the fence, which may be another one meanwhile
+	Source        *Digest                `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"` // switch: what either side holds up to the fence
+	Target        *Digest                `protobuf:"bytes,9,opt,name=target,proto3" json:"target,omitempty"`
+	Reason        string                 `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"` // abort: for people
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveStep) Reset() {
+	*x = MoveStep{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveStep) ProtoMessage() {}
+
+func (x *MoveStep) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveStep.ProtoReflect.Descriptor instead.
+func (*MoveStep) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *MoveStep) GetTs() uint64 {
+	if x != nil {
+		return x.Ts
+	}
+	return 0
+}
+
+func (x *MoveStep) GetNamespace() uint64 {
+	if x != nil {
+		return x.Namespace
+	}
+	return 0
+}
+
+func (x *MoveStep) GetPredicate() string {
+	if x != nil {
+		return x.Predicate
+	}
+	return ""
+}
+
+func (x *MoveStep) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *MoveStep) GetKind() MoveKind {
+	if x != nil {
+		return x.Kind
+	}
+	return MoveKind_MOVE_NONE
+}
+
+func (x *MoveStep) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *MoveStep) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *MoveStep) GetSource() *Digest {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *MoveStep) GetTarget() *Digest {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *MoveStep) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MoveReply tells the tablet after the step.
+type MoveReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tablet        *Tablet                `protobuf:"bytes,1,opt,name=tablet,proto3" json:"tablet,omitempty"`
+	Seqs          map[uint32]uint64      `protobuf:"bytes,2,rep,name=seqs,proto3" json:"seqs,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // as in AlterReply
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveReply) Reset() {
+	*x = MoveReply{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveReply) ProtoMessage() {}
+
+func (x *MoveReply) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveReply.ProtoReflect.Descriptor instead.
+func (*MoveReply) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MoveReply) GetTablet() *Tablet {
+	if x != nil {
+		return x.Tablet
+	}
+	return nil
+}
+
+func (x *MoveReply) GetSeqs() map[uint32]uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+// Digest is a checksum over the changes that make a copy, in any order: their number and the sum of their hashes.
+type Digest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Changes       uint64                 `protobuf:"varint,1,opt,name=changes,proto3" json:"changes,omitempty"`
+	High          uint64                 `protobuf:"fixed64,2,opt,name=high,proto3" json:"high,omitempty"`
+	Low           uint64                 `protobuf:"fixed64,3,opt,name=low,proto3" json:"low,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Digest) Reset() {
+	*x = Digest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Digest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Digest) ProtoMessage() {}
+
+func (x *Digest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Digest.ProtoReflect.Descriptor instead.
+func (*Digest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Digest) GetChanges() uint64 {
+	if x != nil {
+		return x.Changes
+	}
+	return 0
+}
+
+func (x *Digest) GetHigh() uint64 {
+	if x != nil {
+		return x.High
+	}
+	return 0
+}
+
+func (x *Digest) GetLow() uint64 {
+	if x != nil {
+		return x.Low
+	}
+	return 0
+}
+
 // Event is one numbered step of a group's stream. Exactly one of the messages is set.
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1010,7 +1473,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[13]
+	mi := &file_protos_pb_dragg_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1022,7 +1485,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[13]
+	mi := &file_protos_pb_dragg_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1035,7 +1498,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{13}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Event) GetSeq() uint64 {
@@ -1097,7 +1560,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[14]
+	mi := &file_protos_pb_dragg_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1109,7 +1572,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[14]
+	mi := &file_protos_pb_dragg_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1122,7 +1585,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{14}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Verdict) GetStartTs() uint64 {
@@ -1152,7 +1615,7 @@ type TabletSet struct {
 
 func (x *TabletSet) Reset() {
 	*x = TabletSet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[15]
+	mi := &file_protos_pb_dragg_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1627,7 @@ func (x *TabletSet) String() string {
 func (*TabletSet) ProtoMessage() {}
 
 func (x *TabletSet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[15]
+	mi := &file_protos_pb_dragg_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1640,7 @@ func (x *TabletSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TabletSet.ProtoReflect.Descriptor instead.
 func (*TabletSet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{15}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TabletSet) GetTablet() *Tablet {
@@ -1213,7 +1676,7 @@ type TabletDrop struct {
 
 func (x *TabletDrop) Reset() {
 	*x = TabletDrop{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[16]
+	mi := &file_protos_pb_dragg_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1225,7 +1688,7 @@ func (x *TabletDrop) String() string {
 func (*TabletDrop) ProtoMessage() {}
 
 func (x *TabletDrop) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[16]
+	mi := &file_protos_pb_dragg_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1238,7 +1701,7 @@ func (x *TabletDrop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TabletDrop.ProtoReflect.Descriptor instead.
 func (*TabletDrop) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{16}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TabletDrop) GetNamespace() uint64 {
@@ -1283,7 +1746,7 @@ type StreamBatch struct {
 
 func (x *StreamBatch) Reset() {
 	*x = StreamBatch{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[17]
+	mi := &file_protos_pb_dragg_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1758,7 @@ func (x *StreamBatch) String() string {
 func (*StreamBatch) ProtoMessage() {}
 
 func (x *StreamBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[17]
+	mi := &file_protos_pb_dragg_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1771,7 @@ func (x *StreamBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBatch.ProtoReflect.Descriptor instead.
 func (*StreamBatch) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{17}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StreamBatch) GetEvents() []*Event {
@@ -1348,7 +1811,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[18]
+	mi := &file_protos_pb_dragg_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1360,7 +1823,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[18]
+	mi := &file_protos_pb_dragg_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1373,7 +1836,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{18}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Join) GetAddress() string {
@@ -1430,7 +1893,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[19]
+	mi := &file_protos_pb_dragg_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1442,7 +1905,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[19]
+	mi := &file_protos_pb_dragg_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1455,7 +1918,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{19}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *JoinReply) GetClusterId() string {
@@ -1501,7 +1964,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[20]
+	mi := &file_protos_pb_dragg_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1513,7 +1976,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[20]
+	mi := &file_protos_pb_dragg_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1526,7 +1989,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{20}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Member) GetId() uint64 {
@@ -1582,7 +2045,7 @@ type RemoveNode struct {
 
 func (x *RemoveNode) Reset() {
 	*x = RemoveNode{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[21]
+	mi := &file_protos_pb_dragg_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1594,7 +2057,7 @@ func (x *RemoveNode) String() string {
 func (*RemoveNode) ProtoMessage() {}
 
 func (x *RemoveNode) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[21]
+	mi := &file_protos_pb_dragg_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1607,7 +2070,7 @@ func (x *RemoveNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveNode.ProtoReflect.Descriptor instead.
 func (*RemoveNode) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{21}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RemoveNode) GetId() uint64 {
@@ -1633,7 +2096,7 @@ type RemoveReply struct {
 
 func (x *RemoveReply) Reset() {
 	*x = RemoveReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[22]
+	mi := &file_protos_pb_dragg_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1645,7 +2108,7 @@ func (x *RemoveReply) String() string {
 func (*RemoveReply) ProtoMessage() {}
 
 func (x *RemoveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[22]
+	mi := &file_protos_pb_dragg_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1658,7 +2121,7 @@ func (x *RemoveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveReply.ProtoReflect.Descriptor instead.
 func (*RemoveReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{22}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RemoveReply) GetSeqs() map[uint32]uint64 {
@@ -1694,7 +2157,7 @@ type ZeroState struct {
 
 func (x *ZeroState) Reset() {
 	*x = ZeroState{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[23]
+	mi := &file_protos_pb_dragg_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1706,7 +2169,7 @@ func (x *ZeroState) String() string {
 func (*ZeroState) ProtoMessage() {}
 
 func (x *ZeroState) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[23]
+	mi := &file_protos_pb_dragg_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1719,7 +2182,7 @@ func (x *ZeroState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZeroState.ProtoReflect.Descriptor instead.
 func (*ZeroState) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{23}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ZeroState) GetVersion() uint32 {
@@ -1845,7 +2308,7 @@ type GroupStream struct {
 
 func (x *GroupStream) Reset() {
 	*x = GroupStream{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[24]
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1857,7 +2320,7 @@ func (x *GroupStream) String() string {
 func (*GroupStream) ProtoMessage() {}
 
 func (x *GroupStream) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[24]
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1870,7 +2333,7 @@ func (x *GroupStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupStream.ProtoReflect.Descriptor instead.
 func (*GroupStream) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{24}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GroupStream) GetGroup() uint32 {
@@ -1908,7 +2371,7 @@ type OracleState struct {
 
 func (x *OracleState) Reset() {
 	*x = OracleState{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[25]
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +2383,7 @@ func (x *OracleState) String() string {
 func (*OracleState) ProtoMessage() {}
 
 func (x *OracleState) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[25]
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +2396,7 @@ func (x *OracleState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OracleState.ProtoReflect.Descriptor instead.
 func (*OracleState) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{25}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OracleState) GetFloor() uint64 {
@@ -1978,14 +2441,15 @@ type GroupEntry struct {
 	Stream   *StreamBatch           `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`
 	Barrier  bool                   `protobuf:"varint,3,opt,name=barrier,proto3" json:"barrier,omitempty"` // changes nothing: whoever waits for it knows that everything before it is applied
 	// The transaction that started then takes no more prewrites: its verdict is about to be asked for.
-	Close         uint64 `protobuf:"varint,4,opt,name=close,proto3" json:"close,omitempty"`
+	Close         uint64  `protobuf:"varint,4,opt,name=close,proto3" json:"close,omitempty"`
+	Ingest        *Ingest `protobuf:"bytes,5,opt,name=ingest,proto3" json:"ingest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GroupEntry) Reset() {
 	*x = GroupEntry{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1997,7 +2461,7 @@ func (x *GroupEntry) String() string {
 func (*GroupEntry) ProtoMessage() {}
 
 func (x *GroupEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2010,7 +2474,7 @@ func (x *GroupEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupEntry.ProtoReflect.Descriptor instead.
 func (*GroupEntry) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{26}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GroupEntry) GetPrewrite() *Prewrite {
@@ -2041,6 +2505,122 @@ func (x *GroupEntry) GetClose() uint64 {
 	return 0
 }
 
+func (x *GroupEntry) GetIngest() *Ingest {
+	if x != nil {
+		return x.Ingest
+	}
+	return nil
+}
+
+// Ingest is a piece of a tablet that moves here.
+type Ingest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     uint64                 `protobuf:"varint,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Predicate     string                 `protobuf:"bytes,2,opt,name=predicate,proto3" json:"predicate,omitempty"`
+	Move          uint64                 `protobuf:"varint,3,opt,name=move,proto3" json:"move,omitempty"`
+	Since         uint64                 `protobuf:"varint,4,opt,name=since,proto3" json:"since,omitempty"` // the round brings what came after
+	Upto          uint64                 `protobuf:"varint,5,opt,name=upto,proto3" json:"upto,omitempty"`
+	Changes       []byte                 `protobuf:"bytes,6,opt,name=changes,proto3" json:"changes,omitempty"` // as in a snapshot's frames
+	Count         uint32                 `protobuf:"varint,7,opt,name=count,proto3" json:"count,omitempty"`    // of changes
+	From          []byte                 `protobuf:"bytes,8,opt,name=from,proto3" json:"from,omitempty"`       // where the one before stopped; empty: the round begins
+	Next          []byte                 `protobuf:"bytes,9,opt,name=next,proto3" json:"next,omitempty"`       // the key to go on with; empty: the round is complete
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ingest) Reset() {
+	*x = Ingest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ingest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ingest) ProtoMessage() {}
+
+func (x *Ingest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ingest.ProtoReflect.Descriptor instead.
+func (*Ingest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Ingest) GetNamespace() uint64 {
+	if x != nil {
+		return x.Namespace
+	}
+	return 0
+}
+
+func (x *Ingest) GetPredicate() string {
+	if x != nil {
+		return x.Predicate
+	}
+	return ""
+}
+
+func (x *Ingest) GetMove() uint64 {
+	if x != nil {
+		return x.Move
+	}
+	return 0
+}
+
+func (x *Ingest) GetSince() uint64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *Ingest) GetUpto() uint64 {
+	if x != nil {
+		return x.Upto
+	}
+	return 0
+}
+
+func (x *Ingest) GetChanges() []byte {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *Ingest) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Ingest) GetFrom() []byte {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Ingest) GetNext() []byte {
+	if x != nil {
+		return x.Next
+	}
+	return nil
+}
+
 // Prewrite stores a transaction's derived deltas until its verdict is known.
 type Prewrite struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2055,7 +2635,7 @@ type Prewrite struct {
 
 func (x *Prewrite) Reset() {
 	*x = Prewrite{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2067,7 +2647,7 @@ func (x *Prewrite) String() string {
 func (*Prewrite) ProtoMessage() {}
 
 func (x *Prewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2080,7 +2660,7 @@ func (x *Prewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prewrite.ProtoReflect.Descriptor instead.
 func (*Prewrite) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{27}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Prewrite) GetStartTs() uint64 {
@@ -2136,13 +2716,15 @@ type ShardMeta struct {
 	Horizon uint64 `protobuf:"varint,11,opt,name=horizon,proto3" json:"horizon,omitempty"`
 	// What this replica, or the one whose state it took over, has built of the tablets' derived keys. It differs between replicas.
 	Local         []*LocalBuild `protobuf:"bytes,12,rep,name=local,proto3" json:"local,omitempty"`
+	Incoming      []*Incoming   `protobuf:"bytes,14,rep,name=incoming,proto3" json:"incoming,omitempty"` // copies that are on their way here
+	Left          []*TabletSet  `protobuf:"bytes,15,rep,name=left,proto3" json:"left,omitempty"`         // copies that moved away and are still read; ts is when
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ShardMeta) Reset() {
 	*x = ShardMeta{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[28]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2154,7 +2736,7 @@ func (x *ShardMeta) String() string {
 func (*ShardMeta) ProtoMessage() {}
 
 func (x *ShardMeta) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[28]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2167,7 +2749,7 @@ func (x *ShardMeta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardMeta.ProtoReflect.Descriptor instead.
 func (*ShardMeta) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{28}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ShardMeta) GetVersion() uint32 {
@@ -2261,6 +2843,97 @@ func (x *ShardMeta) GetLocal() []*LocalBuild {
 	return nil
 }
 
+func (x *ShardMeta) GetIncoming() []*Incoming {
+	if x != nil {
+		return x.Incoming
+	}
+	return nil
+}
+
+func (x *ShardMeta) GetLeft() []*TabletSet {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+// Incoming is how far the copy of a tablet that moves here has come.
+type Incoming struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     uint64                 `protobuf:"varint,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Predicate     string                 `protobuf:"bytes,2,opt,name=predicate,proto3" json:"predicate,omitempty"`
+	Complete      uint64                 `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"` // everything up to here is there
+	Upto          uint64                 `protobuf:"varint,4,opt,name=upto,proto3" json:"upto,omitempty"`         // what the round under way brings
+	Next          []byte                 `protobuf:"bytes,5,opt,name=next,proto3" json:"next,omitempty"`          // where it goes on; empty: no round is under way
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Incoming) Reset() {
+	*x = Incoming{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Incoming) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Incoming) ProtoMessage() {}
+
+func (x *Incoming) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Incoming.ProtoReflect.Descriptor instead.
+func (*Incoming) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Incoming) GetNamespace() uint64 {
+	if x != nil {
+		return x.Namespace
+	}
+	return 0
+}
+
+func (x *Incoming) GetPredicate() string {
+	if x != nil {
+		return x.Predicate
+	}
+	return ""
+}
+
+func (x *Incoming) GetComplete() uint64 {
+	if x != nil {
+		return x.Complete
+	}
+	return 0
+}
+
+func (x *Incoming) GetUpto() uint64 {
+	if x != nil {
+		return x.Upto
+	}
+	return 0
+}
+
+func (x *Incoming) GetNext() []byte {
+	if x != nil {
+		return x.Next
+	}
+	return nil
+}
+
 // LocalBuild is what one replica has built of a tablet copy's derived keys.
 type LocalBuild struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2273,7 +2946,7 @@ type LocalBuild struct {
 
 func (x *LocalBuild) Reset() {
 	*x = LocalBuild{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2285,7 +2958,7 @@ func (x *LocalBuild) String() string {
 func (*LocalBuild) ProtoMessage() {}
 
 func (x *LocalBuild) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2298,7 +2971,7 @@ func (x *LocalBuild) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalBuild.ProtoReflect.Descriptor instead.
 func (*LocalBuild) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *LocalBuild) GetIncarnation() uint64 {
@@ -2333,7 +3006,7 @@ type OwedBuild struct {
 
 func (x *OwedBuild) Reset() {
 	*x = OwedBuild{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2345,7 +3018,7 @@ func (x *OwedBuild) String() string {
 func (*OwedBuild) ProtoMessage() {}
 
 func (x *OwedBuild) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2358,7 +3031,7 @@ func (x *OwedBuild) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OwedBuild.ProtoReflect.Descriptor instead.
 func (*OwedBuild) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *OwedBuild) GetNames() []string {
@@ -2375,6 +3048,211 @@ func (x *OwedBuild) GetTs() uint64 {
 	return 0
 }
 
+// GroupReport is what the leader of a group tells from time to time: nothing of it is replicated.
+type GroupReport struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
+	Leader        uint64                 `protobuf:"varint,2,opt,name=leader,proto3" json:"leader,omitempty"`
+	Tablets       []*TabletLoad          `protobuf:"bytes,3,rep,name=tablets,proto3" json:"tablets,omitempty"`
+	Moves         []*MoveProgress        `protobuf:"bytes,4,rep,name=moves,proto3" json:"moves,omitempty"` // to this group
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupReport) Reset() {
+	*x = GroupReport{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupReport) ProtoMessage() {}
+
+func (x *GroupReport) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupReport.ProtoReflect.Descriptor instead.
+func (*GroupReport) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *GroupReport) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *GroupReport) GetLeader() uint64 {
+	if x != nil {
+		return x.Leader
+	}
+	return 0
+}
+
+func (x *GroupReport) GetTablets() []*TabletLoad {
+	if x != nil {
+		return x.Tablets
+	}
+	return nil
+}
+
+func (x *GroupReport) GetMoves() []*MoveProgress {
+	if x != nil {
+		return x.Moves
+	}
+	return nil
+}
+
+type TabletLoad struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Incarnation   uint64                 `protobuf:"varint,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Bytes         int64                  `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`   // on disk, about
+	Reads         uint64                 `protobuf:"varint,3,opt,name=reads,proto3" json:"reads,omitempty"`   // tasks answered since the leader began
+	Writes        uint64                 `protobuf:"varint,4,opt,name=writes,proto3" json:"writes,omitempty"` // commits
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TabletLoad) Reset() {
+	*x = TabletLoad{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TabletLoad) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TabletLoad) ProtoMessage() {}
+
+func (x *TabletLoad) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TabletLoad.ProtoReflect.Descriptor instead.
+func (*TabletLoad) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *TabletLoad) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *TabletLoad) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *TabletLoad) GetReads() uint64 {
+	if x != nil {
+		return x.Reads
+	}
+	return 0
+}
+
+func (x *TabletLoad) GetWrites() uint64 {
+	if x != nil {
+		return x.Writes
+	}
+	return 0
+}
+
+type MoveProgress struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Step          string                 `protobuf:"bytes,2,opt,name=step,proto3" json:"step,omitempty"`    // for people
+	Bytes         int64                  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"` // received
+	Total         int64                  `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"` // about
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveProgress) Reset() {
+	*x = MoveProgress{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveProgress) ProtoMessage() {}
+
+func (x *MoveProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveProgress.ProtoReflect.Descriptor instead.
+func (*MoveProgress) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *MoveProgress) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *MoveProgress) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *MoveProgress) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *MoveProgress) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
 type IdentifyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2383,7 +3261,7 @@ type IdentifyRequest struct {
 
 func (x *IdentifyRequest) Reset() {
 	*x = IdentifyRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2395,7 +3273,7 @@ func (x *IdentifyRequest) String() string {
 func (*IdentifyRequest) ProtoMessage() {}
 
 func (x *IdentifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2408,7 +3286,7 @@ func (x *IdentifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifyRequest.ProtoReflect.Descriptor instead.
 func (*IdentifyRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
 }
 
 type IdentifyReply struct {
@@ -2420,7 +3298,7 @@ type IdentifyReply struct {
 
 func (x *IdentifyReply) Reset() {
 	*x = IdentifyReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2432,7 +3310,7 @@ func (x *IdentifyReply) String() string {
 func (*IdentifyReply) ProtoMessage() {}
 
 func (x *IdentifyReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2445,7 +3323,7 @@ func (x *IdentifyReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifyReply.ProtoReflect.Descriptor instead.
 func (*IdentifyReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *IdentifyReply) GetClusterId() string {
@@ -2464,7 +3342,7 @@ type TimestampsRequest struct {
 
 func (x *TimestampsRequest) Reset() {
 	*x = TimestampsRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2476,7 +3354,7 @@ func (x *TimestampsRequest) String() string {
 func (*TimestampsRequest) ProtoMessage() {}
 
 func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2489,7 +3367,7 @@ func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsRequest.ProtoReflect.Descriptor instead.
 func (*TimestampsRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *TimestampsRequest) GetCount() uint32 {
@@ -2510,7 +3388,7 @@ type TimestampsReply struct {
 
 func (x *TimestampsReply) Reset() {
 	*x = TimestampsReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2522,7 +3400,7 @@ func (x *TimestampsReply) String() string {
 func (*TimestampsReply) ProtoMessage() {}
 
 func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2535,7 +3413,7 @@ func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsReply.ProtoReflect.Descriptor instead.
 func (*TimestampsReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *TimestampsReply) GetFirst() uint64 {
@@ -2561,7 +3439,7 @@ type OutcomeRequest struct {
 
 func (x *OutcomeRequest) Reset() {
 	*x = OutcomeRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2573,7 +3451,7 @@ func (x *OutcomeRequest) String() string {
 func (*OutcomeRequest) ProtoMessage() {}
 
 func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2586,7 +3464,7 @@ func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRequest.ProtoReflect.Descriptor instead.
 func (*OutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *OutcomeRequest) GetStartTs() uint64 {
@@ -2606,7 +3484,7 @@ type OutcomeReply struct {
 
 func (x *OutcomeReply) Reset() {
 	*x = OutcomeReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2618,7 +3496,7 @@ func (x *OutcomeReply) String() string {
 func (*OutcomeReply) ProtoMessage() {}
 
 func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2631,7 +3509,7 @@ func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeReply.ProtoReflect.Descriptor instead.
 func (*OutcomeReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *OutcomeReply) GetKnown() bool {
@@ -2657,7 +3535,7 @@ type LeaseRequest struct {
 
 func (x *LeaseRequest) Reset() {
 	*x = LeaseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2669,7 +3547,7 @@ func (x *LeaseRequest) String() string {
 func (*LeaseRequest) ProtoMessage() {}
 
 func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2682,7 +3560,7 @@ func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *LeaseRequest) GetCount() uint64 {
@@ -2702,7 +3580,7 @@ type LeaseReply struct {
 
 func (x *LeaseReply) Reset() {
 	*x = LeaseReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2714,7 +3592,7 @@ func (x *LeaseReply) String() string {
 func (*LeaseReply) ProtoMessage() {}
 
 func (x *LeaseReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2727,7 +3605,7 @@ func (x *LeaseReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseReply.ProtoReflect.Descriptor instead.
 func (*LeaseReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *LeaseReply) GetFirst() uint64 {
@@ -2752,7 +3630,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2764,7 +3642,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2777,7 +3655,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
 }
 
 type StreamRequest struct {
@@ -2790,7 +3668,7 @@ type StreamRequest struct {
 
 func (x *StreamRequest) Reset() {
 	*x = StreamRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2802,7 +3680,7 @@ func (x *StreamRequest) String() string {
 func (*StreamRequest) ProtoMessage() {}
 
 func (x *StreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2815,7 +3693,7 @@ func (x *StreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRequest.ProtoReflect.Descriptor instead.
 func (*StreamRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *StreamRequest) GetGroup() uint32 {
@@ -2840,7 +3718,7 @@ type AckReply struct {
 
 func (x *AckReply) Reset() {
 	*x = AckReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2852,7 +3730,7 @@ func (x *AckReply) String() string {
 func (*AckReply) ProtoMessage() {}
 
 func (x *AckReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2865,7 +3743,7 @@ func (x *AckReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckReply.ProtoReflect.Descriptor instead.
 func (*AckReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{51}
 }
 
 // RaftBatch is messages of one group from one member to another, in order.
@@ -2881,7 +3759,7 @@ type RaftBatch struct {
 
 func (x *RaftBatch) Reset() {
 	*x = RaftBatch{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[42]
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2893,7 +3771,7 @@ func (x *RaftBatch) String() string {
 func (*RaftBatch) ProtoMessage() {}
 
 func (x *RaftBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[42]
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2906,7 +3784,7 @@ func (x *RaftBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftBatch.ProtoReflect.Descriptor instead.
 func (*RaftBatch) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{42}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RaftBatch) GetClusterId() string {
@@ -2945,7 +3823,7 @@ type RaftAck struct {
 
 func (x *RaftAck) Reset() {
 	*x = RaftAck{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	mi := &file_protos_pb_dragg_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2957,7 +3835,7 @@ func (x *RaftAck) String() string {
 func (*RaftAck) ProtoMessage() {}
 
 func (x *RaftAck) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	mi := &file_protos_pb_dragg_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2970,7 +3848,7 @@ func (x *RaftAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftAck.ProtoReflect.Descriptor instead.
 func (*RaftAck) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{53}
 }
 
 type SnapshotRequest struct {
@@ -2984,7 +3862,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	mi := &file_protos_pb_dragg_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2996,7 +3874,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	mi := &file_protos_pb_dragg_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3009,7 +3887,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{44}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SnapshotRequest) GetClusterId() string {
@@ -3042,7 +3920,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	mi := &file_protos_pb_dragg_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3054,7 +3932,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	mi := &file_protos_pb_dragg_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3067,12 +3945,210 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{45}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SnapshotChunk) GetData() []byte {
 	if x != nil {
 		return x.Data
+	}
+	return nil
+}
+
+// CopyRequest names a part of a tablet that moves: with since 0 the lists as of the move's base and what came later, else only
+// what came after since; up to upto.
+type CopyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
+	Namespace     uint64                 `protobuf:"varint,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Predicate     string                 `protobuf:"bytes,3,opt,name=predicate,proto3" json:"predicate,omitempty"`
+	Move          uint64                 `protobuf:"varint,4,opt,name=move,proto3" json:"move,omitempty"`
+	Since         uint64                 `protobuf:"varint,5,opt,name=since,proto3" json:"since,omitempty"`
+	Upto          uint64                 `protobuf:"varint,6,opt,name=upto,proto3" json:"upto,omitempty"`
+	From          []byte                 `protobuf:"bytes,7,opt,name=from,proto3" json:"from,omitempty"` // the key to begin with; empty: the first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyRequest) Reset() {
+	*x = CopyRequest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyRequest) ProtoMessage() {}
+
+func (x *CopyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyRequest.ProtoReflect.Descriptor instead.
+func (*CopyRequest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *CopyRequest) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *CopyRequest) GetNamespace() uint64 {
+	if x != nil {
+		return x.Namespace
+	}
+	return 0
+}
+
+func (x *CopyRequest) GetPredicate() string {
+	if x != nil {
+		return x.Predicate
+	}
+	return ""
+}
+
+func (x *CopyRequest) GetMove() uint64 {
+	if x != nil {
+		return x.Move
+	}
+	return 0
+}
+
+func (x *CopyRequest) GetSince() uint64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *CopyRequest) GetUpto() uint64 {
+	if x != nil {
+		return x.Upto
+	}
+	return 0
+}
+
+func (x *CopyRequest) GetFrom() []byte {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+type CopyChunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Changes       []byte                 `protobuf:"bytes,1,opt,name=changes,proto3" json:"changes,omitempty"` // as in a snapshot's frames
+	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	Next          []byte                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"` // the key that follows; empty: the last chunk
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyChunk) Reset() {
+	*x = CopyChunk{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyChunk) ProtoMessage() {}
+
+func (x *CopyChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyChunk.ProtoReflect.Descriptor instead.
+func (*CopyChunk) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *CopyChunk) GetChanges() []byte {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *CopyChunk) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *CopyChunk) GetNext() []byte {
+	if x != nil {
+		return x.Next
+	}
+	return nil
+}
+
+type CopyDigest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Digest        *Digest                `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyDigest) Reset() {
+	*x = CopyDigest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyDigest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyDigest) ProtoMessage() {}
+
+func (x *CopyDigest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyDigest.ProtoReflect.Descriptor instead.
+func (*CopyDigest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *CopyDigest) GetDigest() *Digest {
+	if x != nil {
+		return x.Digest
 	}
 	return nil
 }
@@ -3090,7 +4166,7 @@ type InspectRequest struct {
 
 func (x *InspectRequest) Reset() {
 	*x = InspectRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3102,7 +4178,7 @@ func (x *InspectRequest) String() string {
 func (*InspectRequest) ProtoMessage() {}
 
 func (x *InspectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3115,7 +4191,7 @@ func (x *InspectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectRequest.ProtoReflect.Descriptor instead.
 func (*InspectRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *InspectRequest) GetGroup() uint32 {
@@ -3162,7 +4238,7 @@ type InspectReply struct {
 
 func (x *InspectReply) Reset() {
 	*x = InspectReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3174,7 +4250,7 @@ func (x *InspectReply) String() string {
 func (*InspectReply) ProtoMessage() {}
 
 func (x *InspectReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3187,7 +4263,7 @@ func (x *InspectReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectReply.ProtoReflect.Descriptor instead.
 func (*InspectReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *InspectReply) GetHasData() bool {
@@ -3211,7 +4287,7 @@ type TaskRequest struct {
 
 func (x *TaskRequest) Reset() {
 	*x = TaskRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3223,7 +4299,7 @@ func (x *TaskRequest) String() string {
 func (*TaskRequest) ProtoMessage() {}
 
 func (x *TaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3236,7 +4312,7 @@ func (x *TaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskRequest.ProtoReflect.Descriptor instead.
 func (*TaskRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *TaskRequest) GetGroup() uint32 {
@@ -3283,7 +4359,7 @@ type TaskReply struct {
 
 func (x *TaskReply) Reset() {
 	*x = TaskReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3295,7 +4371,7 @@ func (x *TaskReply) String() string {
 func (*TaskReply) ProtoMessage() {}
 
 func (x *TaskReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3308,7 +4384,7 @@ func (x *TaskReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskReply.ProtoReflect.Descriptor instead.
 func (*TaskReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *TaskReply) GetResults() []*TaskResult {
@@ -3339,7 +4415,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3351,7 +4427,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3364,7 +4440,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Task) GetKind() uint32 {
@@ -3463,7 +4539,7 @@ type TaskFunc struct {
 
 func (x *TaskFunc) Reset() {
 	*x = TaskFunc{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	mi := &file_protos_pb_dragg_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3475,7 +4551,7 @@ func (x *TaskFunc) String() string {
 func (*TaskFunc) ProtoMessage() {}
 
 func (x *TaskFunc) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	mi := &file_protos_pb_dragg_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3488,7 +4564,7 @@ func (x *TaskFunc) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskFunc.ProtoReflect.Descriptor instead.
 func (*TaskFunc) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{51}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *TaskFunc) GetName() string {
@@ -3530,7 +4606,7 @@ type FacetSelection struct {
 
 func (x *FacetSelection) Reset() {
 	*x = FacetSelection{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	mi := &file_protos_pb_dragg_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +4618,7 @@ func (x *FacetSelection) String() string {
 func (*FacetSelection) ProtoMessage() {}
 
 func (x *FacetSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	mi := &file_protos_pb_dragg_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +4631,7 @@ func (x *FacetSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetSelection.ProtoReflect.Descriptor instead.
 func (*FacetSelection) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{52}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *FacetSelection) GetAll() bool {
@@ -3592,7 +4668,7 @@ type FacetTree struct {
 
 func (x *FacetTree) Reset() {
 	*x = FacetTree{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[53]
+	mi := &file_protos_pb_dragg_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3604,7 +4680,7 @@ func (x *FacetTree) String() string {
 func (*FacetTree) ProtoMessage() {}
 
 func (x *FacetTree) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[53]
+	mi := &file_protos_pb_dragg_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3617,7 +4693,7 @@ func (x *FacetTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetTree.ProtoReflect.Descriptor instead.
 func (*FacetTree) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{53}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *FacetTree) GetOp() uint32 {
@@ -3675,7 +4751,7 @@ type TaskResult struct {
 
 func (x *TaskResult) Reset() {
 	*x = TaskResult{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[54]
+	mi := &file_protos_pb_dragg_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3687,7 +4763,7 @@ func (x *TaskResult) String() string {
 func (*TaskResult) ProtoMessage() {}
 
 func (x *TaskResult) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[54]
+	mi := &file_protos_pb_dragg_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3700,7 +4776,7 @@ func (x *TaskResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskResult.ProtoReflect.Descriptor instead.
 func (*TaskResult) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{54}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *TaskResult) GetOffsets() []uint32 {
@@ -3789,7 +4865,7 @@ type FacetRow struct {
 
 func (x *FacetRow) Reset() {
 	*x = FacetRow{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[55]
+	mi := &file_protos_pb_dragg_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3801,7 +4877,7 @@ func (x *FacetRow) String() string {
 func (*FacetRow) ProtoMessage() {}
 
 func (x *FacetRow) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[55]
+	mi := &file_protos_pb_dragg_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3814,7 +4890,7 @@ func (x *FacetRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetRow.ProtoReflect.Descriptor instead.
 func (*FacetRow) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{55}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *FacetRow) GetFacets() []*Facet {
@@ -3839,7 +4915,7 @@ type WriteRequest struct {
 
 func (x *WriteRequest) Reset() {
 	*x = WriteRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[56]
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3851,7 +4927,7 @@ func (x *WriteRequest) String() string {
 func (*WriteRequest) ProtoMessage() {}
 
 func (x *WriteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[56]
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3864,7 +4940,7 @@ func (x *WriteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
 func (*WriteRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{56}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *WriteRequest) GetGroup() uint32 {
@@ -3918,7 +4994,7 @@ type WriteStep struct {
 
 func (x *WriteStep) Reset() {
 	*x = WriteStep{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[57]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3930,7 +5006,7 @@ func (x *WriteStep) String() string {
 func (*WriteStep) ProtoMessage() {}
 
 func (x *WriteStep) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[57]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3943,7 +5019,7 @@ func (x *WriteStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStep.ProtoReflect.Descriptor instead.
 func (*WriteStep) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{57}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *WriteStep) GetEdges() []*Edge {
@@ -3970,7 +5046,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[58]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3982,7 +5058,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[58]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3995,7 +5071,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{58}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Edge) GetSubject() uint64 {
@@ -4065,7 +5141,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[59]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4077,7 +5153,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[59]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4090,7 +5166,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{59}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Value) GetType() uint32 {
@@ -4117,7 +5193,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[60]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4129,7 +5205,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[60]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4142,7 +5218,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{60}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Facet) GetKey() string {
@@ -4171,7 +5247,7 @@ type WriteReply struct {
 
 func (x *WriteReply) Reset() {
 	*x = WriteReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[61]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4183,7 +5259,7 @@ func (x *WriteReply) String() string {
 func (*WriteReply) ProtoMessage() {}
 
 func (x *WriteReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[61]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4196,7 +5272,7 @@ func (x *WriteReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteReply.ProtoReflect.Descriptor instead.
 func (*WriteReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{61}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *WriteReply) GetNothing() bool {
@@ -4230,7 +5306,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[62]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4242,7 +5318,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[62]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4255,7 +5331,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{62}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *CloseRequest) GetGroup() uint32 {
@@ -4276,7 +5352,7 @@ var File_protos_pb_dragg_proto protoreflect.FileDescriptor
 
 const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\n" +
-	"\x15protos/pb/dragg.proto\x12\x05dragg\"\x9e\x02\n" +
+	"\x15protos/pb/dragg.proto\x12\x05dragg\"\xc3\x02\n" +
 	"\tZeroEntry\x12.\n" +
 	"\tbootstrap\x18\x01 \x01(\v2\x10.dragg.BootstrapR\tbootstrap\x12\x1f\n" +
 	"\x04term\x18\x02 \x01(\v2\v.dragg.TermR\x04term\x12\"\n" +
@@ -4284,7 +5360,8 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\acommits\x18\x04 \x01(\v2\x12.dragg.CommitBatchR\acommits\x12\"\n" +
 	"\x05alter\x18\x05 \x01(\v2\f.dragg.AlterR\x05alter\x12\x1f\n" +
 	"\x04join\x18\x06 \x01(\v2\v.dragg.JoinR\x04join\x12)\n" +
-	"\x06remove\x18\a \x01(\v2\x11.dragg.RemoveNodeR\x06remove\"k\n" +
+	"\x06remove\x18\a \x01(\v2\x11.dragg.RemoveNodeR\x06remove\x12#\n" +
+	"\x04move\x18\b \x01(\v2\x0f.dragg.MoveStepR\x04move\"k\n" +
 	"\tBootstrap\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x1a\n" +
@@ -4346,14 +5423,49 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x04seqs\x18\x04 \x03(\v2\x1b.dragg.AlterReply.SeqsEntryR\x04seqs\x1a7\n" +
 	"\tSeqsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xaa\x01\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x86\x02\n" +
 	"\x06Tablet\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\x04R\tnamespace\x12\x1c\n" +
 	"\tpredicate\x18\x02 \x01(\tR\tpredicate\x12\x14\n" +
 	"\x05group\x18\x03 \x01(\rR\x05group\x12 \n" +
 	"\vincarnation\x18\x04 \x01(\x04R\vincarnation\x12\x14\n" +
 	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\x12\x16\n" +
-	"\x06schema\x18\x06 \x01(\fR\x06schema\"\xb3\x02\n" +
+	"\x06schema\x18\x06 \x01(\fR\x06schema\x12\x1f\n" +
+	"\x04move\x18\a \x01(\v2\v.dragg.MoveR\x04move\x12%\n" +
+	"\x06former\x18\b \x03(\v2\r.dragg.FormerR\x06former\x12\x12\n" +
+	"\x04base\x18\t \x01(\x04R\x04base\"f\n" +
+	"\x04Move\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\rR\x02to\x12\x12\n" +
+	"\x04base\x18\x03 \x01(\x04R\x04base\x12\x14\n" +
+	"\x05fence\x18\x04 \x01(\x04R\x05fence\x12\x14\n" +
+	"\x05tries\x18\x05 \x01(\rR\x05tries\"V\n" +
+	"\x06Former\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\rR\x05group\x12 \n" +
+	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +
+	"\x05until\x18\x03 \x01(\x04R\x05until\"\x97\x02\n" +
+	"\bMoveStep\x12\x0e\n" +
+	"\x02ts\x18\x01 \x01(\x04R\x02ts\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\x04R\tnamespace\x12\x1c\n" +
+	"\tpredicate\x18\x03 \x01(\tR\tpredicate\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\x04R\x02id\x12#\n" +
+	"\x04kind\x18\x05 \x01(\x0e2\x0f.dragg.MoveKindR\x04kind\x12\x0e\n" +
+	"\x02to\x18\x06 \x01(\rR\x02to\x12\x14\n" +
+	"\x05epoch\x18\a \x01(\x04R\x05epoch\x12%\n" +
+	"\x06source\x18\b \x01(\v2\r.dragg.DigestR\x06source\x12%\n" +
+	"\x06target\x18\t \x01(\v2\r.dragg.DigestR\x06target\x12\x16\n" +
+	"\x06reason\x18\n" +
+	" \x01(\tR\x06reason\"\x9b\x01\n" +
+	"\tMoveReply\x12%\n" +
+	"\x06tablet\x18\x01 \x01(\v2\r.dragg.TabletR\x06tablet\x12.\n" +
+	"\x04seqs\x18\x02 \x03(\v2\x1a.dragg.MoveReply.SeqsEntryR\x04seqs\x1a7\n" +
+	"\tSeqsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"H\n" +
+	"\x06Digest\x12\x18\n" +
+	"\achanges\x18\x01 \x01(\x04R\achanges\x12\x12\n" +
+	"\x04high\x18\x02 \x01(\x06R\x04high\x12\x10\n" +
+	"\x03low\x18\x03 \x01(\x06R\x03low\"\xb3\x02\n" +
 	"\x05Event\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12(\n" +
 	"\averdict\x18\x02 \x01(\v2\x0e.dragg.VerdictR\averdict\x12/\n" +
@@ -4444,19 +5556,30 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x04keys\x18\x02 \x03(\x06R\x04keys\x12\x15\n" +
 	"\x06key_ts\x18\x03 \x03(\x04R\x05keyTs\x12\x19\n" +
 	"\bstart_ts\x18\x04 \x03(\x04R\astartTs\x12\x1b\n" +
-	"\tcommit_ts\x18\x05 \x03(\x04R\bcommitTs\"\x95\x01\n" +
+	"\tcommit_ts\x18\x05 \x03(\x04R\bcommitTs\"\xbc\x01\n" +
 	"\n" +
 	"GroupEntry\x12+\n" +
 	"\bprewrite\x18\x01 \x01(\v2\x0f.dragg.PrewriteR\bprewrite\x12*\n" +
 	"\x06stream\x18\x02 \x01(\v2\x12.dragg.StreamBatchR\x06stream\x12\x18\n" +
 	"\abarrier\x18\x03 \x01(\bR\abarrier\x12\x14\n" +
-	"\x05close\x18\x04 \x01(\x04R\x05close\"\x7f\n" +
+	"\x05close\x18\x04 \x01(\x04R\x05close\x12%\n" +
+	"\x06ingest\x18\x05 \x01(\v2\r.dragg.IngestR\x06ingest\"\xda\x01\n" +
+	"\x06Ingest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\x04R\tnamespace\x12\x1c\n" +
+	"\tpredicate\x18\x02 \x01(\tR\tpredicate\x12\x12\n" +
+	"\x04move\x18\x03 \x01(\x04R\x04move\x12\x14\n" +
+	"\x05since\x18\x04 \x01(\x04R\x05since\x12\x12\n" +
+	"\x04upto\x18\x05 \x01(\x04R\x04upto\x12\x18\n" +
+	"\achanges\x18\x06 \x01(\fR\achanges\x12\x14\n" +
+	"\x05count\x18\a \x01(\rR\x05count\x12\x12\n" +
+	"\x04from\x18\b \x01(\fR\x04from\x12\x12\n" +
+	"\x04next\x18\t \x01(\fR\x04next\"\x7f\n" +
 	"\bPrewrite\x12\x19\n" +
 	"\bstart_ts\x18\x01 \x01(\x04R\astartTs\x12\x18\n" +
 	"\apending\x18\x02 \x01(\fR\apending\x12\x16\n" +
 	"\x06epochs\x18\x03 \x03(\x04R\x06epochs\x12\x12\n" +
 	"\x04keys\x18\x04 \x03(\x06R\x04keys\x12\x12\n" +
-	"\x04last\x18\x05 \x01(\bR\x04last\"\xb7\x03\n" +
+	"\x04last\x18\x05 \x01(\bR\x04last\"\x8a\x04\n" +
 	"\tShardMeta\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x10\n" +
@@ -4471,7 +5594,15 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	" \x01(\x04R\x06maxUid\x12'\n" +
 	"\amembers\x18\r \x03(\v2\r.dragg.MemberR\amembers\x12\x18\n" +
 	"\ahorizon\x18\v \x01(\x04R\ahorizon\x12'\n" +
-	"\x05local\x18\f \x03(\v2\x11.dragg.LocalBuildR\x05local\"j\n" +
+	"\x05local\x18\f \x03(\v2\x11.dragg.LocalBuildR\x05local\x12+\n" +
+	"\bincoming\x18\x0e \x03(\v2\x0f.dragg.IncomingR\bincoming\x12$\n" +
+	"\x04left\x18\x0f \x03(\v2\x10.dragg.TabletSetR\x04left\"\x8a\x01\n" +
+	"\bIncoming\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\x04R\tnamespace\x12\x1c\n" +
+	"\tpredicate\x18\x02 \x01(\tR\tpredicate\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\x04R\bcomplete\x12\x12\n" +
+	"\x04upto\x18\x04 \x01(\x04R\x04upto\x12\x12\n" +
+	"\x04next\x18\x05 \x01(\fR\x04next\"j\n" +
 	"\n" +
 	"LocalBuild\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x14\n" +
@@ -4479,7 +5610,23 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x04owed\x18\x03 \x03(\v2\x10.dragg.OwedBuildR\x04owed\"1\n" +
 	"\tOwedBuild\x12\x14\n" +
 	"\x05names\x18\x01 \x03(\tR\x05names\x12\x0e\n" +
-	"\x02ts\x18\x02 \x01(\x04R\x02ts\"\x11\n" +
+	"\x02ts\x18\x02 \x01(\x04R\x02ts\"\x93\x01\n" +
+	"\vGroupReport\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\rR\x05group\x12\x16\n" +
+	"\x06leader\x18\x02 \x01(\x04R\x06leader\x12+\n" +
+	"\atablets\x18\x03 \x03(\v2\x11.dragg.TabletLoadR\atablets\x12)\n" +
+	"\x05moves\x18\x04 \x03(\v2\x13.dragg.MoveProgressR\x05moves\"r\n" +
+	"\n" +
+	"TabletLoad\x12 \n" +
+	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x14\n" +
+	"\x05reads\x18\x03 \x01(\x04R\x05reads\x12\x16\n" +
+	"\x06writes\x18\x04 \x01(\x04R\x06writes\"^\n" +
+	"\fMoveProgress\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04step\x18\x02 \x01(\tR\x04step\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x14\n" +
+	"\x05total\x18\x04 \x01(\x03R\x05total\"\x11\n" +
 	"\x0fIdentifyRequest\".\n" +
 	"\rIdentifyReply\x12\x1d\n" +
 	"\n" +
@@ -4519,7 +5666,22 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x12\n" +
 	"\x04desc\x18\x03 \x01(\fR\x04desc\"#\n" +
 	"\rSnapshotChunk\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\"\x97\x01\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"\xb1\x01\n" +
+	"\vCopyRequest\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\rR\x05group\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\x04R\tnamespace\x12\x1c\n" +
+	"\tpredicate\x18\x03 \x01(\tR\tpredicate\x12\x12\n" +
+	"\x04move\x18\x04 \x01(\x04R\x04move\x12\x14\n" +
+	"\x05since\x18\x05 \x01(\x04R\x05since\x12\x12\n" +
+	"\x04upto\x18\x06 \x01(\x04R\x04upto\x12\x12\n" +
+	"\x04from\x18\a \x01(\fR\x04from\"O\n" +
+	"\tCopyChunk\x12\x18\n" +
+	"\achanges\x18\x01 \x01(\fR\achanges\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\fR\x04next\"3\n" +
+	"\n" +
+	"CopyDigest\x12%\n" +
+	"\x06digest\x18\x01 \x01(\v2\r.dragg.DigestR\x06digest\"\x97\x01\n" +
 	"\x0eInspectRequest\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\x04R\tnamespace\x12\x1c\n" +
@@ -4621,7 +5783,17 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\bCONFLICT\x10\x01\x12\x10\n" +
 	"\fSTALE_TABLET\x10\x02\x12\v\n" +
 	"\aTOO_OLD\x10\x03\x12\r\n" +
-	"\tDISCARDED\x10\x042\xc4\x04\n" +
+	"\tDISCARDED\x10\x04*l\n" +
+	"\bMoveKind\x12\r\n" +
+	"\tMOVE_NONE\x10\x00\x12\x0e\n" +
+	"\n" +
+	"MOVE_BEGIN\x10\x01\x12\x0e\n" +
+	"\n" +
+	"MOVE_FENCE\x10\x02\x12\x10\n" +
+	"\fMOVE_UNFENCE\x10\x03\x12\x0f\n" +
+	"\vMOVE_SWITCH\x10\x04\x12\x0e\n" +
+	"\n" +
+	"MOVE_ABORT\x10\x052\x9e\x05\n" +
 	"\x04Zero\x12(\n" +
 	"\aConnect\x12\v.dragg.Join\x1a\x10.dragg.JoinReply\x12>\n" +
 	"\n" +
@@ -4634,16 +5806,20 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x06Stream\x12\x14.dragg.StreamRequest\x1a\x12.dragg.StreamBatch0\x01\x12*\n" +
 	"\vAcknowledge\x12\n" +
 	".dragg.Ack\x1a\x0f.dragg.AckReply\x125\n" +
-	"\fRemoveMember\x12\x11.dragg.RemoveNode\x1a\x12.dragg.RemoveReply\x128\n" +
+	"\fRemoveMember\x12\x11.dragg.RemoveNode\x1a\x12.dragg.RemoveReply\x12)\n" +
+	"\x04Move\x12\x0f.dragg.MoveStep\x1a\x10.dragg.MoveReply\x12-\n" +
+	"\x06Report\x12\x12.dragg.GroupReport\x1a\x0f.dragg.AckReply\x128\n" +
 	"\bIdentify\x12\x16.dragg.IdentifyRequest\x1a\x14.dragg.IdentifyReply2r\n" +
 	"\x04Raft\x12.\n" +
 	"\bMessages\x12\x10.dragg.RaftBatch\x1a\x0e.dragg.RaftAck(\x01\x12:\n" +
-	"\bSnapshot\x12\x16.dragg.SnapshotRequest\x1a\x14.dragg.SnapshotChunk0\x012\xcf\x01\n" +
+	"\bSnapshot\x12\x16.dragg.SnapshotRequest\x1a\x14.dragg.SnapshotChunk0\x012\xb0\x02\n" +
 	"\x04Peer\x122\n" +
 	"\bPrewrite\x12\x13.dragg.WriteRequest\x1a\x11.dragg.WriteReply\x12/\n" +
 	"\x05Close\x12\x13.dragg.CloseRequest\x1a\x11.dragg.WriteReply\x12+\n" +
 	"\x03Run\x12\x12.dragg.TaskRequest\x1a\x10.dragg.TaskReply\x125\n" +
-	"\aInspect\x12\x15.dragg.InspectRequest\x1a\x13.dragg.InspectReplyB\x11Z\x0fdragg/protos/pbb\x06proto3"
+	"\aInspect\x12\x15.dragg.InspectRequest\x1a\x13.dragg.InspectReply\x12.\n" +
+	"\x04Copy\x12\x12.dragg.CopyRequest\x1a\x10.dragg.CopyChunk0\x01\x12/\n" +
+	"\x06Digest\x12\x12.dragg.CopyRequest\x1a\x11.dragg.CopyDigestB\x11Z\x0fdragg/protos/pbb\x06proto3"
 
 var (
 	file_protos_pb_dragg_proto_rawDescOnce sync.Once
@@ -4657,171 +5833,208 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 	return file_protos_pb_dragg_proto_rawDescData
 }
 
-var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
+var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 80)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
-	(*ZeroEntry)(nil),         // 1: dragg.ZeroEntry
-	(*Bootstrap)(nil),         // 2: dragg.Bootstrap
-	(*Term)(nil),              // 3: dragg.Term
-	(*Lease)(nil),             // 4: dragg.Lease
-	(*CommitBatch)(nil),       // 5: dragg.CommitBatch
-	(*Ack)(nil),               // 6: dragg.Ack
-	(*CommitRequest)(nil),     // 7: dragg.CommitRequest
-	(*CommitReply)(nil),       // 8: dragg.CommitReply
-	(*Alter)(nil),             // 9: dragg.Alter
-	(*PredicateChange)(nil),   // 10: dragg.PredicateChange
-	(*TypeChange)(nil),        // 11: dragg.TypeChange
-	(*AlterReply)(nil),        // 12: dragg.AlterReply
-	(*Tablet)(nil),            // 13: dragg.Tablet
-	(*Event)(nil),             // 14: dragg.Event
-	(*Verdict)(nil),           // 15: dragg.Verdict
-	(*TabletSet)(nil),         // 16: dragg.TabletSet
-	(*TabletDrop)(nil),        // 17: dragg.TabletDrop
-	(*StreamBatch)(nil),       // 18: dragg.StreamBatch
-	(*Join)(nil),              // 19: dragg.Join
-	(*JoinReply)(nil),         // 20: dragg.JoinReply
-	(*Member)(nil),            // 21: dragg.Member
-	(*RemoveNode)(nil),        // 22: dragg.RemoveNode
-	(*RemoveReply)(nil),       // 23: dragg.RemoveReply
-	(*ZeroState)(nil),         // 24: dragg.ZeroState
-	(*GroupStream)(nil),       // 25: dragg.GroupStream
-	(*OracleState)(nil),       // 26: dragg.OracleState
-	(*GroupEntry)(nil),        // 27: dragg.GroupEntry
-	(*Prewrite)(nil),          // 28: dragg.Prewrite
-	(*ShardMeta)(nil),         // 29: dragg.ShardMeta
-	(*LocalBuild)(nil),        // 30: dragg.LocalBuild
-	(*OwedBuild)(nil),         // 31: dragg.OwedBuild
-	(*IdentifyRequest)(nil),   // 32: dragg.IdentifyRequest
-	(*IdentifyReply)(nil),     // 33: dragg.IdentifyReply
-	(*TimestampsRequest)(nil), // 34: dragg.TimestampsRequest
-	(*TimestampsReply)(nil),   // 35: dragg.TimestampsReply
-	(*OutcomeRequest)(nil),    // 36: dragg.OutcomeRequest
-	(*OutcomeReply)(nil),      // 37: dragg.OutcomeReply
-	(*LeaseRequest)(nil),      // 38: dragg.LeaseRequest
-	(*LeaseReply)(nil),        // 39: dragg.LeaseReply
-	(*StateRequest)(nil),      // 40: dragg.StateRequest
-	(*StreamRequest)(nil),     // 41: dragg.StreamRequest
-	(*AckReply)(nil),          // 42: dragg.AckReply
-	(*RaftBatch)(nil),         // 43: dragg.RaftBatch
-	(*RaftAck)(nil),           // 44: dragg.RaftAck
-	(*SnapshotRequest)(nil),   // 45: dragg.SnapshotRequest
-	(*SnapshotChunk)(nil),     // 46: dragg.SnapshotChunk
-	(*InspectRequest)(nil),    // 47: dragg.InspectRequest
-	(*InspectReply)(nil),      // 48: dragg.InspectReply
-	(*TaskRequest)(nil),       // 49: dragg.TaskRequest
-	(*TaskReply)(nil),         // 50: dragg.TaskReply
-	(*Task)(nil),              // 51: dragg.Task
-	(*TaskFunc)(nil),          // 52: dragg.TaskFunc
-	(*FacetSelection)(nil),    // 53: dragg.FacetSelection
-	(*FacetTree)(nil),         // 54: dragg.FacetTree
-	(*TaskResult)(nil),        // 55: dragg.TaskResult
-	(*FacetRow)(nil),          // 56: dragg.FacetRow
-	(*WriteRequest)(nil),      // 57: dragg.WriteRequest
-	(*WriteStep)(nil),         // 58: dragg.WriteStep
-	(*Edge)(nil),              // 59: dragg.Edge
-	(*Value)(nil),             // 60: dragg.Value
-	(*Facet)(nil),             // 61: dragg.Facet
-	(*WriteReply)(nil),        // 62: dragg.WriteReply
-	(*CloseRequest)(nil),      // 63: dragg.CloseRequest
-	nil,                       // 64: dragg.AlterReply.SeqsEntry
-	nil,                       // 65: dragg.RemoveReply.SeqsEntry
-	nil,                       // 66: dragg.ZeroState.LeadersEntry
+	(MoveKind)(0),             // 1: dragg.MoveKind
+	(*ZeroEntry)(nil),         // 2: dragg.ZeroEntry
+	(*Bootstrap)(nil),         // 3: dragg.Bootstrap
+	(*Term)(nil),              // 4: dragg.Term
+	(*Lease)(nil),             // 5: dragg.Lease
+	(*CommitBatch)(nil),       // 6: dragg.CommitBatch
+	(*Ack)(nil),               // 7: dragg.Ack
+	(*CommitRequest)(nil),     // 8: dragg.CommitRequest
+	(*CommitReply)(nil),       // 9: dragg.CommitReply
+	(*Alter)(nil),             // 10: dragg.Alter
+	(*PredicateChange)(nil),   // 11: dragg.PredicateChange
+	(*TypeChange)(nil),        // 12: dragg.TypeChange
+	(*AlterReply)(nil),        // 13: dragg.AlterReply
+	(*Tablet)(nil),            // 14: dragg.Tablet
+	(*Move)(nil),              // 15: dragg.Move
+	(*Former)(nil),            // 16: dragg.Former
+	(*MoveStep)(nil),          // 17: dragg.MoveStep
+	(*MoveReply)(nil),         // 18: dragg.MoveReply
+	(*Digest)(nil),            // 19: dragg.Digest
+	(*Event)(nil),             // 20: dragg.Event
+	(*Verdict)(nil),           // 21: dragg.Verdict
+	(*TabletSet)(nil),         // 22: dragg.TabletSet
+	(*TabletDrop)(nil),        // 23: dragg.TabletDrop
+	(*StreamBatch)(nil),       // 24: dragg.StreamBatch
+	(*Join)(nil),              // 25: dragg.Join
+	(*JoinReply)(nil),         // 26: dragg.JoinReply
+	(*Member)(nil),            // 27: dragg.Member
+	(*RemoveNode)(nil),        // 28: dragg.RemoveNode
+	(*RemoveReply)(nil),       // 29: dragg.RemoveReply
+	(*ZeroState)(nil),         // 30: dragg.ZeroState
+	(*GroupStream)(nil),       // 31: dragg.GroupStream
+	(*OracleState)(nil),       // 32: dragg.OracleState
+	(*GroupEntry)(nil),        // 33: dragg.GroupEntry
+	(*Ingest)(nil),            // 34: dragg.Ingest
+	(*Prewrite)(nil),          // 35: dragg.Prewrite
+	(*ShardMeta)(nil),         // 36: dragg.ShardMeta
+	(*Incoming)(nil),          // 37: dragg.Incoming
+	(*LocalBuild)(nil),        // 38: dragg.LocalBuild
+	(*OwedBuild)(nil),         // 39: dragg.OwedBuild
+	(*GroupReport)(nil),       // 40: dragg.GroupReport
+	(*TabletLoad)(nil),        // 41: dragg.TabletLoad
+	(*MoveProgress)(nil),      // 42: dragg.MoveProgress
+	(*IdentifyRequest)(nil),   // 43: dragg.IdentifyRequest
+	(*IdentifyReply)(nil),     // 44: dragg.IdentifyReply
+	(*TimestampsRequest)(nil), // 45: dragg.TimestampsRequest
+	(*TimestampsReply)(nil),   // 46: dragg.TimestampsReply
+	(*OutcomeRequest)(nil),    // 47: dragg.OutcomeRequest
+	(*OutcomeReply)(nil),      // 48: dragg.OutcomeReply
+	(*LeaseRequest)(nil),      // 49: dragg.LeaseRequest
+	(*LeaseReply)(nil),        // 50: dragg.LeaseReply
+	(*StateRequest)(nil),      // 51: dragg.StateRequest
+	(*StreamRequest)(nil),     // 52: dragg.StreamRequest
+	(*AckReply)(nil),          // 53: dragg.AckReply
+	(*RaftBatch)(nil),         // 54: dragg.RaftBatch
+	(*RaftAck)(nil),           // 55: dragg.RaftAck
+	(*SnapshotRequest)(nil),   // 56: dragg.SnapshotRequest
+	(*SnapshotChunk)(nil),     // 57: dragg.SnapshotChunk
+	(*CopyRequest)(nil),       // 58: dragg.CopyRequest
+	(*CopyChunk)(nil),         // 59: dragg.CopyChunk
+	(*CopyDigest)(nil),        // 60: dragg.CopyDigest
+	(*InspectRequest)(nil),    // 61: dragg.InspectRequest
+	(*InspectReply)(nil),      // 62: dragg.InspectReply
+	(*TaskRequest)(nil),       // 63: dragg.TaskRequest
+	(*TaskReply)(nil),         // 64: dragg.TaskReply
+	(*Task)(nil),              // 65: dragg.Task
+	(*TaskFunc)(nil),          // 66: dragg.TaskFunc
+	(*FacetSelection)(nil),    // 67: dragg.FacetSelection
+	(*FacetTree)(nil),         // 68: dragg.FacetTree
+	(*TaskResult)(nil),        // 69: dragg.TaskResult
+	(*FacetRow)(nil),          // 70: dragg.FacetRow
+	(*WriteRequest)(nil),      // 71: dragg.WriteRequest
+	(*WriteStep)(nil),         // 72: dragg.WriteStep
+	(*Edge)(nil),              // 73: dragg.Edge
+	(*Value)(nil),             // 74: dragg.Value
+	(*Facet)(nil),             // 75: dragg.Facet
+	(*WriteReply)(nil),        // 76: dragg.WriteReply
+	(*CloseRequest)(nil),      // 77: dragg.CloseRequest
+	nil,                       // 78: dragg.AlterReply.SeqsEntry
+	nil,                       // 79: dragg.MoveReply.SeqsEntry
+	nil,                       // 80: dragg.RemoveReply.SeqsEntry
+	nil,                       // 81: dragg.ZeroState.LeadersEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
-	2,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
-	3,  // 1: dragg.ZeroEntry.term:type_name -> dragg.Term
-	4,  // 2: dragg.ZeroEntry.lease:type_name -> dragg.Lease
-	5,  // 3: dragg.ZeroEntry.commits:type_name -> dragg.CommitBatch
-	9,  // 4: dragg.ZeroEntry.alter:type_name -> dragg.Alter
-	19, // 5: dragg.ZeroEntry.join:type_name -> dragg.Join
-	22, // 6: dragg.ZeroEntry.remove:type_name -> dragg.RemoveNode
-	21, // 7: dragg.Bootstrap.zeros:type_name -> dragg.Member
-	7,  // 8: dragg.CommitBatch.requests:type_name -> dragg.CommitRequest
-	6,  // 9: dragg.CommitBatch.acks:type_name -> dragg.Ack
-	0,  // 10: dragg.CommitReply.reason:type_name -> dragg.AbortReason
-	10, // 11: dragg.Alter.predicates:type_name -> dragg.PredicateChange
-	11, // 12: dragg.Alter.types:type_name -> dragg.TypeChange
-	13, // 13: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	64, // 14: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
-	15, // 15: dragg.Event.verdict:type_name -> dragg.Verdict
-	16, // 16: dragg.Event.tablet_set:type_name -> dragg.TabletSet
-	17, // 17: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
-	11, // 18: dragg.Event.type_change:type_name -> dragg.TypeChange
-	21, // 19: dragg.Event.member:type_name -> dragg.Member
-	21, // 20: dragg.Event.member_gone:type_name -> dragg.Member
-	13, // 21: dragg.TabletSet.tablet:type_name -> dragg.Tablet
-	14, // 22: dragg.StreamBatch.events:type_name -> dragg.Event
-	65, // 23: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
-	21, // 24: dragg.ZeroState.members:type_name -> dragg.Member
-	13, // 25: dragg.ZeroState.tablets:type_name -> dragg.Tablet
-	11, // 26: dragg.ZeroState.types:type_name -> dragg.TypeChange
-	25, // 27: dragg.ZeroState.streams:type_name -> dragg.GroupStream
-	26, // 28: dragg.ZeroState.oracle:type_name -> dragg.OracleState
-	21, // 29: dragg.ZeroState.removed:type_name -> dragg.Member
-	66, // 30: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
-	14, // 31: dragg.GroupStream.events:type_name -> dragg.Event
-	28, // 32: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
-	18, // 33: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
-	16, // 34: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
-	11, // 35: dragg.ShardMeta.types:type_name -> dragg.TypeChange
-	28, // 36: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
-	17, // 37: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
-	21, // 38: dragg.ShardMeta.members:type_name -> dragg.Member
-	30, // 39: dragg.ShardMeta.local:type_name -> dragg.LocalBuild
-	31, // 40: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
-	51, // 41: dragg.TaskRequest.tasks:type_name -> dragg.Task
-	55, // 42: dragg.TaskReply.results:type_name -> dragg.TaskResult
-	52, // 43: dragg.Task.func:type_name -> dragg.TaskFunc
-	53, // 44: dragg.Task.facets:type_name -> dragg.FacetSelection
-	54, // 45: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
-	54, // 46: dragg.FacetTree.children:type_name -> dragg.FacetTree
-	56, // 47: dragg.TaskResult.facets:type_name -> dragg.FacetRow
-	61, // 48: dragg.FacetRow.facets:type_name -> dragg.Facet
-	58, // 49: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
-	59, // 50: dragg.WriteStep.edges:type_name -> dragg.Edge
-	60, // 51: dragg.Edge.value:type_name -> dragg.Value
-	61, // 52: dragg.Edge.facets:type_name -> dragg.Facet
-	60, // 53: dragg.Facet.value:type_name -> dragg.Value
-	19, // 54: dragg.Zero.Connect:input_type -> dragg.Join
-	34, // 55: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	7,  // 56: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	36, // 57: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	38, // 58: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	9,  // 59: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	40, // 60: dragg.Zero.State:input_type -> dragg.StateRequest
-	41, // 61: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	6,  // 62: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	22, // 63: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
-	32, // 64: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
-	43, // 65: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	45, // 66: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	57, // 67: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
-	63, // 68: dragg.Peer.Close:input_type -> dragg.CloseRequest
-	49, // 69: dragg.Peer.Run:input_type -> dragg.TaskRequest
-	47, // 70: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
-	20, // 71: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	35, // 72: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	8,  // 73: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	37, // 74: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	39, // 75: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	12, // 76: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	24, // 77: dragg.Zero.State:output_type -> dragg.ZeroState
-	18, // 78: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	42, // 79: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	23, // 80: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
-	33, // 81: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
-	44, // 82: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	46, // 83: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	62, // 84: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
-	62, // 85: dragg.Peer.Close:output_type -> dragg.WriteReply
-	50, // 86: dragg.Peer.Run:output_type -> dragg.TaskReply
-	48, // 87: dragg.Peer.Inspect:output_type -> dragg.InspectReply
-	71, // [71:88] is the sub-list for method output_type
-	54, // [54:71] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	3,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
+	4,  // 1: dragg.ZeroEntry.term:type_name -> dragg.Term
+	5,  // 2: dragg.ZeroEntry.lease:type_name -> dragg.Lease
+	6,  // 3: dragg.ZeroEntry.commits:type_name -> dragg.CommitBatch
+	10, // 4: dragg.ZeroEntry.alter:type_name -> dragg.Alter
+	25, // 5: dragg.ZeroEntry.join:type_name -> dragg.Join
+	28, // 6: dragg.ZeroEntry.remove:type_name -> dragg.RemoveNode
+	17, // 7: dragg.ZeroEntry.move:type_name -> dragg.MoveStep
+	27, // 8: dragg.Bootstrap.zeros:type_name -> dragg.Member
+	8,  // 9: dragg.CommitBatch.requests:type_name -> dragg.CommitRequest
+	7,  // 10: dragg.CommitBatch.acks:type_name -> dragg.Ack
+	0,  // 11: dragg.CommitReply.reason:type_name -> dragg.AbortReason
+	11, // 12: dragg.Alter.predicates:type_name -> dragg.PredicateChange
+	12, // 13: dragg.Alter.types:type_name -> dragg.TypeChange
+	14, // 14: dragg.AlterReply.tablets:type_name -> dragg.Tablet
+	78, // 15: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	15, // 16: dragg.Tablet.move:type_name -> dragg.Move
+	16, // 17: dragg.Tablet.former:type_name -> dragg.Former
+	1,  // 18: dragg.MoveStep.kind:type_name -> dragg.MoveKind
+	19, // 19: dragg.MoveStep.source:type_name -> dragg.Digest
+	19, // 20: dragg.MoveStep.target:type_name -> dragg.Digest
+	14, // 21: dragg.MoveReply.tablet:type_name -> dragg.Tablet
+	79, // 22: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
+	21, // 23: dragg.Event.verdict:type_name -> dragg.Verdict
+	22, // 24: dragg.Event.tablet_set:type_name -> dragg.TabletSet
+	23, // 25: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
+	12, // 26: dragg.Event.type_change:type_name -> dragg.TypeChange
+	27, // 27: dragg.Event.member:type_name -> dragg.Member
+	27, // 28: dragg.Event.member_gone:type_name -> dragg.Member
+	14, // 29: dragg.TabletSet.tablet:type_name -> dragg.Tablet
+	20, // 30: dragg.StreamBatch.events:type_name -> dragg.Event
+	80, // 31: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	27, // 32: dragg.ZeroState.members:type_name -> dragg.Member
+	14, // 33: dragg.ZeroState.tablets:type_name -> dragg.Tablet
+	12, // 34: dragg.ZeroState.types:type_name -> dragg.TypeChange
+	31, // 35: dragg.ZeroState.streams:type_name -> dragg.GroupStream
+	32, // 36: dragg.ZeroState.oracle:type_name -> dragg.OracleState
+	27, // 37: dragg.ZeroState.removed:type_name -> dragg.Member
+	81, // 38: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
+	20, // 39: dragg.GroupStream.events:type_name -> dragg.Event
+	35, // 40: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
+	24, // 41: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
+	34, // 42: dragg.GroupEntry.ingest:type_name -> dragg.Ingest
+	22, // 43: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
+	12, // 44: dragg.ShardMeta.types:type_name -> dragg.TypeChange
+	35, // 45: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
+	23, // 46: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
+	27, // 47: dragg.ShardMeta.members:type_name -> dragg.Member
+	38, // 48: dragg.ShardMeta.local:type_name -> dragg.LocalBuild
+	37, // 49: dragg.ShardMeta.incoming:type_name -> dragg.Incoming
+	22, // 50: dragg.ShardMeta.left:type_name -> dragg.TabletSet
+	39, // 51: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
+	41, // 52: dragg.GroupReport.tablets:type_name -> dragg.TabletLoad
+	42, // 53: dragg.GroupReport.moves:type_name -> dragg.MoveProgress
+	19, // 54: dragg.CopyDigest.digest:type_name -> dragg.Digest
+	65, // 55: dragg.TaskRequest.tasks:type_name -> dragg.Task
+	69, // 56: dragg.TaskReply.results:type_name -> dragg.TaskResult
+	66, // 57: dragg.Task.func:type_name -> dragg.TaskFunc
+	67, // 58: dragg.Task.facets:type_name -> dragg.FacetSelection
+	68, // 59: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
+	68, // 60: dragg.FacetTree.children:type_name -> dragg.FacetTree
+	70, // 61: dragg.TaskResult.facets:type_name -> dragg.FacetRow
+	75, // 62: dragg.FacetRow.facets:type_name -> dragg.Facet
+	72, // 63: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
+	73, // 64: dragg.WriteStep.edges:type_name -> dragg.Edge
+	74, // 65: dragg.Edge.value:type_name -> dragg.Value
+	75, // 66: dragg.Edge.facets:type_name -> dragg.Facet
+	74, // 67: dragg.Facet.value:type_name -> dragg.Value
+	25, // 68: dragg.Zero.Connect:input_type -> dragg.Join
+	45, // 69: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	8,  // 70: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	47, // 71: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	49, // 72: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	10, // 73: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	51, // 74: dragg.Zero.State:input_type -> dragg.StateRequest
+	52, // 75: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	7,  // 76: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	28, // 77: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
+	17, // 78: dragg.Zero.Move:input_type -> dragg.MoveStep
+	40, // 79: dragg.Zero.Report:input_type -> dragg.GroupReport
+	43, // 80: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	54, // 81: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	56, // 82: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	71, // 83: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
+	77, // 84: dragg.Peer.Close:input_type -> dragg.CloseRequest
+	63, // 85: dragg.Peer.Run:input_type -> dragg.TaskRequest
+	61, // 86: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
+	58, // 87: dragg.Peer.Copy:input_type -> dragg.CopyRequest
+	58, // 88: dragg.Peer.Digest:input_type -> dragg.CopyRequest
+	26, // 89: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	46, // 90: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	9,  // 91: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	48, // 92: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	50, // 93: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	13, // 94: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	30, // 95: dragg.Zero.State:output_type -> dragg.ZeroState
+	24, // 96: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	53, // 97: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	29, // 98: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	18, // 99: dragg.Zero.Move:output_type -> dragg.MoveReply
+	53, // 100: dragg.Zero.Report:output_type -> dragg.AckReply
+	44, // 101: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	55, // 102: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	57, // 103: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	76, // 104: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
+	76, // 105: dragg.Peer.Close:output_type -> dragg.WriteReply
+	64, // 106: dragg.Peer.Run:output_type -> dragg.TaskReply
+	62, // 107: dragg.Peer.Inspect:output_type -> dragg.InspectReply
+	59, // 108: dragg.Peer.Copy:output_type -> dragg.CopyChunk
+	60, // 109: dragg.Peer.Digest:output_type -> dragg.CopyDigest
+	89, // [89:110] is the sub-list for method output_type
+	68, // [68:89] is the sub-list for method input_type
+	68, // [68:68] is the sub-list for extension type_name
+	68, // [68:68] is the sub-list for extension extendee
+	0,  // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -4834,8 +6047,8 @@ func file_protos_pb_dragg_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   66,
+			NumEnums:      2,
+			NumMessages:   80,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

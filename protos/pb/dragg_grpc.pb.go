@@ -32,6 +32,8 @@ const (
 	Zero_Stream_FullMethodName       = "/dragg.Zero/Stream"
 	Zero_Acknowledge_FullMethodName  = "/dragg.Zero/Acknowledge"
 	Zero_RemoveMember_FullMethodName = "/dragg.Zero/RemoveMember"
+	Zero_Move_FullMethodName         = "/dragg.Zero/Move"
+	Zero_Report_FullMethodName       = "/dragg.Zero/Report"
 	Zero_Identify_FullMethodName     = "/dragg.Zero/Identify"
 )
 
@@ -49,6 +51,8 @@ type ZeroClient interface {
 	Stream(ctx context.Context, in *StreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamBatch], error)
 	Acknowledge(ctx context.Context, in *Ack, opts ...grpc.CallOption) (*AckReply, error)
 	RemoveMember(ctx context.Context, in *RemoveNode, opts ...grpc.CallOption) (*RemoveReply, error)
+	Move(ctx context.Context, in *MoveStep, opts ...grpc.CallOption) (*MoveReply, error)
+	Report(ctx context.Context, in *GroupReport, opts ...grpc.CallOption) (*AckReply, error)
 	// Identify says of which cluster this Zero is; it needs no leader.
 	Identify(ctx context.Context, in *IdentifyRequest, opts ...grpc.CallOption) (*IdentifyReply, error)
 }
@@ -170,6 +174,26 @@ func (c *zeroClient) RemoveMember(ctx context.Context, in *RemoveNode, opts ...g
 	return out, nil
 }
 
+func (c *zeroClient) Move(ctx context.Context, in *MoveStep, opts ...grpc.CallOption) (*MoveReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MoveReply)
+	err := c.cc.Invoke(ctx, Zero_Move_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *zeroClient) Report(ctx context.Context, in *GroupReport, opts ...grpc.CallOption) (*AckReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AckReply)
+	err := c.cc.Invoke(ctx, Zero_Report_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *zeroClient) Identify(ctx context.Context, in *IdentifyRequest, opts ...grpc.CallOption) (*IdentifyReply, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(IdentifyReply)
@@ -194,6 +218,8 @@ type ZeroServer interface {
 	Stream(*StreamRequest, grpc.ServerStreamingServer[StreamBatch]) error
 	Acknowledge(context.Context, *Ack) (*AckReply, error)
 	RemoveMember(context.Context, *RemoveNode) (*RemoveReply, error)
+	Move(context.Context, *MoveStep) (*MoveReply, error)
+	Report(context.Context, *GroupReport) (*AckReply, error)
 	// Identify says of which cluster this Zero is; it needs no leader.
 	Identify(context.Context, *IdentifyRequest) (*IdentifyReply, error)
 	mustEmbedUnimplementedZeroServer()
@@ -235,6 +261,12 @@ func (UnimplementedZeroServer) Acknowledge(context.Context, *Ack) (*AckReply, er
 }
 func (UnimplementedZeroServer) RemoveMember(context.Context, *RemoveNode) (*RemoveReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method RemoveMember not implemented")
+}
+func (UnimplementedZeroServer) Move(context.Context, *MoveStep) (*MoveReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Move not implemented")
+}
+func (UnimplementedZeroServer) Report(context.Context, *GroupReport) (*AckReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Report not implemented")
 }
 func (UnimplementedZeroServer) Identify(context.Context, *IdentifyRequest) (*IdentifyReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Identify not implemented")
@@ -433,6 +465,42 @@ func _Zero_RemoveMember_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Zero_Move_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MoveStep)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ZeroServer).Move(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Zero_Move_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ZeroServer).Move(ctx, req.(*MoveStep))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Zero_Report_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GroupReport)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ZeroServer).Report(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Zero_Report_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ZeroServer).Report(ctx, req.(*GroupReport))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Zero_Identify_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(IdentifyRequest)
 	if err := dec(in); err != nil {
@@ -493,6 +561,14 @@ var Zero_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RemoveMember",
 			Handler:    _Zero_RemoveMember_Handler,
+		},
+		{
+			MethodName: "Move",
+			Handler:    _Zero_Move_Handler,
+		},
+		{
+			MethodName: "Report",
+			Handler:    _Zero_Report_Handler,
 		},
 		{
 			MethodName: "Identify",
@@ -654,6 +730,8 @@ const (
 	Peer_Close_FullMethodName    = "/dragg.Peer/Close"
 	Peer_Run_FullMethodName      = "/dragg.Peer/Run"
 	Peer_Inspect_FullMethodName  = "/dragg.Peer/Inspect"
+	Peer_Copy_FullMethodName     = "/dragg.Peer/Copy"
+	Peer_Digest_FullMethodName   = "/dragg.Peer/Digest"
 )
 
 // PeerClient is the client API for Peer service.
@@ -666,6 +744,9 @@ type PeerClient interface {
 	Run(ctx context.Context, in *TaskRequest, opts ...grpc.CallOption) (*TaskReply, error)
 	// Inspect looks at a predicate's data as of now.
 	Inspect(ctx context.Context, in *InspectRequest, opts ...grpc.CallOption) (*InspectReply, error)
+	// Copy streams what a tablet copy holds; Digest tells its checksum. Any member of the group can.
+	Copy(ctx context.Context, in *CopyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CopyChunk], error)
+	Digest(ctx context.Context, in *CopyRequest, opts ...grpc.CallOption) (*CopyDigest, error)
 }
 
 type peerClient struct {
@@ -716,6 +797,35 @@ func (c *peerClient) Inspect(ctx context.Context, in *InspectRequest, opts ...gr
 	return out, nil
 }
 
+func (c *peerClient) Copy(ctx context.Context, in *CopyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CopyChunk], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Peer_ServiceDesc.Streams[0], Peer_Copy_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[CopyRequest, CopyChunk]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Peer_CopyClient = grpc.ServerStreamingClient[CopyChunk]
+
+func (c *peerClient) Digest(ctx context.Context, in *CopyRequest, opts ...grpc.CallOption) (*CopyDigest, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CopyDigest)
+	err := c.cc.Invoke(ctx, Peer_Digest_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PeerServer is the server API for Peer service.
 // All implementations must embed UnimplementedPeerServer
 // for forward compatibility.
@@ -726,6 +836,9 @@ type PeerServer interface {
 	Run(context.Context, *TaskRequest) (*TaskReply, error)
 	// Inspect looks at a predicate's data as of now.
 	Inspect(context.Context, *InspectRequest) (*InspectReply, error)
+	// Copy streams what a tablet copy holds; Digest tells its checksum. Any member of the group can.
+	Copy(*CopyRequest, grpc.ServerStreamingServer[CopyChunk]) error
+	Digest(context.Context, *CopyRequest) (*CopyDigest, error)
 	mustEmbedUnimplementedPeerServer()
 }
 
@@ -747,6 +860,12 @@ func (UnimplementedPeerServer) Run(context.Context, *TaskRequest) (*TaskReply, e
 }
 func (UnimplementedPeerServer) Inspect(context.Context, *InspectRequest) (*InspectReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Inspect not implemented")
+}
+func (UnimplementedPeerServer) Copy(*CopyRequest, grpc.ServerStreamingServer[CopyChunk]) error {
+	return status.Error(codes.Unimplemented, "method Copy not implemented")
+}
+func (UnimplementedPeerServer) Digest(context.Context, *CopyRequest) (*CopyDigest, error) {
+	return nil, status.Error(codes.Unimplemented, "method Digest not implemented")
 }
 func (UnimplementedPeerServer) mustEmbedUnimplementedPeerServer() {}
 func (UnimplementedPeerServer) testEmbeddedByValue()              {}
@@ -841,6 +960,35 @@ func _Peer_Inspect_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Peer_Copy_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(CopyRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(PeerServer).Copy(m, &grpc.GenericServerStream[CopyRequest, CopyChunk]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Peer_CopyServer = grpc.ServerStreamingServer[CopyChunk]
+
+func _Peer_Digest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CopyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Digest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Digest_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Digest(ctx, req.(*CopyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Peer_ServiceDesc is the grpc.ServiceDesc for Peer service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -864,7 +1012,17 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "Inspect",
 			Handler:    _Peer_Inspect_Handler,
 		},
+		{
+			MethodName: "Digest",
+			Handler:    _Peer_Digest_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Copy",
+			Handler:       _Peer_Copy_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "protos/pb/dragg.proto",
 }

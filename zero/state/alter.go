@@ -79,7 +79,7 @@ func (c *cluster) changePredicate(ch *pb.PredicateChange) *pb.Tablet {
 		c.nextID += 2
 		return c.setTablet(t)
 	}
-	t := proto.CloneOf(old)
+	t := c.unmoved(old) // what was copied is of another definition
 	t.Schema = ch.Schema
 	if !ch.KeepEpoch {
 		t.Epoch = c.nextID
@@ -113,19 +113,22 @@ func (c *cluster) setTablet(t *pb.Tablet) *pb.Tablet {
 	return t
 }
 
-// keep makes t what is known of its predicate.
+// keep makes t what is known of its predicate. While it is fenced no epoch of it is valid.
 func (c *cluster) keep(t *pb.Tablet) {
 	if old := c.tablets[nameOf(t)]; old != nil {
 		delete(c.epochs, old.Epoch)
 	}
 	c.tablets[nameOf(t)] = t
-	c.epochs[t.Epoch] = true
+	if t.Move.GetFence() == 0 {
+		c.epochs[t.Epoch] = true
+	}
 }
 
 // renewed returns t as an empty tablet with a new incarnation and epoch.
 func renewed(t *pb.Tablet, id uint64) *pb.Tablet {
 	t = proto.CloneOf(t)
 	t.Incarnation, t.Epoch = id, id
+	t.Move, t.Former, t.Base = nil, nil, 0
 	return t
 }
 

@@ -81,6 +81,8 @@ func (c *cluster) apply(e *pb.ZeroEntry) any {
 		return c.applyJoin(e.Join)
 	case e.Remove != nil:
 		return c.applyRemove(e.Remove)
+	case e.Move != nil:
+		return c.applyMove(e.Move)
 	}
 	return nil
 }

@@ -58,7 +58,9 @@ func randomLog(t *testing.T, rng *rand.Rand, n int) [][]byte {
 	}
 	for len(log) < n {
 		e := &pb.ZeroEntry{}
-		switch rng.IntN(17) {
+		switch rng.IntN(21) {
+		case 17, 18, 19, 20:
+			e.Move = randomStep(rng, tick())
 		case 16:
 			e.Remove = &pb.RemoveNode{Id: rng.Uint64N(4), Group: uint32(rng.IntN(3))}
 		case 0:
@@ -79,7 +81,7 @@ func randomLog(t *testing.T, rng *rand.Rand, n int) [][]byte {
 			}
 			for range rng.IntN(3) {
 				e.Alter.Predicates = append(e.Alter.Predicates, &pb.PredicateChange{
-					Predicate: predicate(), Schema: []byte{1, 2}[:rng.IntN(3)], IfEpoch: rng.Uint64N(20), Force: rng.IntN(2) == 0,
+					Predicate: predicate(), Schema: [][]byte{nil, {1, 2}, definition()}[rng.IntN(3)], IfEpoch: rng.Uint64N(20), Force: rng.IntN(2) == 0,
 					KeepEpoch: rng.IntN(3) == 0,
 				})
 			}

@@ -40,8 +40,8 @@ func Open(dir string, limits oracle.Limits) (*Machine, error) {
 	return m, nil
 }
 
-// Apply carries out log entries. The result of each is *pb.AlterReply, *pb.JoinReply, []*pb.CommitReply, *pb.LeaseReply, or
-// *pb.RemoveReply, or an error value for a refused join or removal.
+// Apply carries out log entries. The result of each is *pb.AlterReply, *pb.JoinReply, []*pb.CommitReply, *pb.LeaseReply,
+// *pb.RemoveReply or *pb.MoveReply, or an error value for a refused join, removal or step of a move.
 func (m *Machine) Apply(cmds []fsm.Command) ([]any, error) {
 	results := make([]any, len(cmds))
 	m.mu.Lock()
