@@ -19,7 +19,9 @@ type Export struct {
 	// timestamp at or below it: later ones are left out.
 	DerivedFloor graph.Timestamp
 	Upto         graph.Timestamp
-	From         []byte // the list to begin with; nil: the first one
+	// Since leaves out everything but the changes after it, unless it is 0. It must not be below either floor.
+	Since graph.Timestamp
+	From  []byte // the list to begin with; nil: the first one
 }
 
 // exportStep is how many keys are visited with one reader: an open one keeps the engine from freeing what it replaced.
@@ -52,7 +54,13 @@ func (s *Store) Export(ctx context.Context, what Export, visit func(storage.Op) 
 func (s *Store) exportSome(what Export, from []byte, visit func(storage.Op) error) (next []byte, err error) {
 	r := s.engine.ReaderAt(what.Upto)
 	defer r.Close()
-	it := r.History(from, keys.KindPrefix(what.Incarnation, keys.KindPart), what.Floor)
+	to := keys.KindPrefix(what.Incarnation, keys.KindPart)
+	var it storage.Iterator
+	if what.Since == 0 {
+		it = r.History(from, to, what.Floor)
+	} else {
+		it = r.Changes(from, to, what.Since)
+	}
 	n := 0
 	for it.Next() {
 		key := bytes.Clone(it.Key())
@@ -60,7 +68,10 @@ func (s *Store) exportSome(what Export, from []byte, visit func(storage.Op) erro
 			return key, it.Close()
 		}
 		floor := what.DerivedFloor
-		if keys.KindOf(key) == keys.KindData {
+		switch {
+		case what.Since != 0:
+			floor = what.Since
+		case keys.KindOf(key) == keys.KindData:
 			floor = what.Floor
 		}
 		base, err := exportChanges(it, key, floor, visit)

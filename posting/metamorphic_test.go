@@ -118,6 +118,7 @@ type runner struct {
 	locks   map[graph.ConflictKey]graph.Timestamp
 	derived []byte // what every transaction derived
 	aborts  int
+	each    func(i int) // called after transaction i, when everything is stored; nil for nobody
 }
 
 func (r *runner) open() {
@@ -278,6 +279,9 @@ func (r *runner) upkeep(rng *rand.Rand, i int) {
 	}
 	if r.c.discards {
 		r.store.SetDiscardTs(r.oldest)
+	}
+	if r.each != nil {
+		r.each(i)
 	}
 	if i%r.c.checkEvery != 0 {
 		return
