@@ -30,6 +30,7 @@ func (r *request) commitNow(ctx context.Context, w wrote) error {
 		return err
 	}
 	if reply.CommitTs == 0 {
+		r.again = r.req.StartTs == 0 && reply.Reason == pb.AbortReason_STALE_TABLET
 		return errAborted
 	}
 	r.resp.Txn.CommitTs = reply.CommitTs

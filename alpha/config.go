@@ -33,7 +33,9 @@ type Config struct {
 	// TxnAbortAfter is how long a transaction may be idle before it is aborted, and how long a snapshot stays readable.
 	// Default 5 min.
 	TxnAbortAfter time.Duration
-	Limits        Limits
+	// MoveBytesPerSecond bounds how fast a tablet that moves to this group is received. Default 64 MiB.
+	MoveBytesPerSecond int
+	Limits             Limits
 	Logger        *slog.Logger
 }
 
@@ -59,6 +61,7 @@ func (c *Config) setDefaults() {
 	orDefault(&c.MemoryBytes, 1<<30)
 	orDefault(&c.DiskReserveBytes, 256<<20)
 	orDefault(&c.TxnAbortAfter, 5*time.Minute)
+	orDefault(&c.MoveBytesPerSecond, 64<<20)
 	orDefault(&c.Limits.QueryEdges, 10_000_000)
 	orDefault(&c.Limits.MutationEdges, 1_000_000)
 	orDefault(&c.Limits.RequestBytes, 256<<20)

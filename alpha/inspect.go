@@ -17,7 +17,7 @@ type inspector struct {
 
 // hasData reports whether any node has a value or an edge of p.
 func (i inspector) hasData(ctx context.Context, p graph.Predicate) (bool, error) {
-	if group, ok := i.n.shard.Route(p); ok && group != i.n.group {
+	if group, ok := i.n.shard.Route(p, graph.MaxTimestamp); ok && group != i.n.group {
 		r, err := i.ask(ctx, group, &pb.InspectRequest{Namespace: uint64(p.Namespace), Predicate: p.Name})
 		return r.GetHasData(), err
 	}
@@ -26,7 +26,7 @@ func (i inspector) hasData(ctx context.Context, p graph.Predicate) (bool, error)
 
 // checkValues reports whether every stored value can be what the new definition asks.
 func (i inspector) checkValues(ctx context.Context, def *schema.Predicate) error {
-	if group, ok := i.n.shard.Route(def.Name); ok && group != i.n.group {
+	if group, ok := i.n.shard.Route(def.Name, graph.MaxTimestamp); ok && group != i.n.group {
 		_, err := i.ask(ctx, group, &pb.InspectRequest{
 			Namespace: uint64(def.Name.Namespace), Predicate: def.Name.Name, ConvertTo: def.AppendBinary(nil),
 		})

@@ -51,6 +51,7 @@ func (n *Node) leadTerm(ctx context.Context, term uint64) error {
 		duties.Go(func() error { return n.acknowledge(running) })
 		duties.Go(func() error { return n.reap(running) })
 		duties.Go(func() error { return n.reconcile(running) })
+		duties.Go(func() error { return n.receiveTablets(running) })
 		return nil
 	})
 	err := duties.Wait()

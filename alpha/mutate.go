@@ -109,6 +109,7 @@ func (r *request) mutate(ctx context.Context) error {
 		})
 		if err != nil {
 			r.n.abandon(r.start.Ts)
+			r.again = r.req.StartTs == 0 && fault.ClassOf(err) == fault.Aborted
 			return r.refusal(err)
 		}
 	}

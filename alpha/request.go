@@ -36,10 +36,10 @@ func (n *Node) Do(ctx context.Context, req *api.Request, opts Options) (*api.Res
 		ctx, cancel = context.WithTimeout(ctx, n.cfg.Limits.QueryTimeout)
 		defer cancel()
 	}
-	r := &request{n: n, req: req, opts: opts, began: time.Now(), resp: &api.Response{Latency: &api.Latency{}}}
-	err = r.run(ctx)
-	if r.found != nil {
-		r.found.Release()
+	began := time.Now()
+	r, err := n.once(ctx, req, opts, began)
+	for err != nil && r.again && time.Since(began) < againPatience && pause(ctx, againPause) == nil {
+		r, err = n.once(ctx, req, opts, began)
 	}
 	if err != nil {
 		if ctx.Err() != nil && fault.ClassOf(err) == fault.Internal {
@@ -49,6 +49,22 @@ func (n *Node) Do(ctx context.Context, req *api.Request, opts Options) (*api.Res
 	}
 	r.resp.Latency.TotalNs = uint64(time.Since(r.began))
 	return r.resp, nil
+}
+
+// How long a request is carried out anew because of predicates that moved or changed meanwhile, and the pause before.
+const (
+	againPatience = 5 * time.Second
+	againPause    = 5 * time.Millisecond
+)
+
+// once tries to carry out a request.
+func (n *Node) once(ctx context.Context, req *api.Request, opts Options, began time.Time) (*request, error) {
+	r := &request{n: n, req: req, opts: opts, began: began, resp: &api.Response{Latency: &api.Latency{}}}
+	err := r.run(ctx)
+	if r.found != nil {
+		r.found.Release()
+	}
+	return r, err
 }
 
 // maxAnswerBytes bounds one answer where there is memory enough.
@@ -78,6 +94,9 @@ type request struct {
 	start  cluster.Start
 	reader *router
 	found  *query.Result // nil without a query
+	// again says that the request was refused because of what it could not know of, and that all of it may be carried out anew:
+	// its transaction began with it, and nobody has heard of that.
+	again bool
 }
 
 func (r *request) run(ctx context.Context) error {

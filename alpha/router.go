@@ -27,7 +27,7 @@ var _ task.Runner = (*router)(nil)
 // Run implements task.Runner.
 func (r *router) Run(ctx context.Context, readTs graph.Timestamp, batch []task.Task) ([]task.Result, error) {
 	local := r.n.shard.Reader(r.after)
-	if r.n.shard.ServesAll() {
+	if r.n.shard.ServesAll(readTs) {
 		return local.Run(ctx, readTs, batch)
 	}
 	// What this replica has applied up to the snapshot says where everything is.
@@ -36,7 +36,7 @@ func (r *router) Run(ctx context.Context, readTs graph.Timestamp, batch []task.T
 	}
 	parts := map[graph.GroupID][]int{}
 	for i := range batch {
-		group, ok := r.n.shard.Route(batch[i].Predicate)
+		group, ok := r.n.shard.Route(batch[i].Predicate, readTs)
 		if !ok {
 			group = r.n.group
 		}

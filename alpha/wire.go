@@ -48,7 +48,7 @@ func (n *Node) predsToWire(steps [][]graph.Edge) []string {
 	out := []string{}
 	for _, edges := range steps {
 		for _, e := range edges {
-			if group, ok := n.shard.Route(e.Predicate); ok && !seen[e.Predicate] {
+			if group, ok := n.shard.Route(e.Predicate, graph.MaxTimestamp); ok && !seen[e.Predicate] {
 				seen[e.Predicate] = true
 				out = append(out, fmt.Sprintf("%d-%d-%s", group, e.Predicate.Namespace, e.Predicate.Name))
 			}

@@ -66,13 +66,13 @@ func (n *Node) writeTo(ctx context.Context, group graph.GroupID, w shard.Writing
 
 // split returns the steps of each group.
 func (n *Node) split(steps [][]graph.Edge) (map[graph.GroupID][][]graph.Edge, error) {
-	if n.shard.ServesAll() {
+	if n.shard.ServesAll(graph.MaxTimestamp) {
 		return map[graph.GroupID][][]graph.Edge{n.group: steps}, nil
 	}
 	parts := map[graph.GroupID][][]graph.Edge{}
 	for i, edges := range steps {
 		for _, e := range edges {
-			group, ok := n.shard.Route(e.Predicate)
+			group, ok := n.shard.Route(e.Predicate, graph.MaxTimestamp)
 			if !ok {
 				return nil, fault.New(fault.Aborted, "predicate %s is gone; please retry", e.Predicate)
 			}

@@ -221,3 +221,14 @@ func (c *Client) Acknowledge(ctx context.Context, a *pb.Ack) error {
 func (c *Client) RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.RemoveReply, error) {
 	return ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.RemoveReply, error) { return z.RemoveMember(ctx, r) })
 }
+
+// Move implements Catalog.
+func (c *Client) Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error) {
+	return ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.MoveReply, error) { return z.Move(ctx, m) })
+}
+
+// Report implements Feed.
+func (c *Client) Report(ctx context.Context, r *pb.GroupReport) error {
+	_, err := ask(ctx, c, manner{}, func(ctx context.Context, z pb.ZeroClient) (*pb.AckReply, error) { return z.Report(ctx, r) })
+	return err
+}

@@ -34,6 +34,9 @@ type Catalog interface {
 	State(ctx context.Context) (*pb.ZeroState, error)
 	// RemoveMember takes a node out of the cluster for good.
 	RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.RemoveReply, error)
+	// Move takes a step of a tablet's move. It may be asked again and answers the same. An error of class fault.Aborted means
+	// that the move is over.
+	Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error)
 }
 
 // Feed is the ordered stream of a group.
@@ -43,6 +46,8 @@ type Feed interface {
 	Stream(ctx context.Context, group graph.GroupID, seq uint64, deliver func(*pb.StreamBatch) error) error
 	// Acknowledge says that the group will not ask for events up to a.Seq again, and which of its members leads it.
 	Acknowledge(ctx context.Context, a *pb.Ack) error
+	// Report tells the leading Zero about a group. It is not replicated.
+	Report(ctx context.Context, r *pb.GroupReport) error
 }
 
 // Zero is the coordinator as an Alpha sees it. zero.Server is one, in the same process; Dial returns one over gRPC.

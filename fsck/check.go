@@ -105,7 +105,8 @@ func (c *checker) layout(ctx context.Context) (err error) {
 	}
 	retired := c.s.Retired()
 	c.sum.Retired = len(retired)
-	for _, inc := range retired {
+	here, away := c.s.Moving()
+	for _, inc := range slices.Concat(retired, here, away) {
 		known[inc] = true
 	}
 	r := c.engine.ReaderAt(graph.MaxTimestamp)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,12 +30,13 @@ type bank struct {
 	accounts int
 	total    int
 
-	transfers, aborted, unknown, reads, inserts atomic.Int64
+	transfers, aborted, unknown, reads, inserts, refused atomic.Int64
 
 	mu    sync.Mutex
 	acked map[int]bool // guarded by mu: values inserted for good
 	next  atomic.Int64
-	first error // guarded by mu: of an answer that was wrong
+	first error           // guarded by mu: of an answer that was wrong
+	took  []time.Duration // guarded by mu: inserts
 }
 
 // bankPredicates is over how many predicates the balances are spread.
@@ -206,6 +208,7 @@ func (b *bank) count(err error) {
 // insert adds a value as a node of its own.
 func (b *bank) insert(ctx context.Context, c *Client, process int) {
 	t, n := b.rec.Begin(process), int(b.next.Add(1))
+	began := time.Now()
 	t.Write(fmt.Sprintf("value/%d", n), "1")
 	resp, err := c.Stub.Query(ctx, &api.Request{
 		Mutations: []*api.Mutation{{SetNquads: fmt.Appendf(nil, "_:n <value> \"%d\" .", n)}}, CommitNow: true,
@@ -214,12 +217,26 @@ func (b *bank) insert(ctx context.Context, c *Client, process int) {
 		t.Start = graph.Timestamp(resp.Txn.StartTs)
 	}
 	b.end(t, err, resp.GetTxn().GetCommitTs())
-	if err == nil {
-		b.inserts.Add(1)
-		b.mu.Lock()
-		b.acked[n] = true
-		b.mu.Unlock()
+	if err != nil {
+		b.refused.Add(1)
+		return
 	}
+	b.inserts.Add(1)
+	b.mu.Lock()
+	b.acked[n] = true
+	b.took = append(b.took, time.Since(began))
+	b.mu.Unlock()
+}
+
+// stall returns how long inserts took: the one in a hundred that took longest, and the longest of all.
+func (b *bank) stall() (p99, longest time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.took) == 0 {
+		return 0, 0
+	}
+	slices.Sort(b.took)
+	return b.took[len(b.took)*99/100], b.took[len(b.took)-1]
 }
 
 // verify reads what is left at one Alpha: every value that was acknowledged, once, and the whole of the money.

@@ -70,7 +70,8 @@ func endCluster(t *testing.T, c *Cluster) {
 // is read at every Alpha.
 func TestReplicas(t *testing.T) { chaos(t, 3, 3, 3, *chaosTime) }
 
-// The same over two groups, each of one replica or as many as -chaos-replicas says: transfers write to both, snapshots span both.
+// The same over two groups, each of one replica or as many as -chaos-replicas says, while tablets move between them: transfers write
+// to both, snapshots span both.
 func TestGroups(t *testing.T) { chaos(t, 3, 2**chaosReplicas, *chaosReplicas, *chaosTime) }
 
 // chaos disturbs a cluster for the given time.
@@ -93,6 +94,10 @@ func chaos(t *testing.T, zeros, alphas, replicas int, lasting time.Duration) {
 	var workers sync.WaitGroup
 	for p := range 6 {
 		workers.Go(func() { b.client(working, p+1, clients, seed) })
+	}
+	m := &mover{z: c.Zero(), groups: []uint32{1, 2}}
+	if alphas > replicas {
+		workers.Go(func() { m.run(working, rand.New(rand.NewPCG(seed, 1)), time.Second, "amount", "value") })
 	}
 	rng := rand.New(rand.NewPCG(seed, 0))
 	faults := map[string]int{}
@@ -119,7 +124,7 @@ func chaos(t *testing.T, zeros, alphas, replicas int, lasting time.Duration) {
 		b.verify(ctx, t, n.Name, clients[i])
 	}
 	b.check(ctx, t, c)
-	t.Logf("faults: %v", faults)
+	t.Logf("faults: %v; %v", faults, m)
 	if err := c.Kill(); err != nil {
 		t.Fatal(err)
 	}

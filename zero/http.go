@@ -8,16 +8,18 @@ import (
 	"strconv"
 
 	"dragg/cluster/admin"
+	"dragg/graph"
 	"dragg/protos/pb"
 )
 
-// Handler returns the HTTP surface for people and tools: /health, /state, /assign.
+// Handler returns the HTTP surface for people and tools: /health, /state, /assign, /removeNode, /moveTablet.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", s.health)
 	mux.HandleFunc("GET /state", s.state)
 	mux.HandleFunc("GET /assign", s.assign)
 	mux.HandleFunc("/removeNode", s.removeNode)
+	mux.HandleFunc("/moveTablet", s.moveTablet)
 	return mux
 }
 
@@ -94,7 +96,7 @@ func (s *Server) assign(w http.ResponseWriter, r *http.Request) {
 // removeNode takes a node out of the cluster for good, by the parameters that existing tools send: id and group. As long as there
 // are no credentials it is for people on this machine only.
 func (s *Server) removeNode(w http.ResponseWriter, r *http.Request) {
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err != nil || !net.ParseIP(host).IsLoopback() {
+	if !fromHere(r) {
 		refuse(w, http.StatusForbidden, "nodes are removed by requests from the machine of a Zero only: use localhost there")
 		return
 	}
@@ -114,6 +116,42 @@ func (s *Server) removeNode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintf(w, "Removed node with group: %d, idx: %d\n", group, id)
+}
+
+// moveTablet moves a predicate to another group, by the parameters that existing tools send: tablet, group and namespace. It answers
+// when the predicate is there.
+func (s *Server) moveTablet(w http.ResponseWriter, r *http.Request) {
+	if !fromHere(r) {
+		refuse(w, http.StatusForbidden, "tablets are moved by requests from the machine of a Zero only: use localhost there")
+		return
+	}
+	q := r.URL.Query()
+	group, err := strconv.ParseUint(q.Get("group"), 10, 32)
+	if err != nil || q.Get("tablet") == "" {
+		refuse(w, http.StatusBadRequest, fmt.Sprintf("tablet=%q must name a predicate and group=%q be a number: see /state for those that there are",
+			q.Get("tablet"), q.Get("group")))
+		return
+	}
+	var namespace uint64
+	if text := q.Get("namespace"); text != "" {
+		if namespace, err = strconv.ParseUint(text, 0, 64); err != nil {
+			refuse(w, http.StatusBadRequest, fmt.Sprintf("namespace=%q must be a number", text))
+			return
+		}
+	}
+	p := graph.Predicate{Namespace: graph.Namespace(namespace), Name: q.Get("tablet")}
+	from, err := s.MoveTablet(r.Context(), p, uint32(group))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	fmt.Fprintf(w, "Predicate: [%s] moved from group: [%d] to [%d]\n", p.Name, from, group)
+}
+
+// fromHere reports whether a request comes from this machine.
+func fromHere(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	return err == nil && net.ParseIP(host).IsLoopback()
 }
 
 // refuse answers with the error envelope that clients of the HTTP API know.

@@ -67,6 +67,7 @@ type Server struct {
 	mu      sync.Mutex
 	acks    map[uint32]uint64 // guarded by mu: not replicated yet
 	leaders map[uint32]uint64 // guarded by mu: of the groups, as they say
+	reports reports           // guarded by mu
 	ready   chan struct{}     // guarded by mu: closed while this node leads and serves
 }
 
@@ -91,6 +92,7 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 		cfg: cfg, lg: cfg.Logger.With("node", "zero"),
 		commits: make(chan committing, maxCommitBatch), status: make(chan struct{}, 1), stopped: make(chan struct{}),
 		acks: map[uint32]uint64{}, leaders: map[uint32]uint64{}, ready: make(chan struct{}),
+		reports: reports{loads: map[uint64]*pb.TabletLoad{}, moves: map[uint64]moveReport{}},
 	}
 	var err error
 	if s.id, err = s.identity(ctx); err != nil {
@@ -127,6 +129,7 @@ func (s *Server) Run(ctx context.Context) error {
 	eg.Go(func() error { return s.lead(running) })
 	eg.Go(func() error { return s.collectCommits(running) })
 	eg.Go(func() error { return s.housekeeping(running) })
+	eg.Go(func() error { return s.guardMoves(running) })
 	if s.links != nil {
 		eg.Go(func() error { return s.links.Run(running) })
 	}

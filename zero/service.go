@@ -92,3 +92,15 @@ func (v *service) Acknowledge(ctx context.Context, a *pb.Ack) (*pb.AckReply, err
 	}
 	return &pb.AckReply{}, nil
 }
+
+func (v *service) Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error) {
+	r, err := v.s.Move(ctx, m)
+	return r, fault.ToPeer(err)
+}
+
+func (v *service) Report(ctx context.Context, r *pb.GroupReport) (*pb.AckReply, error) {
+	if err := v.s.Report(ctx, r); err != nil {
+		return nil, fault.ToPeer(err)
+	}
+	return &pb.AckReply{}, nil
+}

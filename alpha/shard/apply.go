@@ -47,6 +47,8 @@ func (s *Shard) Apply(cmds []fsm.Command) ([]any, error) {
 			results[i], err = b.stream(e.Stream)
 		case e.Close != 0:
 			results[i] = b.close(graph.Timestamp(e.Close))
+		case e.Ingest != nil:
+			results[i], err = b.ingest(e.Ingest)
 		}
 		if err != nil {
 			return nil, err
@@ -239,10 +241,13 @@ func (b *applying) setTablet(set *pb.TabletSet) error {
 	if err != nil {
 		return err
 	}
+	b.expect(t)
 	if graph.GroupID(set.Tablet.Group) != b.s.cfg.Group {
+		b.leave(t)
 		b.setRemote(t)
 		return nil
 	}
+	b.forgetRemote(t.def.Name)
 	b.copyTablets()
 	old := b.next.tablets[t.def.Name]
 	if since := t.derivedSince(old); since != set.DerivedSince {
@@ -270,6 +275,13 @@ func (b *applying) setRemote(t *tablet) {
 	b.ownSchema = true
 }
 
+func (b *applying) forgetRemote(name graph.Predicate) {
+	if b.next.remote[name] != nil {
+		b.next.remote = maps.Clone(b.next.remote)
+		delete(b.next.remote, name)
+	}
+}
+
 func newTablet(set *pb.TabletSet) (*tablet, error) {
 	def, err := schema.DecodePredicate(set.Tablet.Schema)
 	if err != nil {
@@ -292,8 +304,11 @@ func (t *tablet) derivedSince(old *tablet) uint64 {
 func (b *applying) dropTablet(d *pb.TabletDrop) {
 	name := nameOf(d.Namespace, d.Predicate)
 	if r := b.next.remote[name]; r != nil && r.incarnation() == graph.Incarnation(d.Incarnation) {
-		b.next.remote = maps.Clone(b.next.remote)
-		delete(b.next.remote, name)
+		if in := b.next.incoming[name]; in != nil {
+			b.setIncoming(name, nil)
+			b.retire(&pb.TabletDrop{Namespace: d.Namespace, Predicate: d.Predicate, Incarnation: in.move, Ts: d.Ts})
+		}
+		b.forgetRemote(name)
 		b.next.schema = b.next.schema.With(schema.Update{DropPredicates: []graph.Predicate{name}})
 		b.ownSchema = true
 		return
@@ -354,10 +369,15 @@ const fullRetry = time.Second
 // errStopped says that the process stopped while what was committed waited for room on the disk. The log has it.
 var errStopped = errors.New("stopped while the disk was full")
 
-// flush stores what was committed. A full disk holds the group up until there is room: nothing is lost, reads go on.
+// flush stores what was committed.
 func (b *applying) flush() error {
+	return b.storing(func(ctx context.Context) error { return b.commits.Flush(ctx) })
+}
+
+// storing stores something that was agreed on. A full disk holds the group up until there is room: nothing is lost, reads go on.
+func (b *applying) storing(store func(context.Context) error) error {
 	for told := false; ; told = true {
-		err := b.commits.Flush(context.Background())
+		err := store(context.Background())
 		if !errors.Is(err, storage.ErrFull) {
 			return err
 		}

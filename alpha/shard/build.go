@@ -57,7 +57,7 @@ func (s *Shard) janitor(ctx context.Context) error {
 	for {
 		s.noteInUse()
 		s.horizon.note(time.Now(), s.Watermark(), s.cfg.Horizon)
-		if err := s.deleteRetired(ctx); err != nil {
+		if err := errors.Join(s.release(), s.deleteRetired(ctx)); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}

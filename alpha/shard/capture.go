@@ -89,6 +89,11 @@ func (c *capture) fingerprint() []byte {
 	for _, l := range c.meta.Local {
 		b = fmt.Appendf(b, " %v", l)
 	}
+	for _, set := range c.meta.Left { // those that may be deleted once the record says so
+		if set.Ts <= uint64(c.horizon) {
+			b = fmt.Appendf(b, " %d", set.Tablet.Incarnation)
+		}
+	}
 	return b
 }
 
@@ -118,11 +123,20 @@ func (s *Shard) capture() *capture {
 		if b := t.saveLocal(); b != nil {
 			c.meta.Local = append(c.meta.Local, b)
 		}
-		c.copies = append(c.copies, posting.Export{
-			Incarnation: t.incarnation(), Floor: c.horizon, Upto: c.bound,
-			// Readers below do not use the derived keys in any case, and what is owed is built above.
-			DerivedFloor: max(c.horizon, t.since),
+		c.copy(t.incarnation(), graph.Timestamp(t.set.Tablet.Base), t.since)
+	}
+	for _, in := range v.incoming {
+		c.meta.Incoming = append(c.meta.Incoming, &pb.Incoming{
+			Namespace: uint64(in.name.Namespace), Predicate: in.name.Name, Complete: uint64(in.complete), Upto: uint64(in.upto), Next: in.next,
 		})
+		c.copy(in.incarnation(), in.base, 0)
+	}
+	for _, f := range v.left {
+		c.meta.Left = append(c.meta.Left, &pb.TabletSet{Tablet: f.set.Tablet, Ts: uint64(f.until), DerivedSince: f.set.DerivedSince})
+		if b := f.saveLocal(); b != nil {
+			c.meta.Local = append(c.meta.Local, b)
+		}
+		c.copy(f.incarnation(), graph.Timestamp(f.set.Tablet.Base), f.since)
 	}
 	for _, t := range v.remote {
 		c.meta.Tablets = append(c.meta.Tablets, t.set)
@@ -140,8 +154,19 @@ func (s *Shard) capture() *capture {
 	return c
 }
 
+// copy adds a tablet copy that holds the lists as of base in whole, and derived keys that were built from the data as of since.
+// Readers below since do not use them in any case, and what is owed is built above.
+func (c *capture) copy(inc graph.Incarnation, base, since graph.Timestamp) {
+	floor := max(c.horizon, base)
+	c.copies = append(c.copies, posting.Export{Incarnation: inc, Floor: floor, DerivedFloor: max(floor, since), Upto: c.bound})
+}
+
 // sort gives what came from maps an order.
 func (c *capture) sort() {
+	slices.SortFunc(c.meta.Incoming, func(a, b *pb.Incoming) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Predicate, b.Predicate))
+	})
+	slices.SortFunc(c.meta.Left, func(a, b *pb.TabletSet) int { return cmp.Compare(a.Tablet.Incarnation, b.Tablet.Incarnation) })
 	slices.SortFunc(c.meta.Tablets, func(a, b *pb.TabletSet) int {
 		return cmp.Compare(a.Tablet.Incarnation, b.Tablet.Incarnation)
 	})

@@ -108,5 +108,5 @@ func (p *published) unbuilt(limit graph.Timestamp) graph.Timestamp {
 
 // discardable returns the timestamp below which versions may be forgotten for good, once the state v is durable.
 func (s *Shard) discardable(v *published) graph.Timestamp {
-	return v.unbuilt(min(v.watermark, s.horizon.snapshots(), graph.Timestamp(s.inUse.Load())))
+	return v.held(v.unbuilt(min(v.watermark, s.horizon.snapshots(), graph.Timestamp(s.inUse.Load()))))
 }

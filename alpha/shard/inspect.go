@@ -40,6 +40,19 @@ func (s *Shard) Retired() []graph.Incarnation {
 	return out
 }
 
+// Moving returns the copies that are on their way here, and those that moved away and are still read.
+func (s *Shard) Moving() (here, away []graph.Incarnation) {
+	v := s.view.Load()
+	for _, in := range v.incoming {
+		here = append(here, in.incarnation())
+	}
+	for _, f := range v.left {
+		away = append(away, f.incarnation())
+	}
+	slices.Sort(here)
+	return here, away
+}
+
 // Undecided returns the transactions that are pending, oldest first, and of these the ones that, as the replica remembers,
 // have ended already: there must be none.
 func (s *Shard) Undecided() (pending, ended []graph.Timestamp) {

@@ -22,7 +22,7 @@ import (
 )
 
 // metaVersion is the version of the replica's record; see docs/format/snapshots.md.
-const metaVersion = 2
+const metaVersion = 3
 
 // The record is stored in chunks, so that many pending transactions do not make one huge value:
 //
@@ -76,6 +76,7 @@ func (s *Shard) checkpoint() (*capture, error) {
 	s.recorded = c.fingerprint()
 	s.mu.Lock()
 	s.durable = max(s.durable, c.applied)
+	s.recordedHorizon = c.horizon
 	s.mu.Unlock()
 	return c, nil
 }
@@ -126,7 +127,7 @@ func decodeState(meta *pb.ShardMeta, group graph.GroupID) (*loaded, error) {
 		view: &published{
 			tablets: map[graph.Predicate]*tablet{}, byEpoch: map[uint64]*tablet{}, remote: map[graph.Predicate]*tablet{},
 			watermark: graph.Timestamp(meta.Watermark), maxUID: graph.UID(meta.MaxUid), seq: meta.Seq,
-			members: meta.Members,
+			members: meta.Members, incoming: map[graph.Predicate]*incoming{},
 		},
 	}
 	local := map[uint64]*pb.LocalBuild{}
@@ -152,6 +153,9 @@ func decodeState(meta *pb.ShardMeta, group graph.GroupID) (*loaded, error) {
 		}
 		l.view.keep(t)
 	}
+	if err := l.loadMoves(meta, local); err != nil {
+		return nil, err
+	}
 	for _, c := range meta.Types {
 		t, err := schema.DecodeType(c.Definition)
 		if err != nil {
@@ -176,6 +180,31 @@ func decodeState(meta *pb.ShardMeta, group graph.GroupID) (*loaded, error) {
 	return l, nil
 }
 
+// loadMoves restores the copies that are on their way here, and those that moved away.
+func (l *loaded) loadMoves(meta *pb.ShardMeta, local map[uint64]*pb.LocalBuild) error {
+	for _, in := range meta.Incoming {
+		name := nameOf(in.Namespace, in.Predicate)
+		t := l.view.remote[name]
+		if t == nil || t.set.Tablet.Move == nil {
+			return fmt.Errorf("predicate %s is said to move here, but does not move", name)
+		}
+		m := t.set.Tablet.Move
+		l.view.incoming[name] = &incoming{
+			name: name, move: m.Id, base: graph.Timestamp(m.Base), complete: graph.Timestamp(in.Complete),
+			upto: graph.Timestamp(in.Upto), next: in.Next,
+		}
+	}
+	for _, set := range meta.Left {
+		t, err := newTablet(set)
+		if err != nil {
+			return err
+		}
+		t.loadLocal(local[set.Tablet.Incarnation])
+		l.view.left = append(l.view.left, &former{t, graph.Timestamp(set.Ts)})
+	}
+	return nil
+}
+
 // adopt makes l the state of the replica. The caller holds batch and mu, or is alone.
 func (s *Shard) adopt(l *loaded) {
 	for _, d := range l.meta.Dropped {
@@ -185,6 +214,7 @@ func (s *Shard) adopt(l *loaded) {
 	s.touched = map[graph.Timestamp]time.Time{}
 	s.applied, s.durable, s.dropped = l.meta.Applied, l.meta.Applied, l.meta.Dropped
 	s.forgettable = max(s.forgettable, graph.Timestamp(l.meta.Horizon))
+	s.recordedHorizon = graph.Timestamp(l.meta.Horizon)
 	s.horizon.begin(s.forgettable)
 	s.newest = nil
 	s.view.Store(l.view)

@@ -45,6 +45,9 @@ func (s *Shard) Prewrite(ctx context.Context, w Writing) (Written, error) {
 	if err := s.WaitTimestamp(ctx, w.Known); err != nil {
 		return Written{}, err
 	}
+	if err := s.waitFences(ctx, w.Steps); err != nil {
+		return Written{}, err
+	}
 	unlock := s.deriving.lock(start)
 	defer unlock()
 	leave, err := s.horizon.enter(start)
@@ -88,6 +91,31 @@ func (s *Shard) Prewrite(ctx context.Context, w Writing) (Written, error) {
 	}
 	s.touch(start)
 	return written, nil
+}
+
+// waitFences returns once none of the predicates that are written to is fenced. A fence ends within seconds.
+func (s *Shard) waitFences(ctx context.Context, steps [][]graph.Edge) error {
+	for _, edges := range steps {
+		var last graph.Predicate
+		for i := range edges {
+			p := edges[i].Predicate
+			if p == last {
+				continue
+			}
+			last = p
+			if t := s.view.Load().tablets[p]; t == nil || !t.fenced() {
+				continue
+			}
+			err := s.waitUntil(ctx, func() bool {
+				t := s.view.Load().tablets[p]
+				return t == nil || !t.fenced()
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // admit refuses prewrites while too much is pending.
@@ -154,8 +182,8 @@ func (s *Shard) deriveStep(
 	var all *posting.Pending
 	for name, part := range byPredicate(edges) {
 		t, ok := state.tablets[name]
-		if !ok {
-			return nil, fault.New(fault.Aborted, "predicate %s is not here any more; please retry", name)
+		if !ok || t.fenced() || view.ReadTs() < t.servedSince() {
+			return nil, fault.New(fault.Aborted, "predicate %s has moved to another group; please retry", name)
 		}
 		d, err := posting.Derive(view, t.def, t.incarnation(), part)
 		if err != nil {

@@ -43,13 +43,34 @@ func (r *Reader) Run(ctx context.Context, readTs graph.Timestamp, batch []task.T
 	if err != nil {
 		return nil, err
 	}
+	if err := state.serves(readTs, batch); err != nil {
+		return nil, err
+	}
 	view := s.store.View(readTs, t.pending)
 	defer view.Close()
-	results, err := lookup.Run(ctx, view, state.schemaAt(readTs), state.incarnation, batch)
+	copyOf := func(name graph.Predicate) (graph.Incarnation, bool) {
+		t := state.copyAt(name, readTs)
+		if t == nil {
+			return 0, false
+		}
+		return t.incarnation(), true
+	}
+	results, err := lookup.Run(ctx, view, state.schemaAt(readTs), copyOf, batch)
 	if errors.Is(err, posting.ErrCorrupt) {
 		err = fault.As(fault.Internal, err) // nothing that the client could mend
 	}
 	return results, err
+}
+
+// serves returns an error where one of the tasks is about a predicate that another group serves to readers at ts. Without it there
+// would seem to be no data.
+func (p *published) serves(ts graph.Timestamp, batch []task.Task) error {
+	for i := range batch {
+		if name := batch[i].Predicate; p.copyAt(name, ts) == nil && p.tablet(name) != nil {
+			return fault.New(fault.Unavailable, "predicate %s is not served here to a snapshot at %d; please retry", name, ts)
+		}
+	}
+	return nil
 }
 
 // reading returns what the transaction that started at ts has written, and the state to read with. What was written under an
@@ -68,10 +89,18 @@ func (s *Shard) reading(ts graph.Timestamp) (*txn, *published, error) {
 // schemaAt returns the schema as a reader at ts may use it: keys that were derived from data later than ts hold nothing for it,
 // and keys that were not built here yet nothing for anybody.
 func (p *published) schemaAt(ts graph.Timestamp) schema.Snapshot {
-	if ts >= p.derivedSince {
+	if ts >= p.derivedSince && ts >= p.switched {
 		return p.local
 	}
 	var late []*schema.Predicate
+	for _, f := range p.left { // as they were defined when they moved away
+		if ts < f.until && p.copyAt(f.def.Name, ts) == f.tablet {
+			late = append(late, f.local)
+			if ts < f.derivedFrom() {
+				late[len(late)-1] = underConstruction(f.def)
+			}
+		}
+	}
 	for _, t := range p.tablets {
 		if ts < t.derivedFrom() {
 			late = append(late, underConstruction(t.def))

@@ -70,6 +70,8 @@ type Shard struct {
 	sending  map[*capture]bool             // guarded by mu: what other replicas are sent
 	// forgettable is the horizon of the newest capture. No reader is let in below, and it never moves back.
 	forgettable graph.Timestamp // guarded by mu
+	// recordedHorizon is the one of the newest record: no reader is let in below after a restart.
+	recordedHorizon graph.Timestamp // guarded by mu
 
 	inUse     atomic.Uint64 // see noteInUse; it may lag behind
 	proposing atomic.Int64  // bytes of changes that are on their way into the log
@@ -138,12 +140,17 @@ func (s *Shard) MaxUID() graph.UID { return s.view.Load().maxUID }
 // Members returns the nodes of the whole cluster, as far as the stream has told, in no order.
 func (s *Shard) Members() []*pb.Member { return s.view.Load().members }
 
-// Route returns the group that serves p, false where there is no such predicate. What the stream has told up to a timestamp holds
-// for readers there: a tablet cannot have moved before a commit that is applied without this being known.
-func (s *Shard) Route(p graph.Predicate) (graph.GroupID, bool) { return s.view.Load().route(p) }
+// Route returns the group that serves p to readers at ts, false where there is no such predicate. What the stream has told up to a
+// timestamp holds for readers there: a tablet cannot have moved before a commit that is applied without this being known.
+func (s *Shard) Route(p graph.Predicate, ts graph.Timestamp) (graph.GroupID, bool) {
+	return s.view.Load().route(p, ts)
+}
 
-// ServesAll reports whether this group serves every predicate that there is.
-func (s *Shard) ServesAll() bool { return len(s.view.Load().remote) == 0 }
+// ServesAll reports whether this group serves every predicate that there is to readers at ts.
+func (s *Shard) ServesAll(ts graph.Timestamp) bool {
+	v := s.view.Load()
+	return len(v.remote) == 0 && ts >= v.switched
+}
 
 // DefinedAt returns the timestamp of the last change of p's tablet, 0 where there is none.
 func (s *Shard) DefinedAt(p graph.Predicate) graph.Timestamp {

@@ -38,13 +38,17 @@ type published struct {
 	local     schema.Snapshot // with what is not complete here in Building
 	tablets   map[graph.Predicate]*tablet
 	byEpoch   map[uint64]*tablet
-	remote    map[graph.Predicate]*tablet // those that other groups serve: where they are, and their definitions
+	remote    map[graph.Predicate]*tablet   // those that other groups serve: where they are, and their definitions
+	incoming  map[graph.Predicate]*incoming // those of them that move here; replaced as a whole
+	left      []*former                     // copies that moved away and are still read; replaced as a whole
 	watermark graph.Timestamp
 	maxUID    graph.UID
 	members   []*pb.Member // of the whole cluster, in no order; replaced as a whole
 	seq       uint64       // the last event of Zero's stream
 	// derivedSince is the highest of any tablet: readers at or above it may use every index.
 	derivedSince graph.Timestamp
+	// switched is the highest switch of any tablet's move: for readers at or above it who serves a tablet is who serves it now.
+	switched graph.Timestamp
 }
 
 // withMember returns the members after one of them came, moved, or went.
@@ -56,10 +60,21 @@ func (p *published) withMember(m *pb.Member, gone bool) []*pb.Member {
 	return append(out, m)
 }
 
+// fenced reports whether nothing may be written to the tablet, because it is about to be another group's.
+func (t *tablet) fenced() bool { return t.set.Tablet.Move.GetFence() != 0 }
+
+// servedSince returns the timestamp of the tablet's last move: snapshots below are read where it was then.
+func (t *tablet) servedSince() graph.Timestamp {
+	if n := len(t.set.Tablet.Former); n > 0 {
+		return graph.Timestamp(t.set.Tablet.Former[n-1].Until)
+	}
+	return 0
+}
+
 // current reports whether the tablets that a writer found are here, and still what they were.
 func (p *published) current(epochs []uint64) bool {
 	for _, e := range epochs {
-		if p.byEpoch[e] == nil {
+		if t := p.byEpoch[e]; t == nil || t.fenced() {
 			return false
 		}
 	}
@@ -82,9 +97,13 @@ func (p *published) forget(name graph.Predicate) {
 
 // settle brings what follows from the tablets up to date.
 func (p *published) settle() {
-	p.derivedSince = 0
+	p.derivedSince, p.switched = 0, 0
 	var owing []*schema.Predicate
+	for _, t := range p.remote {
+		p.switched = max(p.switched, t.servedSince())
+	}
 	for _, t := range p.tablets {
+		p.switched = max(p.switched, t.servedSince())
 		p.derivedSince = max(p.derivedSince, t.derivedFrom())
 		if t.local != t.def {
 			owing = append(owing, t.local)
@@ -101,22 +120,59 @@ func (p *published) tablet(name graph.Predicate) *tablet {
 	return p.remote[name]
 }
 
-// route returns the group that serves p.
-func (p *published) route(name graph.Predicate) (graph.GroupID, bool) {
+// route returns the group that serves a predicate to readers at ts.
+func (p *published) route(name graph.Predicate, ts graph.Timestamp) (graph.GroupID, bool) {
 	t := p.tablet(name)
 	if t == nil {
 		return 0, false
 	}
+	if ts < p.switched {
+		for _, f := range t.set.Tablet.Former {
+			if ts < graph.Timestamp(f.Until) {
+				return graph.GroupID(f.Group), true
+			}
+		}
+	}
 	return graph.GroupID(t.set.Tablet.Group), true
 }
 
-// incarnation returns the copy that serves p.
-func (p *published) incarnation(name graph.Predicate) (graph.Incarnation, bool) {
-	t, ok := p.tablets[name]
-	if !ok {
-		return 0, false
+// copyAt returns the copy of a predicate that this group serves to readers at ts; nil where it serves none.
+func (p *published) copyAt(name graph.Predicate, ts graph.Timestamp) *tablet {
+	if ts >= p.switched {
+		return p.tablets[name]
 	}
-	return t.incarnation(), true
+	t := p.tablet(name)
+	if t == nil {
+		return nil
+	}
+	for _, f := range t.set.Tablet.Former {
+		if ts < graph.Timestamp(f.Until) {
+			return p.formerly(graph.Incarnation(f.Incarnation))
+		}
+	}
+	return p.tablets[name]
+}
+
+func (p *published) formerly(inc graph.Incarnation) *tablet {
+	for _, f := range p.left {
+		if f.incarnation() == inc {
+			return f.tablet
+		}
+	}
+	return nil
+}
+
+// held returns the timestamp above which nothing may be forgotten because of tablets that move, limit when there is none below it.
+func (p *published) held(limit graph.Timestamp) graph.Timestamp {
+	for _, t := range p.tablets {
+		if m := t.set.Tablet.Move; m != nil {
+			limit = min(limit, graph.Timestamp(m.Base))
+		}
+	}
+	for _, in := range p.incoming {
+		limit = min(limit, in.base)
+	}
+	return limit
 }
 
 // endedLimit is how many ended transactions a shard remembers, to refuse prewrites that come late.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"dragg/graph"
 	"dragg/storage"
 )
 
@@ -70,36 +69,10 @@ func (f *frameWriter) finish(kind byte, count uint32) error {
 	return err
 }
 
-// The flags of a change.
-const (
-	changeComplete = 1 << iota
-	changeDelete
-	changeFolded
-	changeFlags = changeComplete | changeDelete | changeFolded
-)
-
-// change adds a change: flags (1) │ timestamp uvarint │ bytes shared with the key before uvarint │ sized rest of the key │ sized
-// value. A frame that is complete is written.
+// change adds a change. A frame that is complete is written.
 func (f *frameWriter) change(op storage.Op) error {
 	before := len(f.buf)
-	var flags byte
-	if op.Complete {
-		flags |= changeComplete
-	}
-	if op.Delete {
-		flags |= changeDelete
-	}
-	if op.Folded {
-		flags |= changeFolded
-	}
-	shared := 0
-	for shared < len(f.last) && shared < len(op.Key) && f.last[shared] == op.Key[shared] {
-		shared++
-	}
-	b := binary.AppendUvarint(append(f.buf, flags), uint64(op.Ts))
-	b = binary.AppendUvarint(b, uint64(shared))
-	b = append(binary.AppendUvarint(b, uint64(len(op.Key)-shared)), op.Key[shared:]...)
-	f.buf = append(binary.AppendUvarint(b, uint64(len(op.Value))), op.Value...)
+	f.buf = appendChange(f.buf, op, f.last)
 	f.last = append(f.last[:0], op.Key...)
 	f.count++
 	f.changes++
@@ -197,63 +170,14 @@ func (f *frameReader) totals(end frame) error {
 	return nil
 }
 
-var errChange = errors.New("a change cannot be decoded")
-
 // eachChange calls fn for the changes of a frame. They share the memory of the frame.
 func (f *frameReader) eachChange(d frame, fn func(storage.Op) error) error {
-	b, key := d.payload, []byte(nil)
-	for i := range d.count {
-		op, rest, err := decodeChange(b, key)
-		if err == nil {
-			err = fn(op)
-		}
-		if err != nil {
-			return f.wrong("change %d of %d: %w", i, d.count, err)
-		}
-		b, key = rest, op.Key
-	}
-	if len(b) > 0 {
-		return f.wrong("%d bytes follow its %d changes", len(b), d.count)
+	if err := eachChange(d.payload, d.count, fn); err != nil {
+		return f.wrong("%w", err)
 	}
 	f.changes += uint64(d.count)
 	f.bytes += uint64(len(d.payload))
 	return nil
-}
-
-// decodeChange decodes the change at the start of b; last is the key of the one before.
-func decodeChange(b, last []byte) (op storage.Op, rest []byte, err error) {
-	if len(b) == 0 || b[0]&^changeFlags != 0 {
-		return op, nil, errChange
-	}
-	flags := b[0]
-	op.Complete, op.Delete, op.Folded = flags&changeComplete != 0, flags&changeDelete != 0, flags&changeFolded != 0
-	b = b[1:]
-	var numbers [2]uint64
-	for i := range numbers {
-		n, k := binary.Uvarint(b)
-		if k <= 0 {
-			return op, nil, errChange
-		}
-		numbers[i], b = n, b[k:]
-	}
-	op.Ts = graph.Timestamp(numbers[0])
-	tail, b, ok := cutSized(b)
-	if !ok || numbers[1] > uint64(len(last)) {
-		return op, nil, errChange
-	}
-	op.Key = append(append(make([]byte, 0, int(numbers[1])+len(tail)), last[:numbers[1]]...), tail...)
-	if op.Value, b, ok = cutSized(b); !ok {
-		return op, nil, errChange
-	}
-	return op, b, nil
-}
-
-func cutSized(b []byte) (field, rest []byte, ok bool) {
-	n, k := binary.Uvarint(b)
-	if k <= 0 || n > uint64(len(b)-k) {
-		return nil, nil, false
-	}
-	return b[k : k+int(n) : k+int(n)], b[k+int(n):], true
 }
 
 func noEOF(err error) error {

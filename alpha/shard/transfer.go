@@ -160,6 +160,12 @@ func load(ctx context.Context, f *frameReader, at frame, next *loaded, want desc
 	for _, t := range next.view.tablets {
 		live[t.incarnation()] = true
 	}
+	for _, in := range next.view.incoming {
+		live[in.incarnation()] = true
+	}
+	for _, f := range next.view.left {
+		live[f.incarnation()] = true
+	}
 	batch := &storage.Batch{}
 	size := 0
 	write := func() error {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -94,6 +95,37 @@ func (m *Machine) State() *pb.ZeroState {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.s.describe()
+}
+
+// Moving returns the tablets that move. They are not changed any more.
+func (m *Machine) Moving() []*pb.Tablet {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []*pb.Tablet
+	for _, t := range m.s.tablets {
+		if t.Move != nil {
+			out = append(out, t)
+		}
+	}
+	slices.SortFunc(out, func(a, b *pb.Tablet) int { return cmp.Compare(a.Move.Id, b.Move.Id) })
+	return out
+}
+
+// Seq returns the number of the last event of a group's stream.
+func (m *Machine) Seq(group graph.GroupID) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if st := m.s.streams[group]; st != nil {
+		return st.next - 1
+	}
+	return 0
+}
+
+// Tablet returns what is known of a predicate, nil if there is none. It is not changed any more.
+func (m *Machine) Tablet(p graph.Predicate) *pb.Tablet {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.s.tablets[p]
 }
 
 // Members returns the nodes of the cluster. They are not changed any more.

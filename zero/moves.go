@@ -1,0 +1,199 @@
+package zero
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"dragg/graph"
+	"dragg/internal/fault"
+	"dragg/protos/pb"
+)
+
+// Move implements cluster.Catalog.
+func (s *Server) Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error) {
+	ts, _, err := s.drawTimestamps(ctx, 1, true)
+	if err != nil {
+		return nil, err
+	}
+	m = proto.CloneOf(m)
+	m.Ts = uint64(ts)
+	res, err := s.propose(ctx, &pb.ZeroEntry{Move: m})
+	if err != nil {
+		return nil, err
+	}
+	reply, ok := res.(*pb.MoveReply)
+	if !ok {
+		return nil, res.(error)
+	}
+	s.logStep(m, reply.Tablet)
+	return reply, nil
+}
+
+// logStep says what a step of a move has led to.
+func (s *Server) logStep(m *pb.MoveStep, t *pb.Tablet) {
+	lg := s.lg.With("predicate", t.Predicate, "namespace", t.Namespace, "move", m.Id)
+	switch m.Kind {
+	case pb.MoveKind_MOVE_BEGIN:
+		lg.Info("a tablet begins to move", "move", t.Move.GetId(), "from", t.Group, "to", m.To)
+	case pb.MoveKind_MOVE_FENCE:
+		lg.Debug("a tablet that moves is fenced", "at", t.Move.GetFence())
+	case pb.MoveKind_MOVE_UNFENCE:
+		lg.Warn("the fence of a tablet that moves was lifted: it took too long", "tries", t.Move.GetTries(), "given up", t.Move == nil)
+	case pb.MoveKind_MOVE_SWITCH:
+		if t.Incarnation == m.Id {
+			lg.Info("a tablet has moved", "to", t.Group)
+		} else {
+			lg.Error("a tablet did not move: the two copies differ", "source", m.Source, "target", m.Target)
+		}
+	case pb.MoveKind_MOVE_ABORT:
+		lg.Warn("a tablet's move was given up", "reason", m.Reason)
+	}
+}
+
+// reports is what the leaders of the groups tell. A new leader of Zero hears of it within seconds.
+type reports struct {
+	loads map[uint64]*pb.TabletLoad // by incarnation
+	moves map[uint64]moveReport     // by move
+}
+
+type moveReport struct {
+	*pb.MoveProgress
+	at time.Time
+}
+
+// Report implements cluster.Feed.
+func (s *Server) Report(_ context.Context, r *pb.GroupReport) error {
+	if !s.Leading() {
+		return errNoLeader
+	}
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaders[r.Group] = r.Leader
+	for _, t := range r.Tablets {
+		s.reports.loads[t.Incarnation] = t
+	}
+	for _, m := range r.Moves {
+		s.reports.moves[m.Id] = moveReport{m, now}
+	}
+	return nil
+}
+
+const (
+	// guardInterval is how often the leader looks at the moves.
+	guardInterval = 200 * time.Millisecond
+	// maxFence is how long a tablet may be fenced. Writers wait meanwhile.
+	maxFence = 3 * time.Second
+	// maxSilence is how long a move may go on without a word of who receives it.
+	maxSilence = 10 * time.Minute
+)
+
+// guardMoves lifts fences that last too long, and gives up moves that nobody works on.
+func (s *Server) guardMoves(ctx context.Context) error {
+	ticker := time.NewTicker(guardInterval)
+	defer ticker.Stop()
+	g := guard{fenced: map[uint64]time.Time{}, seen: map[uint64]time.Time{}}
+	for {
+		var now time.Time
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case now = <-ticker.C:
+		}
+		if !s.Leading() {
+			g = guard{fenced: map[uint64]time.Time{}, seen: map[uint64]time.Time{}}
+			continue
+		}
+		for _, step := range g.look(now, s.machine.Moving(), s.heardOf) {
+			if _, err := s.Move(ctx, step); err != nil && ctx.Err() == nil && fault.ClassOf(err) != fault.Aborted {
+				s.lg.Warn("could not mend a move; will try again", "predicate", step.Predicate, "move", step.Id, "err", err)
+			}
+		}
+	}
+}
+
+// heardOf returns when the leader last heard of a move.
+func (s *Server) heardOf(move uint64) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reports.moves[move].at
+}
+
+// guard knows since when the moves are as they are.
+type guard struct {
+	fenced map[uint64]time.Time // by the epoch of the fence
+	seen   map[uint64]time.Time // by move
+}
+
+// look returns the steps that are due.
+func (g *guard) look(now time.Time, moving []*pb.Tablet, heard func(move uint64) time.Time) (due []*pb.MoveStep) {
+	fenced, seen := map[uint64]time.Time{}, map[uint64]time.Time{}
+	for _, t := range moving {
+		step := &pb.MoveStep{Namespace: t.Namespace, Predicate: t.Predicate, Id: t.Move.Id}
+		seen[t.Move.Id] = earlier(g.seen, t.Move.Id, now)
+		if t.Move.Fence != 0 {
+			fenced[t.Epoch] = earlier(g.fenced, t.Epoch, now)
+		}
+		last := seen[t.Move.Id]
+		if h := heard(t.Move.Id); h.After(last) {
+			last = h
+		}
+		switch {
+		case t.Move.Fence != 0 && now.Sub(fenced[t.Epoch]) > maxFence:
+			step.Kind, step.Epoch = pb.MoveKind_MOVE_UNFENCE, t.Epoch
+			due = append(due, step)
+		case now.Sub(last) > maxSilence:
+			step.Kind, step.Reason = pb.MoveKind_MOVE_ABORT, "nothing was heard of it for "+maxSilence.String()
+			due = append(due, step)
+		}
+	}
+	g.fenced, g.seen = fenced, seen
+	return due
+}
+
+func earlier(of map[uint64]time.Time, id uint64, now time.Time) time.Time {
+	if at, ok := of[id]; ok {
+		return at
+	}
+	return now
+}
+
+// MoveTablet begins to move a predicate to a group, and returns when it is there or will not come there.
+func (s *Server) MoveTablet(ctx context.Context, p graph.Predicate, to uint32) (from uint32, err error) {
+	z := s.leader()
+	begun, err := z.Move(ctx, &pb.MoveStep{
+		Namespace: uint64(p.Namespace), Predicate: p.Name, Kind: pb.MoveKind_MOVE_BEGIN, To: to,
+	})
+	if err != nil {
+		return 0, err
+	}
+	move := begun.Tablet.Move
+	ticker := time.NewTicker(guardInterval)
+	defer ticker.Stop()
+	for {
+		t := s.machine.Tablet(p)
+		switch {
+		case t.GetIncarnation() == move.Id:
+			return begun.Tablet.Group, nil
+		case t.GetMove().GetId() > move.Id, t.GetMove() == nil && s.knows(begun.Seqs):
+			return begun.Tablet.Group, fault.New(fault.Aborted, "the move of predicate %s was given up: the log of the leading Zero says why", p)
+		}
+		select {
+		case <-ctx.Done():
+			return begun.Tablet.Group, fault.New(fault.Unavailable, "predicate %s is still moving: see /state", p)
+		case <-ticker.C:
+		}
+	}
+}
+
+// knows reports whether this Zero has applied what brought the streams to these events.
+func (s *Server) knows(seqs map[uint32]uint64) bool {
+	for g, seq := range seqs {
+		if s.machine.Seq(graph.GroupID(g)) < seq {
+			return false
+		}
+	}
+	return true
+}
