@@ -36,7 +36,7 @@ type Config struct {
 	// MoveBytesPerSecond bounds how fast a tablet that moves to this group is received. Default 64 MiB.
 	MoveBytesPerSecond int
 	Limits             Limits
-	Logger        *slog.Logger
+	Logger             *slog.Logger
 }
 
 // MinDiskReserve is the least that DiskReserveBytes may be: it must hold the segments that the logs of an Alpha and a Zero

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"dragg/alpha/move"
 	"dragg/alpha/shard"
 	"dragg/graph"
 	"dragg/internal/fault"
@@ -21,20 +22,21 @@ const (
 	moveInterval = 50 * time.Millisecond
 	// moveRetry is the pause after a step that failed.
 	moveRetry = 300 * time.Millisecond
-	// shortRound is how long a round of catching up takes when it is time for the fence: what came meanwhile takes about as long.
-	shortRound = 250 * time.Millisecond
-	// maxRounds bounds the rounds before the fence, for a tablet that is written faster than it is copied.
-	maxRounds = 20
 )
 
-// receiveTablets brings the tablets that move to this group here, for as long as this member leads. It decides nothing: what is
-// done and what is next is in the group's log and in Zero's, so that any later leader goes on from there.
+// receiveTablets brings the tablets that move to this group here, one after the other, for as long as this member leads.
 func (n *Node) receiveTablets(ctx context.Context) error {
 	ticker := time.NewTicker(moveInterval)
 	defer ticker.Stop()
+	limit := rate.NewLimiter(rate.Limit(n.cfg.MoveBytesPerSecond), n.cfg.MoveBytesPerSecond)
+	cfg := move.Config{
+		Group: n.group, Here: n.shard, There: source{n}, Zero: n.zero, Now: time.Now, Tell: n.moves.note, Logger: n.lg,
+		Pace: func(ctx context.Context, bytes int) error { return limit.WaitN(ctx, min(bytes, limit.Burst())) },
+	}
+	defer n.moves.forget()
 	for {
 		for _, in := range n.shard.Incoming() {
-			err := n.receive(ctx, in)
+			err := move.Receive(ctx, cfg, in)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -64,176 +66,65 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// receiving is one tablet on its way here, as one leader sees it through.
-type receiving struct {
-	n        *Node
-	in       shard.Incoming
-	limit    *rate.Limiter // bytes
-	compared graph.Timestamp
-	source   posting.Digest // of everything up to compared, there
-	target   posting.Digest // and here
+// progress is how far the moves to this group have come, for people.
+type progress struct {
+	mu    sync.Mutex
+	moves map[uint64]move.Progress // guarded by mu
 }
 
-// receive brings one tablet here: copy, catch up, compare, fence, the rest, compare, switch.
-func (n *Node) receive(ctx context.Context, in shard.Incoming) error {
-	began := time.Now()
-	m := &receiving{n: n, in: in, limit: rate.NewLimiter(rate.Limit(n.cfg.MoveBytesPerSecond), n.cfg.MoveBytesPerSecond)}
-	n.lg.Info("receiving a tablet", "predicate", in.Predicate.String(), "from", in.From, "move", in.Move.Id, "try", in.Move.Tries)
-	if in.Move.Fence == 0 {
-		if err := m.catchUp(ctx); err != nil {
-			return err
-		}
+func (p *progress) note(m move.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.moves == nil {
+		p.moves = map[uint64]move.Progress{}
 	}
-	fenced, err := n.zero.Move(ctx, m.step(pb.MoveKind_MOVE_FENCE))
-	if err != nil {
-		return err
-	}
-	fencedAt := time.Now()
-	if err := m.bring(ctx, graph.Timestamp(fenced.Tablet.Move.GetFence())); err != nil {
-		return err
-	}
-	last := m.step(pb.MoveKind_MOVE_SWITCH)
-	last.Source, last.Target = digestToWire(m.source), digestToWire(m.target)
-	done, err := n.zero.Move(ctx, last)
-	if err != nil {
-		return err
-	}
-	if done.Tablet.Incarnation != in.Move.Id {
-		n.lg.Error("a tablet did not move: what arrived is not what was sent", "predicate", in.Predicate.String(), "move", in.Move.Id,
-			"source", m.source, "target", m.target)
-	} else {
-		n.lg.Info("a tablet moved here", "predicate", in.Predicate.String(), "from", in.From, "changes", m.target.Changes,
-			"took", time.Since(began).Round(time.Millisecond), "fenced", time.Since(fencedAt).Round(time.Millisecond))
-	}
-	return n.shard.WaitSeq(ctx, done.Seqs[uint32(n.group)])
+	p.moves[m.Move] = m
 }
 
-func (m *receiving) step(kind pb.MoveKind) *pb.MoveStep {
-	return &pb.MoveStep{
-		Namespace: uint64(m.in.Predicate.Namespace), Predicate: m.in.Predicate.Name, Id: m.in.Move.Id, Kind: kind,
-	}
+func (p *progress) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.moves = nil
 }
 
-// catchUp brings everything up to now, again and again, until that takes no longer than a fence may.
-func (m *receiving) catchUp(ctx context.Context) error {
-	for range maxRounds {
-		began := time.Now()
-		if err := m.bring(ctx, max(m.n.shard.Watermark(), graph.Timestamp(m.in.Move.Base))); err != nil {
-			return err
-		}
-		if time.Since(began) < shortRound {
-			return nil
-		}
-	}
-	m.n.lg.Warn("a tablet is written as fast as it is copied; fencing it all the same", "predicate", m.in.Predicate.String())
-	return nil
-}
+// source is the groups that tablets come from.
+type source struct{ n *Node }
 
-// bring brings what was committed up to a timestamp, and compares it.
-func (m *receiving) bring(ctx context.Context, upto graph.Timestamp) error {
-	if err := m.n.shard.WaitTimestamp(ctx, upto); err != nil {
-		return err
-	}
-	for {
-		done, err := m.pull(ctx, upto)
-		if err != nil {
-			return err
-		}
-		if done {
-			return m.compare(ctx, upto)
-		}
-	}
-}
+var _ move.There = source{}
 
-// pull brings a round here, or the rest of one that was begun before; done says that this is all up to upto.
-func (m *receiving) pull(ctx context.Context, upto graph.Timestamp) (done bool, err error) {
-	now, err := m.now()
-	if err != nil || now.Complete >= upto {
-		return true, err
-	}
-	part := shard.CopyPart{Predicate: now.Predicate, Move: now.Move.Id, Since: now.Complete, Upto: upto, From: now.Next}
-	if now.Upto != 0 {
-		part.Upto = now.Upto
-	}
-	_, err = atGroup(ctx, m.n, now.From, true, func(ctx context.Context, p pb.PeerClient) (struct{}, error) {
-		return struct{}{}, m.copy(ctx, p, part)
+// Copy implements move.There.
+func (s source) Copy(ctx context.Context, from graph.GroupID, part shard.CopyPart, each func(*pb.CopyChunk) error) error {
+	_, err := atGroup(ctx, s.n, from, true, func(ctx context.Context, p pb.PeerClient) (struct{}, error) {
+		return struct{}{}, copyFrom(ctx, p, copyRequest(from, part), each)
 	})
-	return part.Upto == upto, err
+	return err
 }
 
-// now returns how far the copy has come.
-func (m *receiving) now() (shard.Incoming, error) {
-	for _, in := range m.n.shard.Incoming() {
-		if in.Move.Id == m.in.Move.Id {
-			return in, nil
-		}
-	}
-	return shard.Incoming{}, errMoveOver
-}
-
-var errMoveOver = fault.New(fault.Aborted, "the move is over")
-
-// copy brings a part of the tablet from another node into the group's log.
-func (m *receiving) copy(ctx context.Context, p pb.PeerClient, part shard.CopyPart) error {
+func copyFrom(ctx context.Context, p pb.PeerClient, r *pb.CopyRequest, each func(*pb.CopyChunk) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	in, err := p.Copy(ctx, copyRequest(m.in.From, part))
-	if err != nil {
-		return err
+	in, err := p.Copy(ctx, r)
+	for err == nil {
+		var chunk *pb.CopyChunk
+		if chunk, err = in.Recv(); err != nil {
+			break
+		}
+		if err := each(chunk); err != nil || len(chunk.Next) == 0 {
+			return err
+		}
 	}
-	from := part.From
-	for {
-		chunk, err := in.Recv()
-		if errors.Is(err, io.EOF) {
-			return fault.New(fault.Unavailable, "the copy broke off")
-		}
-		if err != nil {
-			return err
-		}
-		if err := m.limit.WaitN(ctx, min(len(chunk.Changes), m.limit.Burst())); err != nil {
-			return err
-		}
-		err = m.n.shard.Ingest(ctx, &pb.Ingest{
-			Namespace: uint64(part.Predicate.Namespace), Predicate: part.Predicate.Name, Move: part.Move, Since: uint64(part.Since),
-			Upto: uint64(part.Upto), Changes: chunk.Changes, Count: chunk.Count, From: from, Next: chunk.Next,
-		})
-		if err != nil || len(chunk.Next) == 0 {
-			return err
-		}
-		from = chunk.Next
+	if errors.Is(err, io.EOF) {
+		return fault.New(fault.Unavailable, "the copy broke off")
 	}
+	return err
 }
 
-// compare adds what came since the last time to the digests of both sides.
-func (m *receiving) compare(ctx context.Context, upto graph.Timestamp) error {
-	if upto <= m.compared {
-		return nil
-	}
-	part := shard.CopyPart{Predicate: m.in.Predicate, Move: m.in.Move.Id, Since: m.compared, Upto: upto}
-	var here, there posting.Digest
-	eg, ctx := errgroup.WithContext(ctx)
-	eg.Go(func() (err error) {
-		here, err = m.n.shard.Digest(ctx, part)
-		return err
+// Digest implements move.There.
+func (s source) Digest(ctx context.Context, from graph.GroupID, part shard.CopyPart) (posting.Digest, error) {
+	r, err := atGroup(ctx, s.n, from, false, func(ctx context.Context, p pb.PeerClient) (*pb.CopyDigest, error) {
+		return p.Digest(ctx, copyRequest(from, part))
 	})
-	eg.Go(func() error {
-		r, err := atGroup(ctx, m.n, m.in.From, false, func(ctx context.Context, p pb.PeerClient) (*pb.CopyDigest, error) {
-			return p.Digest(ctx, copyRequest(m.in.From, part))
-		})
-		there = posting.Digest{Changes: r.GetDigest().GetChanges(), High: r.GetDigest().GetHigh(), Low: r.GetDigest().GetLow()}
-		return err
-	})
-	if err := eg.Wait(); err != nil {
-		return err
-	}
-	m.source.Plus(there)
-	m.target.Plus(here)
-	m.compared = upto
-	return nil
-}
-
-func digestToWire(d posting.Digest) *pb.Digest {
-	return &pb.Digest{Changes: d.Changes, High: d.High, Low: d.Low}
+	return move.FromWire(r.GetDigest()), err
 }
 
 func copyRequest(group graph.GroupID, part shard.CopyPart) *pb.CopyRequest {
@@ -270,5 +161,5 @@ func (s *peerService) Digest(ctx context.Context, r *pb.CopyRequest) (*pb.CopyDi
 		return nil, fault.ToPeer(err)
 	}
 	d, err := s.n.shard.Digest(ctx, part)
-	return &pb.CopyDigest{Digest: digestToWire(d)}, fault.ToPeer(err)
+	return &pb.CopyDigest{Digest: move.ToWire(d)}, fault.ToPeer(err)
 }

@@ -53,6 +53,7 @@ type Node struct {
 	seeds   []*pb.Member  // who was in the cluster at the start
 	status  chan struct{} // capacity 1: the group's status may have changed
 	turns   turns         // of the members of other groups
+	moves   progress      // of tablets to this group
 	leading atomic.Uint64 // the term in which this member does the leader's duties, 0 for none
 }
 

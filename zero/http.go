@@ -128,8 +128,8 @@ func (s *Server) moveTablet(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	group, err := strconv.ParseUint(q.Get("group"), 10, 32)
 	if err != nil || q.Get("tablet") == "" {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("tablet=%q must name a predicate and group=%q be a number: see /state for those that there are",
-			q.Get("tablet"), q.Get("group")))
+		refuse(w, http.StatusBadRequest, fmt.Sprintf(
+			"tablet=%q must name a predicate and group=%q be a number: see /state for those that there are", q.Get("tablet"), q.Get("group")))
 		return
 	}
 	var namespace uint64

@@ -153,6 +153,14 @@ func (s *Shard) Ingest(ctx context.Context, in *pb.Ingest) error {
 
 var errNotNext = fault.New(fault.Aborted, "this piece of a tablet does not follow what is there")
 
+// goesOn reports whether a piece begins where the ones before it stopped.
+func (in *incoming) goesOn(p *pb.Ingest) bool {
+	if graph.Timestamp(p.Since) != in.complete || !bytes.Equal(p.From, in.next) {
+		return false
+	}
+	return len(in.next) == 0 || graph.Timestamp(p.Upto) == in.upto
+}
+
 // ingest stores a piece of a tablet that moves here.
 func (b *applying) ingest(in *pb.Ingest) (any, error) {
 	name := nameOf(in.Namespace, in.Predicate)
@@ -160,8 +168,7 @@ func (b *applying) ingest(in *pb.Ingest) (any, error) {
 	switch {
 	case cur == nil || cur.move != in.Move:
 		return errMoveOver, nil
-	case graph.Timestamp(in.Since) != cur.complete || !bytes.Equal(in.From, cur.next) || cur.next != nil && graph.Timestamp(in.Upto) != cur.upto,
-		graph.Timestamp(in.Upto) > b.next.watermark: // nothing above the watermark is ever stored
+	case !cur.goesOn(in), graph.Timestamp(in.Upto) > b.next.watermark: // nothing above the watermark is ever stored
 		return errNotNext, nil
 	}
 	batch := &storage.Batch{Owed: true}
