@@ -54,25 +54,38 @@ const (
 func (s *Shard) janitor(ctx context.Context) error {
 	ticker := time.NewTicker(janitorInterval)
 	defer ticker.Stop()
+	now := time.Now()
 	for {
-		s.noteInUse()
-		s.horizon.note(time.Now(), s.Watermark(), s.cfg.Horizon)
-		if err := errors.Join(s.release(), s.deleteRetired(ctx)); err != nil {
+		if err := s.Upkeep(ctx, now); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
-			if !errors.Is(err, storage.ErrFull) {
-				return fmt.Errorf("deleting a dropped predicate: %w", err)
-			}
-			s.lg.Warn("deletion of dropped data waits for room on the disk", "err", err)
+			return err
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case now = <-ticker.C:
 		case <-s.clean:
+			now = time.Now()
 		}
 	}
+}
+
+// Upkeep is one round of what Maintain does all the time, but for rollups and builds: it moves the horizon, and deletes the copies
+// that nobody reads any more. A disk that is full is waited for.
+func (s *Shard) Upkeep(ctx context.Context, now time.Time) error {
+	s.noteInUse()
+	s.horizon.note(now, s.Watermark(), s.cfg.Horizon)
+	err := errors.Join(s.release(), s.deleteRetired(ctx))
+	switch {
+	case errors.Is(err, storage.ErrFull):
+		s.lg.Warn("deletion of dropped data waits for room on the disk", "err", err)
+		return nil
+	case err != nil:
+		return fmt.Errorf("deleting a dropped predicate: %w", err)
+	}
+	return nil
 }
 
 // deleteRetired deletes the copies that were retired before it began. A crash in between repeats the deletion. A copy that another

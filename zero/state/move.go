@@ -17,7 +17,8 @@ const maxFences = 3
 // applyMove takes a tablet's move one step further. Asked twice, it answers the same.
 //
 // Between the fence and the switch no commit on the tablet can be: no epoch of it is valid, see keep. What was derived before the
-// fence carries an older epoch, which never becomes valid again.
+// fence carries an older epoch, which never becomes valid again. A step happens at its place in the log: where a commit of a later
+// timestamp came before it, at that one.
 func (c *cluster) applyMove(s *pb.MoveStep) any {
 	c.decided = max(c.decided, s.Ts)
 	name := graph.Predicate{Namespace: graph.Namespace(s.Namespace), Name: s.Predicate}
@@ -51,7 +52,7 @@ func (c *cluster) step(t *pb.Tablet, s *pb.MoveStep) (*pb.Tablet, error) {
 		if t.Move.Fence != 0 {
 			return t, nil
 		}
-		return c.changed(t, func(t *pb.Tablet) { t.Move.Fence = s.Ts }), nil
+		return c.changed(t, func(t *pb.Tablet) { t.Move.Fence = c.decided }), nil
 	case pb.MoveKind_MOVE_UNFENCE:
 		if t.Move.Fence == 0 || t.Epoch != s.Epoch {
 			return t, nil
@@ -108,7 +109,7 @@ func (c *cluster) beginMove(t *pb.Tablet, s *pb.MoveStep) (*pb.Tablet, error) {
 		return nil, fault.New(fault.Conflict, "predicate %s cannot move while an index of it is being built: try again when it is complete", name)
 	}
 	t = proto.CloneOf(t)
-	t.Move = &pb.Move{Id: c.nextID, To: s.To, Base: s.Ts}
+	t.Move = &pb.Move{Id: c.nextID, To: s.To, Base: c.decided}
 	c.nextID++
 	return t, nil
 }
@@ -124,7 +125,7 @@ func (c *cluster) switchOver(t *pb.Tablet, s *pb.MoveStep) (*pb.Tablet, error) {
 	return c.changed(t, func(t *pb.Tablet) {
 		floor := uint64(c.oracle.Floor()) // no transaction that is older can do anything
 		t.Former = slices.DeleteFunc(t.Former, func(f *pb.Former) bool { return f.Until <= floor })
-		t.Former = append(t.Former, &pb.Former{Group: t.Group, Incarnation: t.Incarnation, Until: s.Ts})
+		t.Former = append(t.Former, &pb.Former{Group: t.Group, Incarnation: t.Incarnation, Until: c.decided})
 		t.Group, t.Incarnation, t.Base, t.Move = t.Move.To, t.Move.Id, t.Move.Base, nil
 	}), nil
 }

@@ -186,6 +186,32 @@ func TestMoveGivenUp(t *testing.T) {
 	}
 }
 
+// A step whose timestamp was drawn before that of a commit may come after it in the log: the fence must be above the commit, or it
+// would not be brought over.
+func TestStepsBehindCommits(t *testing.T) {
+	d := twoGroups(t)
+	tablet := d.define(definition())
+	late := func(kind pb.MoveKind, id uint64) *pb.Tablet {
+		t.Helper()
+		d.ts += 10
+		if r := d.write(tablet.Epoch); r.CommitTs == 0 && kind != pb.MoveKind_MOVE_SWITCH {
+			t.Fatal(r)
+		}
+		s := &pb.MoveStep{Ts: d.ts - 5, Predicate: "p", Kind: kind, Id: id, To: 2, Source: same, Target: same}
+		return d.apply(&pb.ZeroEntry{Move: s}).(*pb.MoveReply).Tablet
+	}
+	m := late(pb.MoveKind_MOVE_BEGIN, 0)
+	if m.Move.Base != d.ts {
+		t.Errorf("the base is at %d, the last commit at %d", m.Move.Base, d.ts)
+	}
+	if f := late(pb.MoveKind_MOVE_FENCE, m.Move.Id); f.Move.Fence != d.ts {
+		t.Errorf("the fence is at %d, the last commit at %d", f.Move.Fence, d.ts)
+	}
+	if s := late(pb.MoveKind_MOVE_SWITCH, m.Move.Id); s.Former[0].Until != d.ts {
+		t.Errorf("the switch is at %d, the last verdict at %d", s.Former[0].Until, d.ts)
+	}
+}
+
 // Goal: whatever order steps, commits and changes come in: no commit lies between a fence and what ends it, epochs only rise, and a
 // move ends once. Method: random entries, the invariants checked after each.
 func TestMoveInvariants(t *testing.T) {
