@@ -15,7 +15,7 @@ var floors = map[string]int{
 	"storage/storagetest": 25, "raftgroup/fsm/fsmtest": 25,
 	"posting": 30, "storage/badgerkv": 30, "storage/memkv": 30, "query/arith": 30, "cluster/wire": 30, "query/answer": 30,
 	"raftgroup/raftlog": 30, "raftgroup/transport": 30, "zero/oracle": 30,
-	"query": 40, "mutation": 40, "alpha/lookup": 40, "raftgroup": 40, "cluster": 40, "zero/state": 40,
+	"query": 40, "mutation": 40, "alpha/lookup": 40, "raftgroup": 40, "cluster": 40, "zero/state": 40, "zero/placement": 40,
 	"alpha/shard": 45,
 	"alpha/move":  50,
 	"load/live":   50, "cluster/admin": 50, "fsck": 50,

@@ -148,6 +148,8 @@ type ZeroEntry struct {
 	Join          *Join                  `protobuf:"bytes,6,opt,name=join,proto3" json:"join,omitempty"`
 	Remove        *RemoveNode            `protobuf:"bytes,7,opt,name=remove,proto3" json:"remove,omitempty"`
 	Move          *MoveStep              `protobuf:"bytes,8,opt,name=move,proto3" json:"move,omitempty"`
+	Drain         *Drain                 `protobuf:"bytes,9,opt,name=drain,proto3" json:"drain,omitempty"`
+	Policy        *RebalancePolicy       `protobuf:"bytes,10,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -234,6 +236,20 @@ func (x *ZeroEntry) GetRemove() *RemoveNode {
 func (x *ZeroEntry) GetMove() *MoveStep {
 	if x != nil {
 		return x.Move
+	}
+	return nil
+}
+
+func (x *ZeroEntry) GetDrain() *Drain {
+	if x != nil {
+		return x.Drain
+	}
+	return nil
+}
+
+func (x *ZeroEntry) GetPolicy() *RebalancePolicy {
+	if x != nil {
+		return x.Policy
 	}
 	return nil
 }
@@ -1958,6 +1974,7 @@ type Member struct {
 	Learner       bool                   `protobuf:"varint,4,opt,name=learner,proto3" json:"learner,omitempty"`
 	First         bool                   `protobuf:"varint,5,opt,name=first,proto3" json:"first,omitempty"` // it began its group
 	Nonce         uint64                 `protobuf:"fixed64,6,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	Draining      bool                   `protobuf:"varint,7,opt,name=draining,proto3" json:"draining,omitempty"` // it is to be emptied: it leads nothing where others can
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2034,6 +2051,144 @@ func (x *Member) GetNonce() uint64 {
 	return 0
 }
 
+func (x *Member) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
+// Drain has a node emptied, or ends that.
+type Drain struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Group         uint32                 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`
+	Draining      bool                   `protobuf:"varint,3,opt,name=draining,proto3" json:"draining,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drain) Reset() {
+	*x = Drain{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drain) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drain) ProtoMessage() {}
+
+func (x *Drain) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drain.ProtoReflect.Descriptor instead.
+func (*Drain) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Drain) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Drain) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *Drain) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
+// RebalancePolicy says when tablets are moved to even out the groups.
+type RebalancePolicy struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Off        bool                   `protobuf:"varint,1,opt,name=off,proto3" json:"off,omitempty"`
+	IntervalMs uint64                 `protobuf:"varint,2,opt,name=interval_ms,json=intervalMs,proto3" json:"interval_ms,omitempty"` // between two moves
+	// A tablet is moved only if that evens out at least this share of everything, in thousandths.
+	LeastGain     uint32 `protobuf:"varint,3,opt,name=least_gain,json=leastGain,proto3" json:"least_gain,omitempty"`
+	LeastBytes    int64  `protobuf:"varint,4,opt,name=least_bytes,json=leastBytes,proto3" json:"least_bytes,omitempty"` // and groups differ by at least this
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RebalancePolicy) Reset() {
+	*x = RebalancePolicy{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RebalancePolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RebalancePolicy) ProtoMessage() {}
+
+func (x *RebalancePolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RebalancePolicy.ProtoReflect.Descriptor instead.
+func (*RebalancePolicy) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *RebalancePolicy) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+func (x *RebalancePolicy) GetIntervalMs() uint64 {
+	if x != nil {
+		return x.IntervalMs
+	}
+	return 0
+}
+
+func (x *RebalancePolicy) GetLeastGain() uint32 {
+	if x != nil {
+		return x.LeastGain
+	}
+	return 0
+}
+
+func (x *RebalancePolicy) GetLeastBytes() int64 {
+	if x != nil {
+		return x.LeastBytes
+	}
+	return 0
+}
+
 // RemoveNode takes a node out of its group for good: its id is not given out again.
 type RemoveNode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2045,7 +2200,7 @@ type RemoveNode struct {
 
 func (x *RemoveNode) Reset() {
 	*x = RemoveNode{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	mi := &file_protos_pb_dragg_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2212,7 @@ func (x *RemoveNode) String() string {
 func (*RemoveNode) ProtoMessage() {}
 
 func (x *RemoveNode) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	mi := &file_protos_pb_dragg_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2225,7 @@ func (x *RemoveNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveNode.ProtoReflect.Descriptor instead.
 func (*RemoveNode) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{26}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RemoveNode) GetId() uint64 {
@@ -2096,7 +2251,7 @@ type RemoveReply struct {
 
 func (x *RemoveReply) Reset() {
 	*x = RemoveReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2263,7 @@ func (x *RemoveReply) String() string {
 func (*RemoveReply) ProtoMessage() {}
 
 func (x *RemoveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2276,7 @@ func (x *RemoveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveReply.ProtoReflect.Descriptor instead.
 func (*RemoveReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{27}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RemoveReply) GetSeqs() map[uint32]uint64 {
@@ -2150,14 +2305,19 @@ type ZeroState struct {
 	Replicas        uint32                 `protobuf:"varint,14,opt,name=replicas,proto3" json:"replicas,omitempty"` // voters that fill a group
 	Removed         []*Member              `protobuf:"bytes,15,rep,name=removed,proto3" json:"removed,omitempty"`
 	// Who leads each group, 0 the Zeros, as far as the answering Zero knows: not part of what is replicated.
-	Leaders       map[uint32]uint64 `protobuf:"bytes,16,rep,name=leaders,proto3" json:"leaders,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Leaders map[uint32]uint64 `protobuf:"bytes,16,rep,name=leaders,proto3" json:"leaders,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Policy  *RebalancePolicy  `protobuf:"bytes,17,opt,name=policy,proto3" json:"policy,omitempty"`
+	// What the leaders of the groups told of late: not replicated either.
+	Loads         []*TabletLoad   `protobuf:"bytes,18,rep,name=loads,proto3" json:"loads,omitempty"`
+	Progress      []*MoveProgress `protobuf:"bytes,19,rep,name=progress,proto3" json:"progress,omitempty"`
+	Silent        []*Member       `protobuf:"bytes,20,rep,name=silent,proto3" json:"silent,omitempty"` // nodes that do not answer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ZeroState) Reset() {
 	*x = ZeroState{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[28]
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2329,7 @@ func (x *ZeroState) String() string {
 func (*ZeroState) ProtoMessage() {}
 
 func (x *ZeroState) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[28]
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2342,7 @@ func (x *ZeroState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZeroState.ProtoReflect.Descriptor instead.
 func (*ZeroState) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{28}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ZeroState) GetVersion() uint32 {
@@ -2297,6 +2457,34 @@ func (x *ZeroState) GetLeaders() map[uint32]uint64 {
 	return nil
 }
 
+func (x *ZeroState) GetPolicy() *RebalancePolicy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *ZeroState) GetLoads() []*TabletLoad {
+	if x != nil {
+		return x.Loads
+	}
+	return nil
+}
+
+func (x *ZeroState) GetProgress() []*MoveProgress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
+func (x *ZeroState) GetSilent() []*Member {
+	if x != nil {
+		return x.Silent
+	}
+	return nil
+}
+
 type GroupStream struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
@@ -2308,7 +2496,7 @@ type GroupStream struct {
 
 func (x *GroupStream) Reset() {
 	*x = GroupStream{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2320,7 +2508,7 @@ func (x *GroupStream) String() string {
 func (*GroupStream) ProtoMessage() {}
 
 func (x *GroupStream) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2333,7 +2521,7 @@ func (x *GroupStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupStream.ProtoReflect.Descriptor instead.
 func (*GroupStream) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GroupStream) GetGroup() uint32 {
@@ -2371,7 +2559,7 @@ type OracleState struct {
 
 func (x *OracleState) Reset() {
 	*x = OracleState{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2383,7 +2571,7 @@ func (x *OracleState) String() string {
 func (*OracleState) ProtoMessage() {}
 
 func (x *OracleState) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2396,7 +2584,7 @@ func (x *OracleState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OracleState.ProtoReflect.Descriptor instead.
 func (*OracleState) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OracleState) GetFloor() uint64 {
@@ -2449,7 +2637,7 @@ type GroupEntry struct {
 
 func (x *GroupEntry) Reset() {
 	*x = GroupEntry{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2461,7 +2649,7 @@ func (x *GroupEntry) String() string {
 func (*GroupEntry) ProtoMessage() {}
 
 func (x *GroupEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2474,7 +2662,7 @@ func (x *GroupEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupEntry.ProtoReflect.Descriptor instead.
 func (*GroupEntry) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GroupEntry) GetPrewrite() *Prewrite {
@@ -2530,7 +2718,7 @@ type Ingest struct {
 
 func (x *Ingest) Reset() {
 	*x = Ingest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2542,7 +2730,7 @@ func (x *Ingest) String() string {
 func (*Ingest) ProtoMessage() {}
 
 func (x *Ingest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2555,7 +2743,7 @@ func (x *Ingest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ingest.ProtoReflect.Descriptor instead.
 func (*Ingest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Ingest) GetNamespace() uint64 {
@@ -2635,7 +2823,7 @@ type Prewrite struct {
 
 func (x *Prewrite) Reset() {
 	*x = Prewrite{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2647,7 +2835,7 @@ func (x *Prewrite) String() string {
 func (*Prewrite) ProtoMessage() {}
 
 func (x *Prewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2660,7 +2848,7 @@ func (x *Prewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prewrite.ProtoReflect.Descriptor instead.
 func (*Prewrite) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Prewrite) GetStartTs() uint64 {
@@ -2724,7 +2912,7 @@ type ShardMeta struct {
 
 func (x *ShardMeta) Reset() {
 	*x = ShardMeta{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2736,7 +2924,7 @@ func (x *ShardMeta) String() string {
 func (*ShardMeta) ProtoMessage() {}
 
 func (x *ShardMeta) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2749,7 +2937,7 @@ func (x *ShardMeta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardMeta.ProtoReflect.Descriptor instead.
 func (*ShardMeta) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ShardMeta) GetVersion() uint32 {
@@ -2871,7 +3059,7 @@ type Incoming struct {
 
 func (x *Incoming) Reset() {
 	*x = Incoming{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2883,7 +3071,7 @@ func (x *Incoming) String() string {
 func (*Incoming) ProtoMessage() {}
 
 func (x *Incoming) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2896,7 +3084,7 @@ func (x *Incoming) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Incoming.ProtoReflect.Descriptor instead.
 func (*Incoming) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Incoming) GetNamespace() uint64 {
@@ -2946,7 +3134,7 @@ type LocalBuild struct {
 
 func (x *LocalBuild) Reset() {
 	*x = LocalBuild{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2958,7 +3146,7 @@ func (x *LocalBuild) String() string {
 func (*LocalBuild) ProtoMessage() {}
 
 func (x *LocalBuild) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2971,7 +3159,7 @@ func (x *LocalBuild) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalBuild.ProtoReflect.Descriptor instead.
 func (*LocalBuild) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *LocalBuild) GetIncarnation() uint64 {
@@ -3006,7 +3194,7 @@ type OwedBuild struct {
 
 func (x *OwedBuild) Reset() {
 	*x = OwedBuild{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3018,7 +3206,7 @@ func (x *OwedBuild) String() string {
 func (*OwedBuild) ProtoMessage() {}
 
 func (x *OwedBuild) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3031,7 +3219,7 @@ func (x *OwedBuild) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OwedBuild.ProtoReflect.Descriptor instead.
 func (*OwedBuild) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *OwedBuild) GetNames() []string {
@@ -3054,14 +3242,15 @@ type GroupReport struct {
 	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
 	Leader        uint64                 `protobuf:"varint,2,opt,name=leader,proto3" json:"leader,omitempty"`
 	Tablets       []*TabletLoad          `protobuf:"bytes,3,rep,name=tablets,proto3" json:"tablets,omitempty"`
-	Moves         []*MoveProgress        `protobuf:"bytes,4,rep,name=moves,proto3" json:"moves,omitempty"` // to this group
+	Moves         []*MoveProgress        `protobuf:"bytes,4,rep,name=moves,proto3" json:"moves,omitempty"`           // to this group
+	Silent        []uint64               `protobuf:"varint,5,rep,packed,name=silent,proto3" json:"silent,omitempty"` // members that the leader does not hear
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GroupReport) Reset() {
 	*x = GroupReport{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3073,7 +3262,7 @@ func (x *GroupReport) String() string {
 func (*GroupReport) ProtoMessage() {}
 
 func (x *GroupReport) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3086,7 +3275,7 @@ func (x *GroupReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupReport.ProtoReflect.Descriptor instead.
 func (*GroupReport) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GroupReport) GetGroup() uint32 {
@@ -3117,6 +3306,13 @@ func (x *GroupReport) GetMoves() []*MoveProgress {
 	return nil
 }
 
+func (x *GroupReport) GetSilent() []uint64 {
+	if x != nil {
+		return x.Silent
+	}
+	return nil
+}
+
 type TabletLoad struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Incarnation   uint64                 `protobuf:"varint,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
@@ -3129,7 +3325,7 @@ type TabletLoad struct {
 
 func (x *TabletLoad) Reset() {
 	*x = TabletLoad{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3141,7 +3337,7 @@ func (x *TabletLoad) String() string {
 func (*TabletLoad) ProtoMessage() {}
 
 func (x *TabletLoad) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3154,7 +3350,7 @@ func (x *TabletLoad) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TabletLoad.ProtoReflect.Descriptor instead.
 func (*TabletLoad) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *TabletLoad) GetIncarnation() uint64 {
@@ -3189,15 +3385,14 @@ type MoveProgress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	Step          string                 `protobuf:"bytes,2,opt,name=step,proto3" json:"step,omitempty"`    // for people
-	Bytes         int64                  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"` // received
-	Total         int64                  `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"` // about
+	Bytes         int64                  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"` // received by who leads now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MoveProgress) Reset() {
 	*x = MoveProgress{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3209,7 +3404,7 @@ func (x *MoveProgress) String() string {
 func (*MoveProgress) ProtoMessage() {}
 
 func (x *MoveProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3222,7 +3417,7 @@ func (x *MoveProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveProgress.ProtoReflect.Descriptor instead.
 func (*MoveProgress) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MoveProgress) GetId() uint64 {
@@ -3246,13 +3441,6 @@ func (x *MoveProgress) GetBytes() int64 {
 	return 0
 }
 
-func (x *MoveProgress) GetTotal() int64 {
-	if x != nil {
-		return x.Total
-	}
-	return 0
-}
-
 type IdentifyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3261,7 +3449,7 @@ type IdentifyRequest struct {
 
 func (x *IdentifyRequest) Reset() {
 	*x = IdentifyRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3273,7 +3461,7 @@ func (x *IdentifyRequest) String() string {
 func (*IdentifyRequest) ProtoMessage() {}
 
 func (x *IdentifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3286,7 +3474,7 @@ func (x *IdentifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifyRequest.ProtoReflect.Descriptor instead.
 func (*IdentifyRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
 }
 
 type IdentifyReply struct {
@@ -3298,7 +3486,7 @@ type IdentifyReply struct {
 
 func (x *IdentifyReply) Reset() {
 	*x = IdentifyReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[42]
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3310,7 +3498,7 @@ func (x *IdentifyReply) String() string {
 func (*IdentifyReply) ProtoMessage() {}
 
 func (x *IdentifyReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[42]
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3323,7 +3511,7 @@ func (x *IdentifyReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifyReply.ProtoReflect.Descriptor instead.
 func (*IdentifyReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{42}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *IdentifyReply) GetClusterId() string {
@@ -3342,7 +3530,7 @@ type TimestampsRequest struct {
 
 func (x *TimestampsRequest) Reset() {
 	*x = TimestampsRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3354,7 +3542,7 @@ func (x *TimestampsRequest) String() string {
 func (*TimestampsRequest) ProtoMessage() {}
 
 func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3367,7 +3555,7 @@ func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsRequest.ProtoReflect.Descriptor instead.
 func (*TimestampsRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *TimestampsRequest) GetCount() uint32 {
@@ -3388,7 +3576,7 @@ type TimestampsReply struct {
 
 func (x *TimestampsReply) Reset() {
 	*x = TimestampsReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3400,7 +3588,7 @@ func (x *TimestampsReply) String() string {
 func (*TimestampsReply) ProtoMessage() {}
 
 func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3413,7 +3601,7 @@ func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsReply.ProtoReflect.Descriptor instead.
 func (*TimestampsReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{44}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *TimestampsReply) GetFirst() uint64 {
@@ -3439,7 +3627,7 @@ type OutcomeRequest struct {
 
 func (x *OutcomeRequest) Reset() {
 	*x = OutcomeRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3451,7 +3639,7 @@ func (x *OutcomeRequest) String() string {
 func (*OutcomeRequest) ProtoMessage() {}
 
 func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3464,7 +3652,7 @@ func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRequest.ProtoReflect.Descriptor instead.
 func (*OutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{45}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *OutcomeRequest) GetStartTs() uint64 {
@@ -3484,7 +3672,7 @@ type OutcomeReply struct {
 
 func (x *OutcomeReply) Reset() {
 	*x = OutcomeReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3496,7 +3684,7 @@ func (x *OutcomeReply) String() string {
 func (*OutcomeReply) ProtoMessage() {}
 
 func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3509,7 +3697,7 @@ func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeReply.ProtoReflect.Descriptor instead.
 func (*OutcomeReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *OutcomeReply) GetKnown() bool {
@@ -3535,7 +3723,7 @@ type LeaseRequest struct {
 
 func (x *LeaseRequest) Reset() {
 	*x = LeaseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3547,7 +3735,7 @@ func (x *LeaseRequest) String() string {
 func (*LeaseRequest) ProtoMessage() {}
 
 func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3560,7 +3748,7 @@ func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *LeaseRequest) GetCount() uint64 {
@@ -3580,7 +3768,7 @@ type LeaseReply struct {
 
 func (x *LeaseReply) Reset() {
 	*x = LeaseReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3592,7 +3780,7 @@ func (x *LeaseReply) String() string {
 func (*LeaseReply) ProtoMessage() {}
 
 func (x *LeaseReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3605,7 +3793,7 @@ func (x *LeaseReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseReply.ProtoReflect.Descriptor instead.
 func (*LeaseReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *LeaseReply) GetFirst() uint64 {
@@ -3630,7 +3818,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3642,7 +3830,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3655,7 +3843,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{51}
 }
 
 type StreamRequest struct {
@@ -3668,7 +3856,7 @@ type StreamRequest struct {
 
 func (x *StreamRequest) Reset() {
 	*x = StreamRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3680,7 +3868,7 @@ func (x *StreamRequest) String() string {
 func (*StreamRequest) ProtoMessage() {}
 
 func (x *StreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3693,7 +3881,7 @@ func (x *StreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRequest.ProtoReflect.Descriptor instead.
 func (*StreamRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *StreamRequest) GetGroup() uint32 {
@@ -3718,7 +3906,7 @@ type AckReply struct {
 
 func (x *AckReply) Reset() {
 	*x = AckReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	mi := &file_protos_pb_dragg_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3730,7 +3918,7 @@ func (x *AckReply) String() string {
 func (*AckReply) ProtoMessage() {}
 
 func (x *AckReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	mi := &file_protos_pb_dragg_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3743,7 +3931,7 @@ func (x *AckReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckReply.ProtoReflect.Descriptor instead.
 func (*AckReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{51}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{53}
 }
 
 // RaftBatch is messages of one group from one member to another, in order.
@@ -3759,7 +3947,7 @@ type RaftBatch struct {
 
 func (x *RaftBatch) Reset() {
 	*x = RaftBatch{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	mi := &file_protos_pb_dragg_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3771,7 +3959,7 @@ func (x *RaftBatch) String() string {
 func (*RaftBatch) ProtoMessage() {}
 
 func (x *RaftBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	mi := &file_protos_pb_dragg_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3784,7 +3972,7 @@ func (x *RaftBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftBatch.ProtoReflect.Descriptor instead.
 func (*RaftBatch) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{52}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RaftBatch) GetClusterId() string {
@@ -3823,7 +4011,7 @@ type RaftAck struct {
 
 func (x *RaftAck) Reset() {
 	*x = RaftAck{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[53]
+	mi := &file_protos_pb_dragg_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3835,7 +4023,7 @@ func (x *RaftAck) String() string {
 func (*RaftAck) ProtoMessage() {}
 
 func (x *RaftAck) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[53]
+	mi := &file_protos_pb_dragg_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3848,7 +4036,7 @@ func (x *RaftAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftAck.ProtoReflect.Descriptor instead.
 func (*RaftAck) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{53}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{55}
 }
 
 type SnapshotRequest struct {
@@ -3862,7 +4050,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[54]
+	mi := &file_protos_pb_dragg_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3874,7 +4062,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[54]
+	mi := &file_protos_pb_dragg_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3887,7 +4075,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{54}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SnapshotRequest) GetClusterId() string {
@@ -3920,7 +4108,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[55]
+	mi := &file_protos_pb_dragg_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3932,7 +4120,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[55]
+	mi := &file_protos_pb_dragg_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3945,7 +4133,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{55}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SnapshotChunk) GetData() []byte {
@@ -3972,7 +4160,7 @@ type CopyRequest struct {
 
 func (x *CopyRequest) Reset() {
 	*x = CopyRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[56]
+	mi := &file_protos_pb_dragg_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3984,7 +4172,7 @@ func (x *CopyRequest) String() string {
 func (*CopyRequest) ProtoMessage() {}
 
 func (x *CopyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[56]
+	mi := &file_protos_pb_dragg_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3997,7 +4185,7 @@ func (x *CopyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyRequest.ProtoReflect.Descriptor instead.
 func (*CopyRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{56}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *CopyRequest) GetGroup() uint32 {
@@ -4060,7 +4248,7 @@ type CopyChunk struct {
 
 func (x *CopyChunk) Reset() {
 	*x = CopyChunk{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[57]
+	mi := &file_protos_pb_dragg_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4072,7 +4260,7 @@ func (x *CopyChunk) String() string {
 func (*CopyChunk) ProtoMessage() {}
 
 func (x *CopyChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[57]
+	mi := &file_protos_pb_dragg_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4085,7 +4273,7 @@ func (x *CopyChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyChunk.ProtoReflect.Descriptor instead.
 func (*CopyChunk) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{57}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *CopyChunk) GetChanges() []byte {
@@ -4118,7 +4306,7 @@ type CopyDigest struct {
 
 func (x *CopyDigest) Reset() {
 	*x = CopyDigest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[58]
+	mi := &file_protos_pb_dragg_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4130,7 +4318,7 @@ func (x *CopyDigest) String() string {
 func (*CopyDigest) ProtoMessage() {}
 
 func (x *CopyDigest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[58]
+	mi := &file_protos_pb_dragg_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4143,7 +4331,7 @@ func (x *CopyDigest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyDigest.ProtoReflect.Descriptor instead.
 func (*CopyDigest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{58}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *CopyDigest) GetDigest() *Digest {
@@ -4166,7 +4354,7 @@ type InspectRequest struct {
 
 func (x *InspectRequest) Reset() {
 	*x = InspectRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[59]
+	mi := &file_protos_pb_dragg_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4178,7 +4366,7 @@ func (x *InspectRequest) String() string {
 func (*InspectRequest) ProtoMessage() {}
 
 func (x *InspectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[59]
+	mi := &file_protos_pb_dragg_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4191,7 +4379,7 @@ func (x *InspectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectRequest.ProtoReflect.Descriptor instead.
 func (*InspectRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{59}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *InspectRequest) GetGroup() uint32 {
@@ -4238,7 +4426,7 @@ type InspectReply struct {
 
 func (x *InspectReply) Reset() {
 	*x = InspectReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[60]
+	mi := &file_protos_pb_dragg_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4250,7 +4438,7 @@ func (x *InspectReply) String() string {
 func (*InspectReply) ProtoMessage() {}
 
 func (x *InspectReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[60]
+	mi := &file_protos_pb_dragg_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4263,7 +4451,7 @@ func (x *InspectReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectReply.ProtoReflect.Descriptor instead.
 func (*InspectReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{60}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *InspectReply) GetHasData() bool {
@@ -4287,7 +4475,7 @@ type TaskRequest struct {
 
 func (x *TaskRequest) Reset() {
 	*x = TaskRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[61]
+	mi := &file_protos_pb_dragg_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4299,7 +4487,7 @@ func (x *TaskRequest) String() string {
 func (*TaskRequest) ProtoMessage() {}
 
 func (x *TaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[61]
+	mi := &file_protos_pb_dragg_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4312,7 +4500,7 @@ func (x *TaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskRequest.ProtoReflect.Descriptor instead.
 func (*TaskRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{61}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *TaskRequest) GetGroup() uint32 {
@@ -4359,7 +4547,7 @@ type TaskReply struct {
 
 func (x *TaskReply) Reset() {
 	*x = TaskReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[62]
+	mi := &file_protos_pb_dragg_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4371,7 +4559,7 @@ func (x *TaskReply) String() string {
 func (*TaskReply) ProtoMessage() {}
 
 func (x *TaskReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[62]
+	mi := &file_protos_pb_dragg_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4384,7 +4572,7 @@ func (x *TaskReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskReply.ProtoReflect.Descriptor instead.
 func (*TaskReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{62}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *TaskReply) GetResults() []*TaskResult {
@@ -4415,7 +4603,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[63]
+	mi := &file_protos_pb_dragg_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4427,7 +4615,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[63]
+	mi := &file_protos_pb_dragg_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4440,7 +4628,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{63}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Task) GetKind() uint32 {
@@ -4539,7 +4727,7 @@ type TaskFunc struct {
 
 func (x *TaskFunc) Reset() {
 	*x = TaskFunc{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[64]
+	mi := &file_protos_pb_dragg_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4551,7 +4739,7 @@ func (x *TaskFunc) String() string {
 func (*TaskFunc) ProtoMessage() {}
 
 func (x *TaskFunc) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[64]
+	mi := &file_protos_pb_dragg_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4564,7 +4752,7 @@ func (x *TaskFunc) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskFunc.ProtoReflect.Descriptor instead.
 func (*TaskFunc) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{64}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *TaskFunc) GetName() string {
@@ -4606,7 +4794,7 @@ type FacetSelection struct {
 
 func (x *FacetSelection) Reset() {
 	*x = FacetSelection{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[65]
+	mi := &file_protos_pb_dragg_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4618,7 +4806,7 @@ func (x *FacetSelection) String() string {
 func (*FacetSelection) ProtoMessage() {}
 
 func (x *FacetSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[65]
+	mi := &file_protos_pb_dragg_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4631,7 +4819,7 @@ func (x *FacetSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetSelection.ProtoReflect.Descriptor instead.
 func (*FacetSelection) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{65}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *FacetSelection) GetAll() bool {
@@ -4668,7 +4856,7 @@ type FacetTree struct {
 
 func (x *FacetTree) Reset() {
 	*x = FacetTree{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[66]
+	mi := &file_protos_pb_dragg_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4680,7 +4868,7 @@ func (x *FacetTree) String() string {
 func (*FacetTree) ProtoMessage() {}
 
 func (x *FacetTree) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[66]
+	mi := &file_protos_pb_dragg_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4693,7 +4881,7 @@ func (x *FacetTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetTree.ProtoReflect.Descriptor instead.
 func (*FacetTree) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{66}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *FacetTree) GetOp() uint32 {
@@ -4751,7 +4939,7 @@ type TaskResult struct {
 
 func (x *TaskResult) Reset() {
 	*x = TaskResult{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[67]
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4763,7 +4951,7 @@ func (x *TaskResult) String() string {
 func (*TaskResult) ProtoMessage() {}
 
 func (x *TaskResult) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[67]
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4776,7 +4964,7 @@ func (x *TaskResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskResult.ProtoReflect.Descriptor instead.
 func (*TaskResult) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{67}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *TaskResult) GetOffsets() []uint32 {
@@ -4865,7 +5053,7 @@ type FacetRow struct {
 
 func (x *FacetRow) Reset() {
 	*x = FacetRow{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[68]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4877,7 +5065,7 @@ func (x *FacetRow) String() string {
 func (*FacetRow) ProtoMessage() {}
 
 func (x *FacetRow) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[68]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4890,7 +5078,7 @@ func (x *FacetRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetRow.ProtoReflect.Descriptor instead.
 func (*FacetRow) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{68}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *FacetRow) GetFacets() []*Facet {
@@ -4915,7 +5103,7 @@ type WriteRequest struct {
 
 func (x *WriteRequest) Reset() {
 	*x = WriteRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4927,7 +5115,7 @@ func (x *WriteRequest) String() string {
 func (*WriteRequest) ProtoMessage() {}
 
 func (x *WriteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4940,7 +5128,7 @@ func (x *WriteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
 func (*WriteRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{69}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *WriteRequest) GetGroup() uint32 {
@@ -4994,7 +5182,7 @@ type WriteStep struct {
 
 func (x *WriteStep) Reset() {
 	*x = WriteStep{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[70]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5006,7 +5194,7 @@ func (x *WriteStep) String() string {
 func (*WriteStep) ProtoMessage() {}
 
 func (x *WriteStep) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[70]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5019,7 +5207,7 @@ func (x *WriteStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStep.ProtoReflect.Descriptor instead.
 func (*WriteStep) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{70}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *WriteStep) GetEdges() []*Edge {
@@ -5046,7 +5234,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[71]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5058,7 +5246,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[71]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5071,7 +5259,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{71}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Edge) GetSubject() uint64 {
@@ -5141,7 +5329,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[72]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5153,7 +5341,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[72]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5166,7 +5354,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{72}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Value) GetType() uint32 {
@@ -5193,7 +5381,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[73]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5205,7 +5393,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[73]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5218,7 +5406,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{73}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Facet) GetKey() string {
@@ -5247,7 +5435,7 @@ type WriteReply struct {
 
 func (x *WriteReply) Reset() {
 	*x = WriteReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[74]
+	mi := &file_protos_pb_dragg_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5259,7 +5447,7 @@ func (x *WriteReply) String() string {
 func (*WriteReply) ProtoMessage() {}
 
 func (x *WriteReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[74]
+	mi := &file_protos_pb_dragg_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5272,7 +5460,7 @@ func (x *WriteReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteReply.ProtoReflect.Descriptor instead.
 func (*WriteReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{74}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *WriteReply) GetNothing() bool {
@@ -5306,7 +5494,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[75]
+	mi := &file_protos_pb_dragg_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5318,7 +5506,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[75]
+	mi := &file_protos_pb_dragg_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5331,7 +5519,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{75}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *CloseRequest) GetGroup() uint32 {
@@ -5352,7 +5540,7 @@ var File_protos_pb_dragg_proto protoreflect.FileDescriptor
 
 const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\n" +
-	"\x15protos/pb/dragg.proto\x12\x05dragg\"\xc3\x02\n" +
+	"\x15protos/pb/dragg.proto\x12\x05dragg\"\x97\x03\n" +
 	"\tZeroEntry\x12.\n" +
 	"\tbootstrap\x18\x01 \x01(\v2\x10.dragg.BootstrapR\tbootstrap\x12\x1f\n" +
 	"\x04term\x18\x02 \x01(\v2\v.dragg.TermR\x04term\x12\"\n" +
@@ -5361,7 +5549,10 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05alter\x18\x05 \x01(\v2\f.dragg.AlterR\x05alter\x12\x1f\n" +
 	"\x04join\x18\x06 \x01(\v2\v.dragg.JoinR\x04join\x12)\n" +
 	"\x06remove\x18\a \x01(\v2\x11.dragg.RemoveNodeR\x06remove\x12#\n" +
-	"\x04move\x18\b \x01(\v2\x0f.dragg.MoveStepR\x04move\"k\n" +
+	"\x04move\x18\b \x01(\v2\x0f.dragg.MoveStepR\x04move\x12\"\n" +
+	"\x05drain\x18\t \x01(\v2\f.dragg.DrainR\x05drain\x12.\n" +
+	"\x06policy\x18\n" +
+	" \x01(\v2\x16.dragg.RebalancePolicyR\x06policy\"k\n" +
 	"\tBootstrap\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x1a\n" +
@@ -5508,14 +5699,27 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x17\n" +
 	"\anode_id\x18\x02 \x01(\x04R\x06nodeId\x12\x14\n" +
 	"\x05group\x18\x03 \x01(\rR\x05group\x12\x14\n" +
-	"\x05first\x18\x04 \x01(\bR\x05first\"\x8e\x01\n" +
+	"\x05first\x18\x04 \x01(\bR\x05first\"\xaa\x01\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x18\n" +
 	"\alearner\x18\x04 \x01(\bR\alearner\x12\x14\n" +
 	"\x05first\x18\x05 \x01(\bR\x05first\x12\x14\n" +
-	"\x05nonce\x18\x06 \x01(\x06R\x05nonce\"2\n" +
+	"\x05nonce\x18\x06 \x01(\x06R\x05nonce\x12\x1a\n" +
+	"\bdraining\x18\a \x01(\bR\bdraining\"I\n" +
+	"\x05Drain\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\rR\x05group\x12\x1a\n" +
+	"\bdraining\x18\x03 \x01(\bR\bdraining\"\x84\x01\n" +
+	"\x0fRebalancePolicy\x12\x10\n" +
+	"\x03off\x18\x01 \x01(\bR\x03off\x12\x1f\n" +
+	"\vinterval_ms\x18\x02 \x01(\x04R\n" +
+	"intervalMs\x12\x1d\n" +
+	"\n" +
+	"least_gain\x18\x03 \x01(\rR\tleastGain\x12\x1f\n" +
+	"\vleast_bytes\x18\x04 \x01(\x03R\n" +
+	"leastBytes\"2\n" +
 	"\n" +
 	"RemoveNode\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
@@ -5524,7 +5728,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x04seqs\x18\x01 \x03(\v2\x1c.dragg.RemoveReply.SeqsEntryR\x04seqs\x1a7\n" +
 	"\tSeqsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x87\x05\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xb8\x06\n" +
 	"\tZeroState\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x1d\n" +
@@ -5543,7 +5747,11 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x06oracle\x18\r \x01(\v2\x12.dragg.OracleStateR\x06oracle\x12\x1a\n" +
 	"\breplicas\x18\x0e \x01(\rR\breplicas\x12'\n" +
 	"\aremoved\x18\x0f \x03(\v2\r.dragg.MemberR\aremoved\x127\n" +
-	"\aleaders\x18\x10 \x03(\v2\x1d.dragg.ZeroState.LeadersEntryR\aleaders\x1a:\n" +
+	"\aleaders\x18\x10 \x03(\v2\x1d.dragg.ZeroState.LeadersEntryR\aleaders\x12.\n" +
+	"\x06policy\x18\x11 \x01(\v2\x16.dragg.RebalancePolicyR\x06policy\x12'\n" +
+	"\x05loads\x18\x12 \x03(\v2\x11.dragg.TabletLoadR\x05loads\x12/\n" +
+	"\bprogress\x18\x13 \x03(\v2\x13.dragg.MoveProgressR\bprogress\x12%\n" +
+	"\x06silent\x18\x14 \x03(\v2\r.dragg.MemberR\x06silent\x1a:\n" +
 	"\fLeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"d\n" +
@@ -5610,23 +5818,23 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x04owed\x18\x03 \x03(\v2\x10.dragg.OwedBuildR\x04owed\"1\n" +
 	"\tOwedBuild\x12\x14\n" +
 	"\x05names\x18\x01 \x03(\tR\x05names\x12\x0e\n" +
-	"\x02ts\x18\x02 \x01(\x04R\x02ts\"\x93\x01\n" +
+	"\x02ts\x18\x02 \x01(\x04R\x02ts\"\xab\x01\n" +
 	"\vGroupReport\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x16\n" +
 	"\x06leader\x18\x02 \x01(\x04R\x06leader\x12+\n" +
 	"\atablets\x18\x03 \x03(\v2\x11.dragg.TabletLoadR\atablets\x12)\n" +
-	"\x05moves\x18\x04 \x03(\v2\x13.dragg.MoveProgressR\x05moves\"r\n" +
+	"\x05moves\x18\x04 \x03(\v2\x13.dragg.MoveProgressR\x05moves\x12\x16\n" +
+	"\x06silent\x18\x05 \x03(\x04R\x06silent\"r\n" +
 	"\n" +
 	"TabletLoad\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x14\n" +
 	"\x05reads\x18\x03 \x01(\x04R\x05reads\x12\x16\n" +
-	"\x06writes\x18\x04 \x01(\x04R\x06writes\"^\n" +
+	"\x06writes\x18\x04 \x01(\x04R\x06writes\"H\n" +
 	"\fMoveProgress\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\tR\x04step\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x14\n" +
-	"\x05total\x18\x04 \x01(\x03R\x05total\"\x11\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\"\x11\n" +
 	"\x0fIdentifyRequest\".\n" +
 	"\rIdentifyReply\x12\x1d\n" +
 	"\n" +
@@ -5793,7 +6001,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\fMOVE_UNFENCE\x10\x03\x12\x0f\n" +
 	"\vMOVE_SWITCH\x10\x04\x12\x0e\n" +
 	"\n" +
-	"MOVE_ABORT\x10\x052\x9e\x05\n" +
+	"MOVE_ABORT\x10\x052\x82\x06\n" +
 	"\x04Zero\x12(\n" +
 	"\aConnect\x12\v.dragg.Join\x1a\x10.dragg.JoinReply\x12>\n" +
 	"\n" +
@@ -5808,7 +6016,9 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	".dragg.Ack\x1a\x0f.dragg.AckReply\x125\n" +
 	"\fRemoveMember\x12\x11.dragg.RemoveNode\x1a\x12.dragg.RemoveReply\x12)\n" +
 	"\x04Move\x12\x0f.dragg.MoveStep\x1a\x10.dragg.MoveReply\x12-\n" +
-	"\x06Report\x12\x12.dragg.GroupReport\x1a\x0f.dragg.AckReply\x128\n" +
+	"\x06Report\x12\x12.dragg.GroupReport\x1a\x0f.dragg.AckReply\x12,\n" +
+	"\bSetDrain\x12\f.dragg.Drain\x1a\x12.dragg.RemoveReply\x124\n" +
+	"\tSetPolicy\x12\x16.dragg.RebalancePolicy\x1a\x0f.dragg.AckReply\x128\n" +
 	"\bIdentify\x12\x16.dragg.IdentifyRequest\x1a\x14.dragg.IdentifyReply2r\n" +
 	"\x04Raft\x12.\n" +
 	"\bMessages\x12\x10.dragg.RaftBatch\x1a\x0e.dragg.RaftAck(\x01\x12:\n" +
@@ -5834,7 +6044,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 80)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 82)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(MoveKind)(0),             // 1: dragg.MoveKind
@@ -5864,60 +6074,62 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*Join)(nil),              // 25: dragg.Join
 	(*JoinReply)(nil),         // 26: dragg.JoinReply
 	(*Member)(nil),            // 27: dragg.Member
-	(*RemoveNode)(nil),        // 28: dragg.RemoveNode
-	(*RemoveReply)(nil),       // 29: dragg.RemoveReply
-	(*ZeroState)(nil),         // 30: dragg.ZeroState
-	(*GroupStream)(nil),       // 31: dragg.GroupStream
-	(*OracleState)(nil),       // 32: dragg.OracleState
-	(*GroupEntry)(nil),        // 33: dragg.GroupEntry
-	(*Ingest)(nil),            // 34: dragg.Ingest
-	(*Prewrite)(nil),          // 35: dragg.Prewrite
-	(*ShardMeta)(nil),         // 36: dragg.ShardMeta
-	(*Incoming)(nil),          // 37: dragg.Incoming
-	(*LocalBuild)(nil),        // 38: dragg.LocalBuild
-	(*OwedBuild)(nil),         // 39: dragg.OwedBuild
-	(*GroupReport)(nil),       // 40: dragg.GroupReport
-	(*TabletLoad)(nil),        // 41: dragg.TabletLoad
-	(*MoveProgress)(nil),      // 42: dragg.MoveProgress
-	(*IdentifyRequest)(nil),   // 43: dragg.IdentifyRequest
-	(*IdentifyReply)(nil),     // 44: dragg.IdentifyReply
-	(*TimestampsRequest)(nil), // 45: dragg.TimestampsRequest
-	(*TimestampsReply)(nil),   // 46: dragg.TimestampsReply
-	(*OutcomeRequest)(nil),    // 47: dragg.OutcomeRequest
-	(*OutcomeReply)(nil),      // 48: dragg.OutcomeReply
-	(*LeaseRequest)(nil),      // 49: dragg.LeaseRequest
-	(*LeaseReply)(nil),        // 50: dragg.LeaseReply
-	(*StateRequest)(nil),      // 51: dragg.StateRequest
-	(*StreamRequest)(nil),     // 52: dragg.StreamRequest
-	(*AckReply)(nil),          // 53: dragg.AckReply
-	(*RaftBatch)(nil),         // 54: dragg.RaftBatch
-	(*RaftAck)(nil),           // 55: dragg.RaftAck
-	(*SnapshotRequest)(nil),   // 56: dragg.SnapshotRequest
-	(*SnapshotChunk)(nil),     // 57: dragg.SnapshotChunk
-	(*CopyRequest)(nil),       // 58: dragg.CopyRequest
-	(*CopyChunk)(nil),         // 59: dragg.CopyChunk
-	(*CopyDigest)(nil),        // 60: dragg.CopyDigest
-	(*InspectRequest)(nil),    // 61: dragg.InspectRequest
-	(*InspectReply)(nil),      // 62: dragg.InspectReply
-	(*TaskRequest)(nil),       // 63: dragg.TaskRequest
-	(*TaskReply)(nil),         // 64: dragg.TaskReply
-	(*Task)(nil),              // 65: dragg.Task
-	(*TaskFunc)(nil),          // 66: dragg.TaskFunc
-	(*FacetSelection)(nil),    // 67: dragg.FacetSelection
-	(*FacetTree)(nil),         // 68: dragg.FacetTree
-	(*TaskResult)(nil),        // 69: dragg.TaskResult
-	(*FacetRow)(nil),          // 70: dragg.FacetRow
-	(*WriteRequest)(nil),      // 71: dragg.WriteRequest
-	(*WriteStep)(nil),         // 72: dragg.WriteStep
-	(*Edge)(nil),              // 73: dragg.Edge
-	(*Value)(nil),             // 74: dragg.Value
-	(*Facet)(nil),             // 75: dragg.Facet
-	(*WriteReply)(nil),        // 76: dragg.WriteReply
-	(*CloseRequest)(nil),      // 77: dragg.CloseRequest
-	nil,                       // 78: dragg.AlterReply.SeqsEntry
-	nil,                       // 79: dragg.MoveReply.SeqsEntry
-	nil,                       // 80: dragg.RemoveReply.SeqsEntry
-	nil,                       // 81: dragg.ZeroState.LeadersEntry
+	(*Drain)(nil),             // 28: dragg.Drain
+	(*RebalancePolicy)(nil),   // 29: dragg.RebalancePolicy
+	(*RemoveNode)(nil),        // 30: dragg.RemoveNode
+	(*RemoveReply)(nil),       // 31: dragg.RemoveReply
+	(*ZeroState)(nil),         // 32: dragg.ZeroState
+	(*GroupStream)(nil),       // 33: dragg.GroupStream
+	(*OracleState)(nil),       // 34: dragg.OracleState
+	(*GroupEntry)(nil),        // 35: dragg.GroupEntry
+	(*Ingest)(nil),            // 36: dragg.Ingest
+	(*Prewrite)(nil),          // 37: dragg.Prewrite
+	(*ShardMeta)(nil),         // 38: dragg.ShardMeta
+	(*Incoming)(nil),          // 39: dragg.Incoming
+	(*LocalBuild)(nil),        // 40: dragg.LocalBuild
+	(*OwedBuild)(nil),         // 41: dragg.OwedBuild
+	(*GroupReport)(nil),       // 42: dragg.GroupReport
+	(*TabletLoad)(nil),        // 43: dragg.TabletLoad
+	(*MoveProgress)(nil),      // 44: dragg.MoveProgress
+	(*IdentifyRequest)(nil),   // 45: dragg.IdentifyRequest
+	(*IdentifyReply)(nil),     // 46: dragg.IdentifyReply
+	(*TimestampsRequest)(nil), // 47: dragg.TimestampsRequest
+	(*TimestampsReply)(nil),   // 48: dragg.TimestampsReply
+	(*OutcomeRequest)(nil),    // 49: dragg.OutcomeRequest
+	(*OutcomeReply)(nil),      // 50: dragg.OutcomeReply
+	(*LeaseRequest)(nil),      // 51: dragg.LeaseRequest
+	(*LeaseReply)(nil),        // 52: dragg.LeaseReply
+	(*StateRequest)(nil),      // 53: dragg.StateRequest
+	(*StreamRequest)(nil),     // 54: dragg.StreamRequest
+	(*AckReply)(nil),          // 55: dragg.AckReply
+	(*RaftBatch)(nil),         // 56: dragg.RaftBatch
+	(*RaftAck)(nil),           // 57: dragg.RaftAck
+	(*SnapshotRequest)(nil),   // 58: dragg.SnapshotRequest
+	(*SnapshotChunk)(nil),     // 59: dragg.SnapshotChunk
+	(*CopyRequest)(nil),       // 60: dragg.CopyRequest
+	(*CopyChunk)(nil),         // 61: dragg.CopyChunk
+	(*CopyDigest)(nil),        // 62: dragg.CopyDigest
+	(*InspectRequest)(nil),    // 63: dragg.InspectRequest
+	(*InspectReply)(nil),      // 64: dragg.InspectReply
+	(*TaskRequest)(nil),       // 65: dragg.TaskRequest
+	(*TaskReply)(nil),         // 66: dragg.TaskReply
+	(*Task)(nil),              // 67: dragg.Task
+	(*TaskFunc)(nil),          // 68: dragg.TaskFunc
+	(*FacetSelection)(nil),    // 69: dragg.FacetSelection
+	(*FacetTree)(nil),         // 70: dragg.FacetTree
+	(*TaskResult)(nil),        // 71: dragg.TaskResult
+	(*FacetRow)(nil),          // 72: dragg.FacetRow
+	(*WriteRequest)(nil),      // 73: dragg.WriteRequest
+	(*WriteStep)(nil),         // 74: dragg.WriteStep
+	(*Edge)(nil),              // 75: dragg.Edge
+	(*Value)(nil),             // 76: dragg.Value
+	(*Facet)(nil),             // 77: dragg.Facet
+	(*WriteReply)(nil),        // 78: dragg.WriteReply
+	(*CloseRequest)(nil),      // 79: dragg.CloseRequest
+	nil,                       // 80: dragg.AlterReply.SeqsEntry
+	nil,                       // 81: dragg.MoveReply.SeqsEntry
+	nil,                       // 82: dragg.RemoveReply.SeqsEntry
+	nil,                       // 83: dragg.ZeroState.LeadersEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	3,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
@@ -5926,115 +6138,125 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	6,  // 3: dragg.ZeroEntry.commits:type_name -> dragg.CommitBatch
 	10, // 4: dragg.ZeroEntry.alter:type_name -> dragg.Alter
 	25, // 5: dragg.ZeroEntry.join:type_name -> dragg.Join
-	28, // 6: dragg.ZeroEntry.remove:type_name -> dragg.RemoveNode
+	30, // 6: dragg.ZeroEntry.remove:type_name -> dragg.RemoveNode
 	17, // 7: dragg.ZeroEntry.move:type_name -> dragg.MoveStep
-	27, // 8: dragg.Bootstrap.zeros:type_name -> dragg.Member
-	8,  // 9: dragg.CommitBatch.requests:type_name -> dragg.CommitRequest
-	7,  // 10: dragg.CommitBatch.acks:type_name -> dragg.Ack
-	0,  // 11: dragg.CommitReply.reason:type_name -> dragg.AbortReason
-	11, // 12: dragg.Alter.predicates:type_name -> dragg.PredicateChange
-	12, // 13: dragg.Alter.types:type_name -> dragg.TypeChange
-	14, // 14: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	78, // 15: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
-	15, // 16: dragg.Tablet.move:type_name -> dragg.Move
-	16, // 17: dragg.Tablet.former:type_name -> dragg.Former
-	1,  // 18: dragg.MoveStep.kind:type_name -> dragg.MoveKind
-	19, // 19: dragg.MoveStep.source:type_name -> dragg.Digest
-	19, // 20: dragg.MoveStep.target:type_name -> dragg.Digest
-	14, // 21: dragg.MoveReply.tablet:type_name -> dragg.Tablet
-	79, // 22: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
-	21, // 23: dragg.Event.verdict:type_name -> dragg.Verdict
-	22, // 24: dragg.Event.tablet_set:type_name -> dragg.TabletSet
-	23, // 25: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
-	12, // 26: dragg.Event.type_change:type_name -> dragg.TypeChange
-	27, // 27: dragg.Event.member:type_name -> dragg.Member
-	27, // 28: dragg.Event.member_gone:type_name -> dragg.Member
-	14, // 29: dragg.TabletSet.tablet:type_name -> dragg.Tablet
-	20, // 30: dragg.StreamBatch.events:type_name -> dragg.Event
-	80, // 31: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
-	27, // 32: dragg.ZeroState.members:type_name -> dragg.Member
-	14, // 33: dragg.ZeroState.tablets:type_name -> dragg.Tablet
-	12, // 34: dragg.ZeroState.types:type_name -> dragg.TypeChange
-	31, // 35: dragg.ZeroState.streams:type_name -> dragg.GroupStream
-	32, // 36: dragg.ZeroState.oracle:type_name -> dragg.OracleState
-	27, // 37: dragg.ZeroState.removed:type_name -> dragg.Member
-	81, // 38: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
-	20, // 39: dragg.GroupStream.events:type_name -> dragg.Event
-	35, // 40: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
-	24, // 41: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
-	34, // 42: dragg.GroupEntry.ingest:type_name -> dragg.Ingest
-	22, // 43: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
-	12, // 44: dragg.ShardMeta.types:type_name -> dragg.TypeChange
-	35, // 45: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
-	23, // 46: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
-	27, // 47: dragg.ShardMeta.members:type_name -> dragg.Member
-	38, // 48: dragg.ShardMeta.local:type_name -> dragg.LocalBuild
-	37, // 49: dragg.ShardMeta.incoming:type_name -> dragg.Incoming
-	22, // 50: dragg.ShardMeta.left:type_name -> dragg.TabletSet
-	39, // 51: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
-	41, // 52: dragg.GroupReport.tablets:type_name -> dragg.TabletLoad
-	42, // 53: dragg.GroupReport.moves:type_name -> dragg.MoveProgress
-	19, // 54: dragg.CopyDigest.digest:type_name -> dragg.Digest
-	65, // 55: dragg.TaskRequest.tasks:type_name -> dragg.Task
-	69, // 56: dragg.TaskReply.results:type_name -> dragg.TaskResult
-	66, // 57: dragg.Task.func:type_name -> dragg.TaskFunc
-	67, // 58: dragg.Task.facets:type_name -> dragg.FacetSelection
-	68, // 59: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
-	68, // 60: dragg.FacetTree.children:type_name -> dragg.FacetTree
-	70, // 61: dragg.TaskResult.facets:type_name -> dragg.FacetRow
-	75, // 62: dragg.FacetRow.facets:type_name -> dragg.Facet
-	72, // 63: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
-	73, // 64: dragg.WriteStep.edges:type_name -> dragg.Edge
-	74, // 65: dragg.Edge.value:type_name -> dragg.Value
-	75, // 66: dragg.Edge.facets:type_name -> dragg.Facet
-	74, // 67: dragg.Facet.value:type_name -> dragg.Value
-	25, // 68: dragg.Zero.Connect:input_type -> dragg.Join
-	45, // 69: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	8,  // 70: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	47, // 71: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	49, // 72: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	10, // 73: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	51, // 74: dragg.Zero.State:input_type -> dragg.StateRequest
-	52, // 75: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	7,  // 76: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	28, // 77: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
-	17, // 78: dragg.Zero.Move:input_type -> dragg.MoveStep
-	40, // 79: dragg.Zero.Report:input_type -> dragg.GroupReport
-	43, // 80: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
-	54, // 81: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	56, // 82: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	71, // 83: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
-	77, // 84: dragg.Peer.Close:input_type -> dragg.CloseRequest
-	63, // 85: dragg.Peer.Run:input_type -> dragg.TaskRequest
-	61, // 86: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
-	58, // 87: dragg.Peer.Copy:input_type -> dragg.CopyRequest
-	58, // 88: dragg.Peer.Digest:input_type -> dragg.CopyRequest
-	26, // 89: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	46, // 90: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	9,  // 91: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	48, // 92: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	50, // 93: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	13, // 94: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	30, // 95: dragg.Zero.State:output_type -> dragg.ZeroState
-	24, // 96: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	53, // 97: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	29, // 98: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
-	18, // 99: dragg.Zero.Move:output_type -> dragg.MoveReply
-	53, // 100: dragg.Zero.Report:output_type -> dragg.AckReply
-	44, // 101: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
-	55, // 102: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	57, // 103: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	76, // 104: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
-	76, // 105: dragg.Peer.Close:output_type -> dragg.WriteReply
-	64, // 106: dragg.Peer.Run:output_type -> dragg.TaskReply
-	62, // 107: dragg.Peer.Inspect:output_type -> dragg.InspectReply
-	59, // 108: dragg.Peer.Copy:output_type -> dragg.CopyChunk
-	60, // 109: dragg.Peer.Digest:output_type -> dragg.CopyDigest
-	89, // [89:110] is the sub-list for method output_type
-	68, // [68:89] is the sub-list for method input_type
-	68, // [68:68] is the sub-list for extension type_name
-	68, // [68:68] is the sub-list for extension extendee
-	0,  // [0:68] is the sub-list for field type_name
+	28, // 8: dragg.ZeroEntry.drain:type_name -> dragg.Drain
+	29, // 9: dragg.ZeroEntry.policy:type_name -> dragg.RebalancePolicy
+	27, // 10: dragg.Bootstrap.zeros:type_name -> dragg.Member
+	8,  // 11: dragg.CommitBatch.requests:type_name -> dragg.CommitRequest
+	7,  // 12: dragg.CommitBatch.acks:type_name -> dragg.Ack
+	0,  // 13: dragg.CommitReply.reason:type_name -> dragg.AbortReason
+	11, // 14: dragg.Alter.predicates:type_name -> dragg.PredicateChange
+	12, // 15: dragg.Alter.types:type_name -> dragg.TypeChange
+	14, // 16: dragg.AlterReply.tablets:type_name -> dragg.Tablet
+	80, // 17: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	15, // 18: dragg.Tablet.move:type_name -> dragg.Move
+	16, // 19: dragg.Tablet.former:type_name -> dragg.Former
+	1,  // 20: dragg.MoveStep.kind:type_name -> dragg.MoveKind
+	19, // 21: dragg.MoveStep.source:type_name -> dragg.Digest
+	19, // 22: dragg.MoveStep.target:type_name -> dragg.Digest
+	14, // 23: dragg.MoveReply.tablet:type_name -> dragg.Tablet
+	81, // 24: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
+	21, // 25: dragg.Event.verdict:type_name -> dragg.Verdict
+	22, // 26: dragg.Event.tablet_set:type_name -> dragg.TabletSet
+	23, // 27: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
+	12, // 28: dragg.Event.type_change:type_name -> dragg.TypeChange
+	27, // 29: dragg.Event.member:type_name -> dragg.Member
+	27, // 30: dragg.Event.member_gone:type_name -> dragg.Member
+	14, // 31: dragg.TabletSet.tablet:type_name -> dragg.Tablet
+	20, // 32: dragg.StreamBatch.events:type_name -> dragg.Event
+	82, // 33: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	27, // 34: dragg.ZeroState.members:type_name -> dragg.Member
+	14, // 35: dragg.ZeroState.tablets:type_name -> dragg.Tablet
+	12, // 36: dragg.ZeroState.types:type_name -> dragg.TypeChange
+	33, // 37: dragg.ZeroState.streams:type_name -> dragg.GroupStream
+	34, // 38: dragg.ZeroState.oracle:type_name -> dragg.OracleState
+	27, // 39: dragg.ZeroState.removed:type_name -> dragg.Member
+	83, // 40: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
+	29, // 41: dragg.ZeroState.policy:type_name -> dragg.RebalancePolicy
+	43, // 42: dragg.ZeroState.loads:type_name -> dragg.TabletLoad
+	44, // 43: dragg.ZeroState.progress:type_name -> dragg.MoveProgress
+	27, // 44: dragg.ZeroState.silent:type_name -> dragg.Member
+	20, // 45: dragg.GroupStream.events:type_name -> dragg.Event
+	37, // 46: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
+	24, // 47: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
+	36, // 48: dragg.GroupEntry.ingest:type_name -> dragg.Ingest
+	22, // 49: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
+	12, // 50: dragg.ShardMeta.types:type_name -> dragg.TypeChange
+	37, // 51: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
+	23, // 52: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
+	27, // 53: dragg.ShardMeta.members:type_name -> dragg.Member
+	40, // 54: dragg.ShardMeta.local:type_name -> dragg.LocalBuild
+	39, // 55: dragg.ShardMeta.incoming:type_name -> dragg.Incoming
+	22, // 56: dragg.ShardMeta.left:type_name -> dragg.TabletSet
+	41, // 57: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
+	43, // 58: dragg.GroupReport.tablets:type_name -> dragg.TabletLoad
+	44, // 59: dragg.GroupReport.moves:type_name -> dragg.MoveProgress
+	19, // 60: dragg.CopyDigest.digest:type_name -> dragg.Digest
+	67, // 61: dragg.TaskRequest.tasks:type_name -> dragg.Task
+	71, // 62: dragg.TaskReply.results:type_name -> dragg.TaskResult
+	68, // 63: dragg.Task.func:type_name -> dragg.TaskFunc
+	69, // 64: dragg.Task.facets:type_name -> dragg.FacetSelection
+	70, // 65: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
+	70, // 66: dragg.FacetTree.children:type_name -> dragg.FacetTree
+	72, // 67: dragg.TaskResult.facets:type_name -> dragg.FacetRow
+	77, // 68: dragg.FacetRow.facets:type_name -> dragg.Facet
+	74, // 69: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
+	75, // 70: dragg.WriteStep.edges:type_name -> dragg.Edge
+	76, // 71: dragg.Edge.value:type_name -> dragg.Value
+	77, // 72: dragg.Edge.facets:type_name -> dragg.Facet
+	76, // 73: dragg.Facet.value:type_name -> dragg.Value
+	25, // 74: dragg.Zero.Connect:input_type -> dragg.Join
+	47, // 75: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	8,  // 76: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	49, // 77: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	51, // 78: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	10, // 79: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	53, // 80: dragg.Zero.State:input_type -> dragg.StateRequest
+	54, // 81: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	7,  // 82: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	30, // 83: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
+	17, // 84: dragg.Zero.Move:input_type -> dragg.MoveStep
+	42, // 85: dragg.Zero.Report:input_type -> dragg.GroupReport
+	28, // 86: dragg.Zero.SetDrain:input_type -> dragg.Drain
+	29, // 87: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
+	45, // 88: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	56, // 89: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	58, // 90: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	73, // 91: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
+	79, // 92: dragg.Peer.Close:input_type -> dragg.CloseRequest
+	65, // 93: dragg.Peer.Run:input_type -> dragg.TaskRequest
+	63, // 94: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
+	60, // 95: dragg.Peer.Copy:input_type -> dragg.CopyRequest
+	60, // 96: dragg.Peer.Digest:input_type -> dragg.CopyRequest
+	26, // 97: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	48, // 98: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	9,  // 99: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	50, // 100: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	52, // 101: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	13, // 102: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	32, // 103: dragg.Zero.State:output_type -> dragg.ZeroState
+	24, // 104: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	55, // 105: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	31, // 106: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	18, // 107: dragg.Zero.Move:output_type -> dragg.MoveReply
+	55, // 108: dragg.Zero.Report:output_type -> dragg.AckReply
+	31, // 109: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
+	55, // 110: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
+	46, // 111: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	57, // 112: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	59, // 113: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	78, // 114: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
+	78, // 115: dragg.Peer.Close:output_type -> dragg.WriteReply
+	66, // 116: dragg.Peer.Run:output_type -> dragg.TaskReply
+	64, // 117: dragg.Peer.Inspect:output_type -> dragg.InspectReply
+	61, // 118: dragg.Peer.Copy:output_type -> dragg.CopyChunk
+	62, // 119: dragg.Peer.Digest:output_type -> dragg.CopyDigest
+	97, // [97:120] is the sub-list for method output_type
+	74, // [74:97] is the sub-list for method input_type
+	74, // [74:74] is the sub-list for extension type_name
+	74, // [74:74] is the sub-list for extension extendee
+	0,  // [0:74] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -6048,7 +6270,7 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   80,
+			NumMessages:   82,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

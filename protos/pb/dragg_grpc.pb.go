@@ -34,6 +34,8 @@ const (
 	Zero_RemoveMember_FullMethodName = "/dragg.Zero/RemoveMember"
 	Zero_Move_FullMethodName         = "/dragg.Zero/Move"
 	Zero_Report_FullMethodName       = "/dragg.Zero/Report"
+	Zero_SetDrain_FullMethodName     = "/dragg.Zero/SetDrain"
+	Zero_SetPolicy_FullMethodName    = "/dragg.Zero/SetPolicy"
 	Zero_Identify_FullMethodName     = "/dragg.Zero/Identify"
 )
 
@@ -53,6 +55,8 @@ type ZeroClient interface {
 	RemoveMember(ctx context.Context, in *RemoveNode, opts ...grpc.CallOption) (*RemoveReply, error)
 	Move(ctx context.Context, in *MoveStep, opts ...grpc.CallOption) (*MoveReply, error)
 	Report(ctx context.Context, in *GroupReport, opts ...grpc.CallOption) (*AckReply, error)
+	SetDrain(ctx context.Context, in *Drain, opts ...grpc.CallOption) (*RemoveReply, error)
+	SetPolicy(ctx context.Context, in *RebalancePolicy, opts ...grpc.CallOption) (*AckReply, error)
 	// Identify says of which cluster this Zero is; it needs no leader.
 	Identify(ctx context.Context, in *IdentifyRequest, opts ...grpc.CallOption) (*IdentifyReply, error)
 }
@@ -194,6 +198,26 @@ func (c *zeroClient) Report(ctx context.Context, in *GroupReport, opts ...grpc.C
 	return out, nil
 }
 
+func (c *zeroClient) SetDrain(ctx context.Context, in *Drain, opts ...grpc.CallOption) (*RemoveReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemoveReply)
+	err := c.cc.Invoke(ctx, Zero_SetDrain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *zeroClient) SetPolicy(ctx context.Context, in *RebalancePolicy, opts ...grpc.CallOption) (*AckReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AckReply)
+	err := c.cc.Invoke(ctx, Zero_SetPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *zeroClient) Identify(ctx context.Context, in *IdentifyRequest, opts ...grpc.CallOption) (*IdentifyReply, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(IdentifyReply)
@@ -220,6 +244,8 @@ type ZeroServer interface {
 	RemoveMember(context.Context, *RemoveNode) (*RemoveReply, error)
 	Move(context.Context, *MoveStep) (*MoveReply, error)
 	Report(context.Context, *GroupReport) (*AckReply, error)
+	SetDrain(context.Context, *Drain) (*RemoveReply, error)
+	SetPolicy(context.Context, *RebalancePolicy) (*AckReply, error)
 	// Identify says of which cluster this Zero is; it needs no leader.
 	Identify(context.Context, *IdentifyRequest) (*IdentifyReply, error)
 	mustEmbedUnimplementedZeroServer()
@@ -267,6 +293,12 @@ func (UnimplementedZeroServer) Move(context.Context, *MoveStep) (*MoveReply, err
 }
 func (UnimplementedZeroServer) Report(context.Context, *GroupReport) (*AckReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Report not implemented")
+}
+func (UnimplementedZeroServer) SetDrain(context.Context, *Drain) (*RemoveReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetDrain not implemented")
+}
+func (UnimplementedZeroServer) SetPolicy(context.Context, *RebalancePolicy) (*AckReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetPolicy not implemented")
 }
 func (UnimplementedZeroServer) Identify(context.Context, *IdentifyRequest) (*IdentifyReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Identify not implemented")
@@ -501,6 +533,42 @@ func _Zero_Report_Handler(srv interface{}, ctx context.Context, dec func(interfa
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Zero_SetDrain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(Drain)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ZeroServer).SetDrain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Zero_SetDrain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ZeroServer).SetDrain(ctx, req.(*Drain))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Zero_SetPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RebalancePolicy)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ZeroServer).SetPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Zero_SetPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ZeroServer).SetPolicy(ctx, req.(*RebalancePolicy))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Zero_Identify_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(IdentifyRequest)
 	if err := dec(in); err != nil {
@@ -569,6 +637,14 @@ var Zero_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Report",
 			Handler:    _Zero_Report_Handler,
+		},
+		{
+			MethodName: "SetDrain",
+			Handler:    _Zero_SetDrain_Handler,
+		},
+		{
+			MethodName: "SetPolicy",
+			Handler:    _Zero_SetPolicy_Handler,
 		},
 		{
 			MethodName: "Identify",

@@ -86,7 +86,6 @@ func (b *bank) client(c *cluster, t *fiber, process int) {
 		if !x.n.up {
 			continue
 		}
-		x.life = x.n.life
 		var err error
 		if c.w.chance(3) {
 			err = b.audit(c, x)
@@ -143,6 +142,7 @@ type txn struct {
 }
 
 func (x *txn) begin() error {
+	x.life = x.n.life
 	err := x.c.zeroCall(x.t, x.n, false, func(t *fiber, z *node) (err error) {
 		x.start, x.after, err = x.c.startTimestamp(t, z)
 		return err
@@ -159,6 +159,9 @@ func (x *txn) begin() error {
 
 // ask sends the tasks to whoever serves them to the snapshot.
 func (x *txn) ask(batch []task.Task) ([]task.Result, error) {
+	if x.n.life != x.life {
+		return nil, errNoAnswer
+	}
 	results := make([]task.Result, len(batch))
 	parts := make([][]int, len(x.c.groups))
 	for i := range batch {
@@ -265,6 +268,9 @@ func (x *txn) transfer() error {
 
 // commit writes at the leaders of the groups and asks for the verdict.
 func (x *txn) commit() error {
+	if x.n.life != x.life {
+		return errNoAnswer
+	}
 	r := &pb.CommitRequest{StartTs: uint64(x.start)}
 	parts := make([][]graph.Edge, len(x.c.groups))
 	var known graph.Timestamp
