@@ -52,6 +52,7 @@ func (n *Node) leadTerm(ctx context.Context, term uint64) error {
 		duties.Go(func() error { return n.reap(running) })
 		duties.Go(func() error { return n.reconcile(running) })
 		duties.Go(func() error { return n.receiveTablets(running) })
+		duties.Go(func() error { return n.report(running) })
 		return nil
 	})
 	err := duties.Wait()
@@ -106,13 +107,13 @@ func (n *Node) reconcile(ctx context.Context) error {
 	ticker := time.NewTicker(reconcileInterval)
 	defer ticker.Stop()
 	for told := false; ; {
-		if n.wasRemoved() {
+		if why := n.unfit(); why != "" {
 			if !told {
-				n.lg.Info("this node was removed from the cluster: another member shall lead, and remove it from the group")
+				n.lg.Info("another member shall lead the group", "why", why)
 				told = true
 			}
 			if len(n.raft.Status().Members.GetVoters()) > 1 {
-				if err := n.raft.TransferLeadership(ctx, 0); err != nil && ctx.Err() == nil {
+				if err := n.raft.TransferLeadership(ctx, n.successor()); err != nil && ctx.Err() == nil {
 					n.lg.Warn("could not hand over leadership; will try again", "err", err)
 				}
 			}
@@ -132,6 +133,31 @@ func (n *Node) reconcile(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// unfit says why this node should not lead its group, "" if it may.
+func (n *Node) unfit() string {
+	if n.wasRemoved() {
+		return "this node was removed from the cluster, and the next leader removes it from the group"
+	}
+	voters := slices.DeleteFunc(n.membersOf(n.group), func(m *pb.Member) bool { return m.Learner })
+	mine := slices.IndexFunc(voters, func(m *pb.Member) bool { return m.Id == n.id.Node })
+	if mine < 0 || !voters[mine].Draining || !slices.ContainsFunc(voters, func(m *pb.Member) bool { return !m.Draining }) {
+		return ""
+	}
+	return "this node is to be emptied"
+}
+
+// successor returns a member that may lead instead of this one, 0 for whoever has come farthest.
+func (n *Node) successor() uint64 {
+	progress := n.raft.Status().Progress
+	for _, m := range n.membersOf(n.group) {
+		ready := slices.ContainsFunc(progress, func(p raftgroup.Progress) bool { return p.ID == m.Id && p.Active && !p.Learner })
+		if ready && !m.Draining && m.Id != n.id.Node {
+			return m.Id
+		}
+	}
+	return 0
 }
 
 // wasRemoved reports whether this node is no member of its group any more, as far as Zero says, but others are.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +37,9 @@ func (n *Node) receiveTablets(ctx context.Context) error {
 	}
 	defer n.moves.forget()
 	for {
-		for _, in := range n.shard.Incoming() {
+		going := n.shard.Incoming()
+		n.moves.keep(going)
+		for _, in := range going {
 			err := move.Receive(ctx, cfg, in)
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -79,6 +83,24 @@ func (p *progress) note(m move.Progress) {
 		p.moves = map[uint64]move.Progress{}
 	}
 	p.moves[m.Move] = m
+}
+
+func (p *progress) list() (out []*pb.MoveProgress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range p.moves {
+		out = append(out, &pb.MoveProgress{Id: m.Move, Step: m.Step, Bytes: m.Bytes})
+	}
+	return out
+}
+
+// keep forgets all but the moves that go on.
+func (p *progress) keep(going []shard.Incoming) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.moves, func(id uint64, _ move.Progress) bool {
+		return !slices.ContainsFunc(going, func(in shard.Incoming) bool { return in.Move.Id == id })
+	})
 }
 
 func (p *progress) forget() {

@@ -232,3 +232,14 @@ func (c *Client) Report(ctx context.Context, r *pb.GroupReport) error {
 	_, err := ask(ctx, c, manner{}, func(ctx context.Context, z pb.ZeroClient) (*pb.AckReply, error) { return z.Report(ctx, r) })
 	return err
 }
+
+// SetDrain implements Catalog.
+func (c *Client) SetDrain(ctx context.Context, d *pb.Drain) (*pb.RemoveReply, error) {
+	return ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.RemoveReply, error) { return z.SetDrain(ctx, d) })
+}
+
+// SetPolicy implements Catalog.
+func (c *Client) SetPolicy(ctx context.Context, p *pb.RebalancePolicy) error {
+	_, err := ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.AckReply, error) { return z.SetPolicy(ctx, p) })
+	return err
+}

@@ -37,6 +37,10 @@ type Catalog interface {
 	// Move takes a step of a tablet's move. It may be asked again and answers the same. An error of class fault.Aborted means
 	// that the move is over.
 	Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error)
+	// SetDrain has a node emptied, or ends that: it leads nothing where others can, and a group of such nodes gives its tablets away.
+	SetDrain(ctx context.Context, d *pb.Drain) (*pb.RemoveReply, error)
+	// SetPolicy says when tablets are moved to even out the groups.
+	SetPolicy(ctx context.Context, p *pb.RebalancePolicy) error
 }
 
 // Feed is the ordered stream of a group.

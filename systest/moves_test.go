@@ -5,7 +5,9 @@ package systest
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -131,4 +133,99 @@ func TestMoves(t *testing.T) {
 			t.Errorf("%s: %v", n.Name, err)
 		}
 	}
+}
+
+// groupsOfBank returns which group serves each of the bank's predicates.
+func groupsOfBank(ctx context.Context, t *testing.T, z *cluster.Client) map[string]uint32 {
+	t.Helper()
+	st, err := z.State(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]uint32{}
+	for _, tb := range st.Tablets {
+		if strings.HasPrefix(tb.Predicate, "amount") || tb.Predicate == "value" {
+			out[tb.Predicate] = tb.Group
+		}
+	}
+	return out
+}
+
+// Goal: operators move predicates, empty a node, and let it serve again. Method: /moveTablet as existing tools call it, with right and
+// wrong arguments; a group of one node is drained until it serves nothing; all of it under work, and nothing is lost.
+func TestOperatorMoves(t *testing.T) {
+	c, clients := startCluster(t, 1, 2, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	eventually(ctx, t, "uids", func() error { return c.Zeros[0].AssignUIDs(ctx, 100) })
+	b, err := newBank(ctx, clients[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	var workers sync.WaitGroup
+	for p := range 3 {
+		workers.Go(func() { b.client(working, p+1, clients, 7) })
+	}
+	z := c.Zero()
+	for predicate, from := range groupsOfBank(ctx, t, z) {
+		to := 3 - from
+		url := fmt.Sprintf("%s/moveTablet?tablet=%s&group=%d", c.Zeros[0].ZeroHTTP(), predicate, to)
+		want := fmt.Sprintf("Predicate: [%s] moved from group: [%d] to [%d]", predicate, from, to)
+		if got := strings.TrimSpace(string(get(t, url))); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+		if got := refusal(t, url); !strings.Contains(got, fmt.Sprintf("is in group %d already", to)) {
+			t.Errorf("moved to where it is: %s", got)
+		}
+	}
+	for query, want := range map[string]string{
+		"tablet=nobody&group=1": "there is no predicate", "tablet=value&group=9": "there is no group 9", "tablet=value&group=x": "must name",
+		"group=1": "must name", "tablet=value&group=0": "there is no group 0", "tablet=value&group=1&namespace=z": "must be a number",
+	} {
+		if got := refusal(t, c.Zeros[0].ZeroHTTP()+"/moveTablet?"+query); !strings.Contains(got, want) {
+			t.Errorf("/moveTablet?%s: %s, want %q", query, got, want)
+		}
+	}
+	drained := func(group uint32) {
+		t.Helper()
+		waitFor(t, fmt.Sprintf("group %d to serve nothing", group), func() bool {
+			st, err := z.State(ctx)
+			return err == nil && !slices.ContainsFunc(st.Tablets, func(tb *pb.Tablet) bool { return tb.Group == group })
+		})
+	}
+	for _, group := range []uint32{2, 1} {
+		if _, err := z.SetDrain(ctx, &pb.Drain{Id: uint64(group), Group: group, Draining: true}); err != nil {
+			t.Fatal(err)
+		}
+		drained(group)
+		if _, err := z.SetDrain(ctx, &pb.Drain{Id: uint64(group), Group: group}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := z.SetDrain(ctx, &pb.Drain{Id: 77, Group: 1, Draining: true}); err == nil {
+		t.Error("a node was drained that is not there")
+	}
+	stop()
+	workers.Wait()
+	for i, n := range c.Alphas {
+		b.verify(ctx, t, n.Name, clients[i])
+	}
+	b.check(ctx, t, c)
+}
+
+// refusal returns why a request is refused.
+func refusal(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode/100 != 4 {
+		t.Errorf("%s: %s %s %v", url, resp.Status, body, err)
+	}
+	return string(body)
 }

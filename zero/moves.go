@@ -33,10 +33,14 @@ func (s *Server) Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error
 
 // logStep says what a step of a move has led to.
 func (s *Server) logStep(m *pb.MoveStep, t *pb.Tablet) {
-	lg := s.lg.With("predicate", t.Predicate, "namespace", t.Namespace, "move", m.Id)
+	id := m.Id
+	if m.Kind == pb.MoveKind_MOVE_BEGIN {
+		id = t.Move.GetId()
+	}
+	lg := s.lg.With("predicate", t.Predicate, "namespace", t.Namespace, "move", id)
 	switch m.Kind {
 	case pb.MoveKind_MOVE_BEGIN:
-		lg.Info("a tablet begins to move", "move", t.Move.GetId(), "from", t.Group, "to", m.To)
+		lg.Info("a tablet begins to move", "from", t.Group, "to", m.To)
 	case pb.MoveKind_MOVE_FENCE:
 		lg.Debug("a tablet that moves is fenced", "at", t.Move.GetFence())
 	case pb.MoveKind_MOVE_UNFENCE:
@@ -50,35 +54,6 @@ func (s *Server) logStep(m *pb.MoveStep, t *pb.Tablet) {
 	case pb.MoveKind_MOVE_ABORT:
 		lg.Warn("a tablet's move was given up", "reason", m.Reason)
 	}
-}
-
-// reports is what the leaders of the groups tell. A new leader of Zero hears of it within seconds.
-type reports struct {
-	loads map[uint64]*pb.TabletLoad // by incarnation
-	moves map[uint64]moveReport     // by move
-}
-
-type moveReport struct {
-	*pb.MoveProgress
-	at time.Time
-}
-
-// Report implements cluster.Feed.
-func (s *Server) Report(_ context.Context, r *pb.GroupReport) error {
-	if !s.Leading() {
-		return errNoLeader
-	}
-	now := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.leaders[r.Group] = r.Leader
-	for _, t := range r.Tablets {
-		s.reports.loads[t.Incarnation] = t
-	}
-	for _, m := range r.Moves {
-		s.reports.moves[m.Id] = moveReport{m, now}
-	}
-	return nil
 }
 
 const (
@@ -112,13 +87,6 @@ func (s *Server) guardMoves(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// heardOf returns when the leader last heard of a move.
-func (s *Server) heardOf(move uint64) time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.reports.moves[move].at
 }
 
 // guard knows since when the moves are as they are.

@@ -44,6 +44,9 @@ type Config struct {
 	TickInterval time.Duration
 	// Pool connects to other Zeros; it stays the caller's to close. A Zero alone needs none.
 	Pool *rpc.Pool
+	// RebalanceInterval is the pause between two moves that even out the groups, as long as no policy was set; negative for never.
+	// Default 8 min.
+	RebalanceInterval time.Duration
 	// ForgetAfter is how long a transaction may stay open before its conflicts are forgotten and it is refused; a little
 	// more than Alpha's idle timeout. Default 6 min.
 	ForgetAfter time.Duration
@@ -79,6 +82,9 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.ID == 0 {
 		cfg.ID = 1
 	}
+	if cfg.RebalanceInterval == 0 {
+		cfg.RebalanceInterval = 8 * time.Minute
+	}
 	if cfg.ForgetAfter == 0 {
 		cfg.ForgetAfter = 6 * time.Minute
 	}
@@ -92,7 +98,7 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 		cfg: cfg, lg: cfg.Logger.With("node", "zero"),
 		commits: make(chan committing, maxCommitBatch), status: make(chan struct{}, 1), stopped: make(chan struct{}),
 		acks: map[uint32]uint64{}, leaders: map[uint32]uint64{}, ready: make(chan struct{}),
-		reports: reports{loads: map[uint64]*pb.TabletLoad{}, moves: map[uint64]moveReport{}},
+		reports: newReports(),
 	}
 	var err error
 	if s.id, err = s.identity(ctx); err != nil {
@@ -130,6 +136,7 @@ func (s *Server) Run(ctx context.Context) error {
 	eg.Go(func() error { return s.collectCommits(running) })
 	eg.Go(func() error { return s.housekeeping(running) })
 	eg.Go(func() error { return s.guardMoves(running) })
+	eg.Go(func() error { return s.rebalance(running) })
 	if s.links != nil {
 		eg.Go(func() error { return s.links.Run(running) })
 	}
@@ -366,6 +373,7 @@ func (s *Server) ChangeSchema(ctx context.Context, a *pb.Alter) (*pb.AlterReply,
 	}
 	a = proto.CloneOf(a)
 	a.Ts = uint64(ts)
+	s.place(a)
 	res, err := s.propose(ctx, &pb.ZeroEntry{Alter: a})
 	if err != nil {
 		return nil, err
@@ -386,6 +394,7 @@ func (s *Server) describe() *pb.ZeroState {
 	st := s.machine.State()
 	s.mu.Lock()
 	st.Leaders = maps.Clone(s.leaders)
+	s.reports.describe(st, time.Now())
 	s.mu.Unlock()
 	st.Leaders[0] = s.group.Status().Leader
 	return st

@@ -104,3 +104,15 @@ func (v *service) Report(ctx context.Context, r *pb.GroupReport) (*pb.AckReply, 
 	}
 	return &pb.AckReply{}, nil
 }
+
+func (v *service) SetDrain(ctx context.Context, d *pb.Drain) (*pb.RemoveReply, error) {
+	r, err := v.s.SetDrain(ctx, d)
+	return r, fault.ToPeer(err)
+}
+
+func (v *service) SetPolicy(ctx context.Context, p *pb.RebalancePolicy) (*pb.AckReply, error) {
+	if err := v.s.SetPolicy(ctx, p); err != nil {
+		return nil, fault.ToPeer(err)
+	}
+	return &pb.AckReply{}, nil
+}

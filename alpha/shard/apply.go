@@ -117,6 +117,9 @@ func (b *applying) prewrite(p *pb.Prewrite) (any, error) {
 		closed:  p.Last,
 	}
 	s.keep(start, old, next)
+	for _, e := range p.Epochs {
+		b.next.byEpoch[e].used.writes.Add(1)
+	}
 	return next.written(), nil
 }
 
@@ -287,7 +290,7 @@ func newTablet(set *pb.TabletSet) (*tablet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the schema of predicate %s: %w", set.Tablet.Predicate, err)
 	}
-	return &tablet{set: set, def: def}, nil
+	return &tablet{set: set, def: def, used: &usage{}}, nil
 }
 
 // derivedSince returns the timestamp below which readers find the tablet's derived keys incomplete, now that it follows old.

@@ -70,3 +70,20 @@ func (s *Shard) Undecided() (pending, ended []graph.Timestamp) {
 	slices.Sort(ended)
 	return pending, ended
 }
+
+// Load is what this replica knows of a tablet that it serves.
+type Load struct {
+	Incarnation   graph.Incarnation
+	Bytes         int64  // on disk, about
+	Reads, Writes uint64 // tasks answered and prewrites applied since the replica was started
+}
+
+// Loads returns the load of every tablet that the replica serves, in no order.
+func (s *Shard) Loads() []Load {
+	v := s.view.Load()
+	out := make([]Load, 0, len(v.tablets))
+	for _, t := range v.tablets {
+		out = append(out, Load{t.incarnation(), s.store.DiskBytes(t.incarnation()), t.used.reads.Load(), t.used.writes.Load()})
+	}
+	return out
+}

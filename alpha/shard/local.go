@@ -25,7 +25,7 @@ type owed struct {
 // inherit takes over from the tablet as it was before, nil if there was none, what of its derived keys is built here.
 func (t *tablet) inherit(old *tablet) {
 	if old != nil && old.incarnation() == t.incarnation() {
-		t.since = old.since
+		t.since, t.used = old.since, old.used
 		for _, o := range old.owed {
 			names := slices.DeleteFunc(slices.Clone(o.names), func(name string) bool {
 				return !t.derives(name) || slices.Contains(t.def.Building, name)
@@ -113,7 +113,7 @@ func (t *tablet) complete(o owed, names []string, watermark graph.Timestamp) *ta
 	if len(t.owed) == 0 || t.owed[0].ts != o.ts || !slices.Equal(t.owed[0].names, o.names) {
 		return nil
 	}
-	next := &tablet{set: t.set, def: t.def, since: max(t.since, o.ts)}
+	next := &tablet{set: t.set, def: t.def, since: max(t.since, o.ts), used: t.used}
 	rest := slices.DeleteFunc(slices.Clone(o.names), func(name string) bool {
 		return len(names) == 0 || slices.Contains(names, name)
 	})

@@ -66,7 +66,11 @@ func (r *Reader) Run(ctx context.Context, readTs graph.Timestamp, batch []task.T
 // would seem to be no data.
 func (p *published) serves(ts graph.Timestamp, batch []task.Task) error {
 	for i := range batch {
-		if name := batch[i].Predicate; p.copyAt(name, ts) == nil && p.tablet(name) != nil {
+		name := batch[i].Predicate
+		t := p.copyAt(name, ts)
+		if t != nil {
+			t.used.reads.Add(1)
+		} else if p.tablet(name) != nil {
 			return fault.New(fault.Unavailable, "predicate %s is not served here to a snapshot at %d; please retry", name, ts)
 		}
 	}

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"dragg/graph"
 	"dragg/posting"
@@ -17,7 +18,11 @@ type tablet struct {
 	owed  []owed            // builds that are not complete here, oldest first
 	since graph.Timestamp   // the highest timestamp of a build that is
 	local *schema.Predicate // def, with what is owed as well in Building
+	used  *usage            // of the copy; shared by all that follow it
 }
+
+// usage counts what a replica has done with a tablet copy since it was started.
+type usage struct{ reads, writes atomic.Uint64 }
 
 func (t *tablet) incarnation() graph.Incarnation { return graph.Incarnation(t.set.Tablet.Incarnation) }
 

@@ -139,9 +139,10 @@ func Zero() *cobra.Command {
 
 // zeroFlags are those of a Zero among several.
 type zeroFlags struct {
-	id       uint64
-	zeros    []string
-	replicas int
+	id        uint64
+	zeros     []string
+	replicas  int
+	rebalance time.Duration
 }
 
 func (f *zeroFlags) add(flags *pflag.FlagSet) {
@@ -149,11 +150,16 @@ func (f *zeroFlags) add(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.zeros, "zeros", nil,
 		"host:port of the gRPC service of every Zero that a new cluster starts with, in the same order on each; empty for this one alone")
 	flags.IntVar(&f.replicas, "replicas", 0, "Alphas that fill a group; 0 leaves what the cluster has, which is 1 at first")
+	flags.DurationVar(&f.rebalance, "rebalance-interval", 8*time.Minute,
+		"pause between two moves of predicates that even out the groups; 0 for never; a policy that was set by the API wins")
 }
 
 // config adds what the flags say to cfg.
 func (f *zeroFlags) config(cfg zero.Config, pool *rpc.Pool) (zero.Config, error) {
-	cfg.ID, cfg.Replicas, cfg.Pool = f.id, f.replicas, pool
+	cfg.ID, cfg.Replicas, cfg.Pool, cfg.RebalanceInterval = f.id, f.replicas, pool, f.rebalance
+	if f.rebalance == 0 {
+		cfg.RebalanceInterval = -1
+	}
 	if len(f.zeros) == 0 {
 		return cfg, nil
 	}

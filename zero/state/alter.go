@@ -101,6 +101,11 @@ func (c *cluster) place(ch *pb.PredicateChange) uint32 {
 	for _, t := range c.tablets {
 		held[t.Group]++
 	}
+	serving := maps.Clone(held)
+	maps.DeleteFunc(serving, func(g uint32, _ int) bool { return c.emptying(g) })
+	if len(serving) > 0 {
+		held = serving
+	}
 	return slices.MinFunc(slices.Sorted(maps.Keys(held)), func(a, b uint32) int { return held[a] - held[b] })
 }
 

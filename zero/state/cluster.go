@@ -18,7 +18,8 @@ type cluster struct {
 	decided   uint64
 	nextID    uint64 // for incarnations and epochs: one counter, so that neither is ever used twice
 	nextNode  uint64
-	replicas  uint32 // voters that fill a group
+	replicas  uint32              // voters that fill a group
+	policy    *pb.RebalancePolicy // nil: the default
 	members   []*pb.Member
 	removed   []*pb.Member
 	tablets   map[graph.Predicate]*pb.Tablet
@@ -39,7 +40,7 @@ func newCluster(p *pb.ZeroState, limits oracle.Limits) *cluster {
 		applied: p.GetApplied(), clusterID: p.GetClusterId(),
 		tsBound: max(p.GetTsBound(), 1), uidBound: max(p.GetUidBound(), 1), decided: p.GetDecided(),
 		nextID: max(p.GetNextIncarnation(), 1), nextNode: max(p.GetNextNode(), 1),
-		replicas: max(p.GetReplicas(), 1), members: p.GetMembers(), removed: p.GetRemoved(),
+		replicas: max(p.GetReplicas(), 1), policy: p.GetPolicy(), members: p.GetMembers(), removed: p.GetRemoved(),
 		tablets: map[graph.Predicate]*pb.Tablet{}, epochs: map[uint64]bool{}, types: map[string]*pb.TypeChange{},
 		streams: map[graph.GroupID]*stream{},
 	}
@@ -83,6 +84,10 @@ func (c *cluster) apply(e *pb.ZeroEntry) any {
 		return c.applyRemove(e.Remove)
 	case e.Move != nil:
 		return c.applyMove(e.Move)
+	case e.Drain != nil:
+		return c.applyDrain(e.Drain)
+	case e.Policy != nil:
+		c.policy = e.Policy
 	}
 	return nil
 }

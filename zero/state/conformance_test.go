@@ -58,7 +58,11 @@ func randomLog(t *testing.T, rng *rand.Rand, n int) [][]byte {
 	}
 	for len(log) < n {
 		e := &pb.ZeroEntry{}
-		switch rng.IntN(21) {
+		switch rng.IntN(23) {
+		case 21:
+			e.Drain = &pb.Drain{Id: rng.Uint64N(4), Group: uint32(rng.IntN(3)), Draining: rng.IntN(2) == 0}
+		case 22:
+			e.Policy = &pb.RebalancePolicy{Off: rng.IntN(2) == 0, IntervalMs: rng.Uint64N(100)}
 		case 17, 18, 19, 20:
 			e.Move = randomStep(rng, tick())
 		case 16:

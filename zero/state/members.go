@@ -122,6 +122,24 @@ func (c *cluster) applyRemove(r *pb.RemoveNode) any {
 	return &pb.RemoveReply{Seqs: c.seqs()}
 }
 
+// applyDrain has a node emptied, or ends that.
+func (c *cluster) applyDrain(d *pb.Drain) any {
+	i := slices.IndexFunc(c.members, func(m *pb.Member) bool { return m.Id == d.Id && m.Group == d.Group })
+	if i < 0 || d.Group == zeros {
+		return fault.New(fault.NotFound, "no Alpha %d in group %d", d.Id, d.Group)
+	}
+	m := proto.CloneOf(c.members[i])
+	m.Draining = d.Draining
+	c.keepMember(m)
+	return &pb.RemoveReply{Seqs: c.seqs()}
+}
+
+// emptying reports whether all that could serve the group's tablets are to be emptied.
+func (c *cluster) emptying(group uint32) bool {
+	voters := c.voters(group)
+	return len(voters) > 0 && !slices.ContainsFunc(voters, func(m *pb.Member) bool { return !m.Draining })
+}
+
 // keepMember makes m, which nobody changes any more, what is known of the node, and tells every group.
 func (c *cluster) keepMember(m *pb.Member) {
 	if m.Group != zeros {

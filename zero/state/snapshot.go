@@ -142,6 +142,7 @@ func (c *cluster) describe() *pb.ZeroState {
 		Version: snapshotVersion, Applied: c.applied, ClusterId: c.clusterID,
 		TsBound: c.tsBound, UidBound: c.uidBound, Decided: c.decided, NextIncarnation: c.nextID, NextNode: c.nextNode,
 	}
+	p.Policy = c.policy
 	p.Replicas, p.Members, p.Removed = c.replicas, slices.Clone(c.members), slices.Clone(c.removed)
 	for _, name := range c.sortedPredicates() {
 		p.Tablets = append(p.Tablets, c.tablets[name])
