@@ -96,8 +96,8 @@ func TestClientFindsTheLeader(t *testing.T) {
 	}
 	only := clientOf(t, 100*time.Millisecond, gone, there)
 	there.stop()
-	if _, err := only.Commit(t.Context(), &pb.CommitRequest{StartTs: 1}); fault.ClassOf(err) != fault.Unknown {
-		t.Errorf("a commit that nobody answers: %v", err)
+	if _, err := only.Commit(t.Context(), &pb.CommitRequest{StartTs: 1}); fault.ClassOf(err) != fault.Unavailable {
+		t.Errorf("a commit that nobody hears: %v", err)
 	}
 	if _, err := only.State(t.Context()); fault.ClassOf(err) != fault.Unavailable {
 		t.Errorf("a question that nobody answers: %v", err)
@@ -193,13 +193,19 @@ func TestClientStreams(t *testing.T) {
 	}
 }
 
-// A commit whose connection is lost has an unknown outcome; all else is merely unavailable.
+// A commit of which it is not known whether anybody heard it has an unknown outcome; all else, and one that surely nobody heard, is
+// merely unavailable.
 func TestClientWithoutServer(t *testing.T) {
 	_, far, stop := remote(t)
+	given, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	if _, err := far.Commit(given, &pb.CommitRequest{StartTs: 1}); fault.ClassOf(err) != fault.Unknown {
+		t.Errorf("a commit that was given up: %v", err)
+	}
 	stop()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if _, err := far.Commit(ctx, &pb.CommitRequest{StartTs: 1}); fault.ClassOf(err) != fault.Unknown {
+	if _, err := far.Commit(ctx, &pb.CommitRequest{StartTs: 1}); fault.ClassOf(err) != fault.Unavailable {
 		t.Errorf("a commit: %v", err)
 	}
 	if _, _, err := far.Timestamps(ctx, 1); fault.ClassOf(err) != fault.Unavailable {

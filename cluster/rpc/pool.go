@@ -56,6 +56,7 @@ func NewPool(cfg Config) *Pool {
 			Backoff:           backoff.Config{BaseDelay: firstPause, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestPause},
 			MinConnectTimeout: connectTimeout,
 		}),
+		grpc.WithStatsHandler(sentWatch{}), grpc.WithChainUnaryInterceptor(neverSent),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveWait, PermitWithoutStream: true}),
 	}
 	if cfg.Dial != nil {
