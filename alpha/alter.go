@@ -155,6 +155,7 @@ var errIndexing = fault.New(fault.Unavailable, "errIndexingInProgress: an index 
 
 // tryAlter checks an update against what is defined now and has Zero make it. It returns the predicates that need a build.
 func (n *Node) tryAlter(ctx context.Context, update schema.Update, data inspector) ([]*schema.Predicate, error) {
+	epochs := n.epochs(update.Predicates) // before the schema is read: what changes in between is refused
 	now := n.shard.Schema()
 	if err := now.Check(update, func(p graph.Predicate) (bool, error) { return data.hasData(ctx, p) }); err != nil {
 		return nil, err
@@ -183,7 +184,7 @@ func (n *Node) tryAlter(ctx context.Context, update schema.Update, data inspecto
 		if len(next.Building) > 0 {
 			building = append(building, &next)
 		}
-		a.Predicates = append(a.Predicates, n.definition(&next))
+		a.Predicates = append(a.Predicates, definition(&next, epochs[def.Name]))
 	}
 	for _, t := range update.Types {
 		a.Types = append(a.Types, &pb.TypeChange{Name: t.Name, Definition: t.AppendBinary(nil)})
@@ -212,15 +213,22 @@ func (n *Node) toBuild(old *schema.Predicate, r schema.Rebuild) []string {
 	return names
 }
 
-// definition returns the change that gives a predicate a definition, if it is still what this node knows it as.
-func (n *Node) definition(def *schema.Predicate) *pb.PredicateChange {
-	ch := &pb.PredicateChange{
-		Namespace: uint64(def.Name.Namespace), Predicate: def.Name.Name, Schema: def.AppendBinary(nil),
+// epochs returns the epochs of the predicates that there are.
+func (n *Node) epochs(defs []*schema.Predicate) map[graph.Predicate]uint64 {
+	out := map[graph.Predicate]uint64{}
+	for _, def := range defs {
+		if t, ok := n.shard.Tablet(def.Name); ok {
+			out[def.Name] = t.Epoch
+		}
 	}
-	if t, ok := n.shard.Tablet(def.Name); ok {
-		ch.IfEpoch = t.Epoch
+	return out
+}
+
+// definition returns the change that gives a predicate a definition, if its epoch is what it was; 0 for a predicate that is not there.
+func definition(def *schema.Predicate, epoch uint64) *pb.PredicateChange {
+	return &pb.PredicateChange{
+		Namespace: uint64(def.Name.Namespace), Predicate: def.Name.Name, Schema: def.AppendBinary(nil), IfEpoch: epoch,
 	}
-	return ch
 }
 
 // createPredicates makes predicates on first sight. Somebody else may have made them meanwhile: then theirs stay.
@@ -230,7 +238,7 @@ func (n *Node) createPredicates(ctx context.Context, defs []*schema.Predicate) e
 	}
 	a := &pb.Alter{}
 	for _, def := range defs {
-		a.Predicates = append(a.Predicates, n.definition(def))
+		a.Predicates = append(a.Predicates, definition(def, 0))
 	}
 	if err := n.change(ctx, a); !errors.Is(err, errStale) {
 		return err
