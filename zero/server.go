@@ -127,10 +127,13 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 
 func (s *Server) walDir() string { return filepath.Join(s.cfg.Dir, "wal") }
 
-// Run serves until ctx ends or the log fails. Call it once.
+// Run serves until ctx ends or the log fails. Call it once. A leader hands over before it stops.
 func (s *Server) Run(ctx context.Context) error {
 	defer close(s.stopped)
-	eg, running := errgroup.WithContext(ctx)
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { s.handOver(life); stop() })()
+	eg, running := errgroup.WithContext(life)
 	eg.Go(func() error { return s.group.Run(running) })
 	eg.Go(func() error { return s.lead(running) })
 	eg.Go(func() error { return s.collectCommits(running) })
@@ -144,6 +147,21 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// handOverTimeout bounds how long a leader that stops waits for another Zero to take over.
+const handOverTimeout = time.Second
+
+// handOver gives up leadership in good order, so that the others do not have to notice that their leader is gone.
+func (s *Server) handOver(ctx context.Context) {
+	if s.links == nil || !s.group.Status().Leading {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
+	defer cancel()
+	if err := s.group.TransferLeadership(ctx, 0); err != nil {
+		s.lg.Warn("could not hand leadership over before stopping", "err", err)
+	}
 }
 
 // lead begins a term whenever this node becomes the leader, and ends it when it is none any more.
