@@ -98,7 +98,7 @@ func Receive(ctx context.Context, cfg Config, in shard.Incoming) error {
 		return err
 	}
 	last := m.step(pb.MoveKind_MOVE_SWITCH)
-	last.Source, last.Target = ToWire(m.source), ToWire(m.target)
+	last.Source, last.Target, last.Epoch = ToWire(m.source), ToWire(m.target), fenced.Tablet.Epoch
 	done, err := m.Zero.Move(ctx, last)
 	if err != nil {
 		return err

@@ -1251,7 +1251,7 @@ type MoveStep struct {
 	Id            uint64                 `protobuf:"varint,4,opt,name=id,proto3" json:"id,omitempty"` // of the move; 0 to begin one
 	Kind          MoveKind               `protobuf:"varint,5,opt,name=kind,proto3,enum=dragg.MoveKind" json:"kind,omitempty"`
 	To            uint32                 `protobuf:"varint,6,opt,name=to,proto3" json:"to,omitempty"`        // begin: the group that shall serve it
-	Epoch         uint64                 `protobuf:"varint,7,opt,name=epoch,proto3" json:"epoch,omitempty"`  // unfence: of the fence, which may be another one meanwhile
+	Epoch         uint64                 `protobuf:"varint,7,opt,name=epoch,proto3" json:"epoch,omitempty"`  // unfence and switch: of the fence that is meant; there may be another one meanwhile
 	Source        *Digest                `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"` // switch: what either side holds up to the fence
 	Target        *Digest                `protobuf:"bytes,9,opt,name=target,proto3" json:"target,omitempty"`
 	Reason        string                 `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"` // abort: for people
@@ -4144,7 +4144,7 @@ func (x *SnapshotChunk) GetData() []byte {
 }
 
 // CopyRequest names a part of a tablet that moves: with since 0 the lists as of the move's base and what came later, else only
-// what came after since; up to upto.
+// what came after since; up to upto. Without a move it names the lists of a predicate as of upto.
 type CopyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`

@@ -114,9 +114,10 @@ func (c *cluster) beginMove(t *pb.Tablet, s *pb.MoveStep) (*pb.Tablet, error) {
 	return t, nil
 }
 
-// switchOver makes the new copy the one that is served. What either side holds must be the same; else the move is over.
+// switchOver makes the new copy the one that is served. What either side holds must be the same; else the move is over. It must be
+// what they held at this fence: between an earlier one, which was lifted, and this one there may have been commits.
 func (c *cluster) switchOver(t *pb.Tablet, s *pb.MoveStep) (*pb.Tablet, error) {
-	if t.Move.Fence == 0 {
+	if t.Move.Fence == 0 || t.Epoch != s.Epoch {
 		return nil, fault.New(fault.Conflict, "the fence of predicate %s was lifted", nameOf(t))
 	}
 	if s.Source == nil || !proto.Equal(s.Source, s.Target) {

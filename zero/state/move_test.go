@@ -102,7 +102,7 @@ func TestMove(t *testing.T) {
 			t.Errorf("behind the fence with epoch %d: %v", epoch, r)
 		}
 	}
-	s := d.must(&pb.MoveStep{Kind: pb.MoveKind_MOVE_SWITCH, Id: m.Move.Id, Source: same, Target: same})
+	s := d.must(&pb.MoveStep{Kind: pb.MoveKind_MOVE_SWITCH, Id: m.Move.Id, Epoch: f.Epoch, Source: same, Target: same})
 	if s.Group != 2 || s.Incarnation != m.Move.Id || s.Move != nil || s.Base != m.Move.Base ||
 		len(s.Former) != 1 || s.Former[0].Until != d.ts || s.Former[0].Incarnation != old.Incarnation {
 		t.Errorf("switched: %v", s)
@@ -179,10 +179,27 @@ func TestMoveGivenUp(t *testing.T) {
 		epoch = u.Epoch
 	}
 	m = d.begin()
-	d.must(&pb.MoveStep{Kind: pb.MoveKind_MOVE_FENCE, Id: m.Move.Id})
-	s := d.must(&pb.MoveStep{Kind: pb.MoveKind_MOVE_SWITCH, Id: m.Move.Id, Source: same, Target: &pb.Digest{Changes: 3, High: 1, Low: 3}})
+	f := d.must(&pb.MoveStep{Kind: pb.MoveKind_MOVE_FENCE, Id: m.Move.Id})
+	s := d.must(&pb.MoveStep{Kind: pb.MoveKind_MOVE_SWITCH, Id: m.Move.Id, Epoch: f.Epoch, Source: same, Target: &pb.Digest{Changes: 3, High: 1, Low: 3}})
 	if s.Group != 1 || s.Move != nil || d.write(s.Epoch).CommitTs == 0 {
 		t.Errorf("copies that differ: %v", s)
+	}
+}
+
+// A switch that was asked for at one fence and comes late, when that was lifted, something was committed, and there is another fence,
+// must not count: nobody compared what came in between.
+func TestSwitchOfAnEarlierFence(t *testing.T) {
+	d := twoGroups(t)
+	m := d.begin()
+	f := d.must(&pb.MoveStep{Kind: pb.MoveKind_MOVE_FENCE, Id: m.Move.Id})
+	late := &pb.MoveStep{Kind: pb.MoveKind_MOVE_SWITCH, Id: m.Move.Id, Epoch: f.Epoch, Source: same, Target: same}
+	u := d.must(&pb.MoveStep{Kind: pb.MoveKind_MOVE_UNFENCE, Id: m.Move.Id, Epoch: f.Epoch})
+	if r := d.write(u.Epoch); r.CommitTs == 0 {
+		t.Fatal(r)
+	}
+	d.must(&pb.MoveStep{Kind: pb.MoveKind_MOVE_FENCE, Id: m.Move.Id})
+	if s, err := d.step(late); fault.ClassOf(err) != fault.Conflict {
+		t.Errorf("a switch of an earlier fence: %v %v", s, err)
 	}
 }
 
@@ -191,22 +208,25 @@ func TestMoveGivenUp(t *testing.T) {
 func TestStepsBehindCommits(t *testing.T) {
 	d := twoGroups(t)
 	tablet := d.define(definition())
+	epoch := uint64(0)
 	late := func(kind pb.MoveKind, id uint64) *pb.Tablet {
 		t.Helper()
 		d.ts += 10
 		if r := d.write(tablet.Epoch); r.CommitTs == 0 && kind != pb.MoveKind_MOVE_SWITCH {
 			t.Fatal(r)
 		}
-		s := &pb.MoveStep{Ts: d.ts - 5, Predicate: "p", Kind: kind, Id: id, To: 2, Source: same, Target: same}
+		s := &pb.MoveStep{Ts: d.ts - 5, Predicate: "p", Kind: kind, Id: id, Epoch: epoch, To: 2, Source: same, Target: same}
 		return d.apply(&pb.ZeroEntry{Move: s}).(*pb.MoveReply).Tablet
 	}
 	m := late(pb.MoveKind_MOVE_BEGIN, 0)
 	if m.Move.Base != d.ts {
 		t.Errorf("the base is at %d, the last commit at %d", m.Move.Base, d.ts)
 	}
-	if f := late(pb.MoveKind_MOVE_FENCE, m.Move.Id); f.Move.Fence != d.ts {
+	f := late(pb.MoveKind_MOVE_FENCE, m.Move.Id)
+	if f.Move.Fence != d.ts {
 		t.Errorf("the fence is at %d, the last commit at %d", f.Move.Fence, d.ts)
 	}
+	epoch = f.Epoch
 	if s := late(pb.MoveKind_MOVE_SWITCH, m.Move.Id); s.Former[0].Until != d.ts {
 		t.Errorf("the switch is at %d, the last verdict at %d", s.Former[0].Until, d.ts)
 	}
