@@ -33,6 +33,9 @@ type Config struct {
 	// TxnAbortAfter is how long a transaction may be idle before it is aborted, and how long a snapshot stays readable.
 	// Default 5 min.
 	TxnAbortAfter time.Duration
+	// CompareInterval is the pause between two predicates of which the leader compares what the replicas of the group hold.
+	// Default 1 min; negative for never.
+	CompareInterval time.Duration
 	// MoveBytesPerSecond bounds how fast a tablet that moves to this group is received. Default 64 MiB.
 	MoveBytesPerSecond int
 	Limits             Limits
@@ -62,6 +65,7 @@ func (c *Config) setDefaults() {
 	orDefault(&c.DiskReserveBytes, 256<<20)
 	orDefault(&c.TxnAbortAfter, 5*time.Minute)
 	orDefault(&c.MoveBytesPerSecond, 64<<20)
+	orDefault(&c.CompareInterval, time.Minute)
 	orDefault(&c.Limits.QueryEdges, 10_000_000)
 	orDefault(&c.Limits.MutationEdges, 1_000_000)
 	orDefault(&c.Limits.RequestBytes, 256<<20)

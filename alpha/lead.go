@@ -53,6 +53,7 @@ func (n *Node) leadTerm(ctx context.Context, term uint64) error {
 		duties.Go(func() error { return n.reconcile(running) })
 		duties.Go(func() error { return n.receiveTablets(running) })
 		duties.Go(func() error { return n.report(running) })
+		duties.Go(func() error { return n.compareReplicas(running) })
 		return nil
 	})
 	err := duties.Wait()

@@ -182,6 +182,11 @@ func (s *peerService) Digest(ctx context.Context, r *pb.CopyRequest) (*pb.CopyDi
 	if err != nil {
 		return nil, fault.ToPeer(err)
 	}
-	d, err := s.n.shard.Digest(ctx, part)
+	var d posting.Digest
+	if part.Move == 0 {
+		d, err = s.n.shard.DigestAt(ctx, part.Predicate, part.Upto)
+	} else {
+		d, err = s.n.shard.Digest(ctx, part)
+	}
 	return &pb.CopyDigest{Digest: move.ToWire(d)}, fault.ToPeer(err)
 }

@@ -49,12 +49,13 @@ type Node struct {
 	blanks  blanks
 	life    context.Context // of the node: ends with Run
 
-	first   bool          // a new node that begins its group
-	seeds   []*pb.Member  // who was in the cluster at the start
-	status  chan struct{} // capacity 1: the group's status may have changed
-	turns   turns         // of the members of other groups
-	moves   progress      // of tablets to this group
-	leading atomic.Uint64 // the term in which this member does the leader's duties, 0 for none
+	first    bool          // a new node that begins its group
+	seeds    []*pb.Member  // who was in the cluster at the start
+	status   chan struct{} // capacity 1: the group's status may have changed
+	turns    turns         // of the members of other groups
+	moves    progress      // of tablets to this group
+	compared comparisons
+	leading  atomic.Uint64 // the term in which this member does the leader's duties, 0 for none
 }
 
 // Open connects to Zero, waiting for it as long as it takes, and opens the replica in cfg.Dir, making it when there is none.

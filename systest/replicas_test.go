@@ -124,6 +124,7 @@ func chaos(t *testing.T, zeros, alphas, replicas int, lasting time.Duration) {
 		b.verify(ctx, t, n.Name, clients[i])
 	}
 	b.check(ctx, t, c)
+	sameReplicas(ctx, t, c)
 	t.Logf("faults: %v; %v", faults, m)
 	if err := c.Kill(); err != nil {
 		t.Fatal(err)

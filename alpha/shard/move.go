@@ -106,6 +106,32 @@ func (s *Shard) Digest(ctx context.Context, part CopyPart) (d posting.Digest, er
 	return d, err
 }
 
+// DigestAt returns the digest of the lists of a predicate as of ts: the same on every replica of the group. An error of class
+// fault.Unavailable says that this one cannot tell, because it has not built all of them.
+func (s *Shard) DigestAt(ctx context.Context, name graph.Predicate, ts graph.Timestamp) (d posting.Digest, err error) {
+	err = s.working(ctx, func(ctx context.Context) error {
+		if err := s.WaitTimestamp(ctx, ts); err != nil {
+			return err
+		}
+		leave, err := s.horizon.enter(ts) // what is needed is not forgotten meanwhile
+		if err != nil {
+			return err
+		}
+		defer leave()
+		t := s.view.Load().copyAt(name, ts)
+		if t == nil || len(t.owed) > 0 || ts < t.derivedFrom() {
+			return fault.New(fault.Unavailable, "predicate %s cannot be summed up at %d by this replica", name, ts)
+		}
+		what := posting.Export{Incarnation: t.incarnation(), Floor: ts, DerivedFloor: ts, Upto: ts}
+		return s.store.Export(ctx, what, func(op storage.Op) error {
+			op.Ts = 0 // replicas fold at other timestamps
+			d.Add(op)
+			return nil
+		})
+	})
+	return d, err
+}
+
 // export visits a part of a tablet that moves. Nothing that it needs is forgotten as long as the move lasts, see held.
 func (s *Shard) export(ctx context.Context, part CopyPart, visit func(storage.Op) error) error {
 	return s.working(ctx, func(ctx context.Context) error {
