@@ -229,7 +229,8 @@ func TestMinorityDecidesNothing(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if v, err := c.Commit(ctx, &pb.CommitRequest{StartTs: 1}); fault.ClassOf(err) != fault.Unknown {
+	v, err := c.Commit(ctx, &pb.CommitRequest{StartTs: 1})
+	if class := fault.ClassOf(err); err == nil || class != fault.Unknown && class != fault.Unavailable {
 		t.Errorf("%v, %v", v, err)
 	}
 }

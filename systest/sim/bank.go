@@ -131,14 +131,14 @@ func (b *bank) audit(c *cluster, x *txn) error {
 
 // txn is one transaction at one Alpha.
 type txn struct {
-	c                *cluster
-	t                *fiber
-	n                *node
-	life             int
-	rec              *history.Txn
-	start, after     graph.Timestamp
-	edges            []graph.Edge
-	committed, known graph.Timestamp
+	c            *cluster
+	t            *fiber
+	n            *node
+	life         int
+	rec          *history.Txn
+	start, after graph.Timestamp
+	edges        []graph.Edge
+	committed    graph.Timestamp
 }
 
 func (x *txn) begin() error {
