@@ -127,8 +127,10 @@ func (g *Group) restore(ctx context.Context, m *raftpb.Message) error {
 			return ctx.Err()
 		}
 		if err != nil {
+			g.meters.restoreFailed.Add(1)
 			g.cfg.Logger.Warn("could not take over the state of another member; will try again", "from", m.GetFrom(), "index", index, "err", err)
 		} else {
+			g.meters.restored.Add(1)
 			g.waiting.unknown(anyTerm, errSkipped)
 			g.applied.advance(g.machine.Durable())
 		}
@@ -191,6 +193,7 @@ func (g *Group) Checkpoint() error {
 	if err != nil {
 		return fmt.Errorf("making the state durable: %w", err)
 	}
+	g.meters.checkpoints.Add(1)
 	g.markMu.Lock()
 	defer g.markMu.Unlock()
 	// The machine may be ahead of the log, where Raft did not take the snapshot that it was restored from.

@@ -129,6 +129,7 @@ func (g *Group) store(w work) ([]commit, error) {
 		}
 		return g.step.stored(w)
 	}
+	began := time.Now()
 	if err := g.log.Save(w.rd.HardState, w.rd.Entries); err != nil {
 		return nil, fmt.Errorf("writing the Raft log: %w", err)
 	}
@@ -136,6 +137,9 @@ func (g *Group) store(w work) ([]commit, error) {
 		if err := g.log.Sync(); err != nil {
 			return nil, fmt.Errorf("syncing the Raft log: %w", err)
 		}
+	}
+	if w.sync || w.rd.MustSync {
+		g.meters.syncSeconds.Observe(time.Since(began).Seconds())
 	}
 	return g.step.stored(w)
 }
@@ -164,6 +168,9 @@ func (g *Group) noteStatus() {
 	was, now := g.status.Load(), g.step.view
 	if was.Term == now.term && was.Leader == now.lead && was.Leading == now.leading && was.Members == g.step.conf {
 		return
+	}
+	if now.lead != 0 && (was.Leader != now.lead || was.Term != now.term) {
+		g.meters.leaderChanges.Add(1)
 	}
 	if was.Leading && (!now.leading || now.term != was.Term) {
 		g.deposed, g.graceTicks = view{term: was.Term}, electionTicks

@@ -125,6 +125,7 @@ type Group struct {
 	queue   *applyQueue
 	status  atomic.Pointer[Status]
 	stopped chan struct{} // closed when Run has ended
+	meters  *meters
 
 	deposed     view          // of the driver: the term it led last, while proposals of it may wait
 	graceTicks  int           // of the driver: for how long they may
@@ -159,6 +160,7 @@ func Open(cfg Config, machine fsm.Machine) (*Group, error) {
 		calls:   make(chan func(), maxCalls),
 		queue:   newApplyQueue(cfg.ApplyQueueBytes),
 		stopped: make(chan struct{}),
+		meters:  newMeters(cfg.Identity.Group),
 
 		checkNow: make(chan struct{}, 1),
 		sending:  make(chan struct{}, maxSending),
@@ -223,6 +225,17 @@ func (g *Group) Applied() uint64 { return g.applied.Load() }
 // Propose replicates cmd and returns what the machine answered when it was applied on this node. The slice is not kept.
 // Errors: ErrNotLeader when it was surely not carried out; fault.Unknown when nobody here can tell.
 func (g *Group) Propose(ctx context.Context, cmd []byte) (any, error) {
+	began := time.Now()
+	result, err := g.proposeCommand(ctx, cmd)
+	if err != nil {
+		g.meters.failed.Add(1)
+		return result, err
+	}
+	g.meters.proposalSeconds.Observe(time.Since(began).Seconds())
+	return result, nil
+}
+
+func (g *Group) proposeCommand(ctx context.Context, cmd []byte) (any, error) {
 	p, err := g.waiting.add(cmd)
 	if err != nil {
 		return nil, err

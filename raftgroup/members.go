@@ -132,7 +132,11 @@ func (g *Group) WriteSnapshot(ctx context.Context, desc []byte, w io.Writer) err
 		return fault.New(fault.Exhausted, "%d members are being sent the state already", maxSending)
 	}
 	defer func() { <-g.sending }()
-	return g.machine.WriteSnapshot(ctx, desc, w)
+	if err := g.machine.WriteSnapshot(ctx, desc, w); err != nil {
+		return err
+	}
+	g.meters.sent.Add(1)
+	return nil
 }
 
 // stallTicks is for how long the source of a snapshot may send nothing.

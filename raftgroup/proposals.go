@@ -92,6 +92,13 @@ func (p *proposals) admitted(batch []proposal, term uint64) {
 	}
 }
 
+// len returns how many proposals wait.
+func (p *proposals) len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting)
+}
+
 // settle gives the proposal its outcome, if anybody on this node waits for it.
 func (p *proposals) settle(seq uint64, o outcome) {
 	p.mu.Lock()

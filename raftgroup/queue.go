@@ -39,6 +39,13 @@ func (q *applyQueue) full() bool {
 	return q.bytes >= q.maxBytes
 }
 
+// size returns the bytes of what waits.
+func (q *applyQueue) size() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes
+}
+
 // take returns everything that waits, at least one entry. One goroutine takes.
 func (q *applyQueue) take(ctx context.Context) ([]commit, error) {
 	for {
