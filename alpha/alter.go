@@ -18,12 +18,10 @@ import (
 
 // Alter changes the schema or drops data. Unless it is told to run in the background it returns once every index is built.
 func (n *Node) Alter(ctx context.Context, op *api.Operation) error {
-	leave, err := n.admit()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	return fault.As(fault.Invalid, n.alter(ctx, op))
+	began := time.Now()
+	err := n.admitted(func() error { return fault.As(fault.Invalid, n.alter(ctx, op)) })
+	n.meters.note(kindAlter, began, err)
+	return err
 }
 
 func (n *Node) alter(ctx context.Context, op *api.Operation) error {

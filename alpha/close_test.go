@@ -13,7 +13,7 @@ import (
 )
 
 func TestCloseWaitsForRequests(t *testing.T) {
-	n := &Node{slots: make(chan struct{}, 2)}
+	n := newNode(t.Context(), Config{Limits: Limits{InFlight: 2}}, nil)
 	n.ready.Store(true)
 	leave, err := n.admit()
 	if err != nil {

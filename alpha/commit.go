@@ -78,6 +78,13 @@ func (n *Node) abandon(start graph.Timestamp) {
 
 // CommitOrAbort ends a transaction: it commits it, or with Aborted discards it (dql.md facts 126 to 128).
 func (n *Node) CommitOrAbort(ctx context.Context, t *api.TxnContext) (*api.TxnContext, error) {
+	began := time.Now()
+	out, err := n.commitOrAbort(ctx, t)
+	n.meters.note(kindCommit, began, err)
+	return out, err
+}
+
+func (n *Node) commitOrAbort(ctx context.Context, t *api.TxnContext) (*api.TxnContext, error) {
 	leave, err := n.admit()
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dragg/cluster/rpc"
+	"dragg/internal/metrics"
 )
 
 // Config says how an Alpha is run. Zero values take the defaults.
@@ -39,7 +40,9 @@ type Config struct {
 	// MoveBytesPerSecond bounds how fast a tablet that moves to this group is received. Default 64 MiB.
 	MoveBytesPerSecond int
 	Limits             Limits
-	Logger             *slog.Logger
+	// Metrics is what the node adds its own to, and serves. Default one of its own.
+	Metrics *metrics.Registry
+	Logger  *slog.Logger
 }
 
 // MinDiskReserve is the least that DiskReserveBytes may be: it must hold the segments that the logs of an Alpha and a Zero
@@ -71,6 +74,9 @@ func (c *Config) setDefaults() {
 	orDefault(&c.Limits.RequestBytes, 256<<20)
 	orDefault(&c.Limits.InFlight, 10_000)
 	orDefault(&c.ZeroName, "zero")
+	if c.Metrics == nil {
+		c.Metrics = metrics.New(c.Version)
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

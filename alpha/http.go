@@ -24,7 +24,7 @@ const (
 	codeInvalidMethod  = "ErrorInvalidMethod"
 )
 
-// Handler returns the HTTP surface for clients: /query /mutate /commit /alter /health /state and the probes.
+// Handler returns the HTTP surface for clients: /query /mutate /commit /alter /health /ready /state /metrics and the probes.
 func (n *Node) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for path, h := range map[string]http.HandlerFunc{
@@ -34,7 +34,10 @@ func (n *Node) Handler() http.Handler {
 		mux.Handle(path+"/", http.HandlerFunc(invalidMethod))
 	}
 	mux.HandleFunc("/health", n.httpHealth)
+	mux.Handle("GET /ready", admin.ReadyHandler(n.Readiness))
 	mux.HandleFunc("/state", n.httpState)
+	mux.Handle("GET /metrics", n.cfg.Metrics.Handler())
+	mux.Handle("GET /debug/prometheus_metrics", n.cfg.Metrics.Handler())
 	mux.HandleFunc("/admin/schema", invalidMethod)
 	mux.HandleFunc("/probe/graphql", func(w http.ResponseWriter, _ *http.Request) {
 		n.send(w, []byte(`{"status":"up","schemaUpdateCounter":0}`))
@@ -163,46 +166,6 @@ func timed(ctx context.Context, d time.Duration) (context.Context, context.Cance
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, d)
-}
-
-// health is one node in the answer of /health.
-type health struct {
-	Instance string   `json:"instance"`
-	Address  string   `json:"address"`
-	Status   string   `json:"status"`
-	Group    string   `json:"group"`
-	Version  string   `json:"version"`
-	Uptime   int64    `json:"uptime"`
-	LastEcho int64    `json:"lastEcho"`
-	Ongoing  []string `json:"ongoing,omitempty"`
-	MaxTs    uint64   `json:"max_assigned"`
-}
-
-func (n *Node) httpHealth(w http.ResponseWriter, _ *http.Request) {
-	now := time.Now()
-	h := health{
-		Instance: "alpha", Address: n.cfg.My, Status: "healthy", Group: strconv.Itoa(int(n.group)), Version: n.cfg.Version,
-		Uptime: int64(now.Sub(n.started).Seconds()), LastEcho: now.Unix(), MaxTs: uint64(n.shard.Watermark()),
-	}
-	status := http.StatusOK
-	if !n.Ready() {
-		h.Status, status = "not ready", http.StatusServiceUnavailable
-	}
-	for _, def := range n.shard.Schema().Predicates() {
-		if len(def.Building) > 0 {
-			h.Ongoing = append(h.Ongoing, "indexing "+def.Name.String())
-		}
-	}
-	b, err := json.Marshal([]health{h})
-	if err != nil {
-		sendError(w, codeError, err.Error(), false)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	if _, err := w.Write(b); err != nil {
-		return // the client went away
-	}
 }
 
 func (n *Node) httpState(w http.ResponseWriter, r *http.Request) {

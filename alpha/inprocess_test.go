@@ -37,6 +37,8 @@ type plan struct {
 	store func(storage.Engine) storage.Engine // stands between the shard and its engine
 	disk  bool                                // keep posting lists on disk, not in memory
 	cold  bool                                // without a cache of decoded lists
+
+	zeroCfg zero.Config // Dir is set by start
 }
 
 // start runs a database until the test ends.
@@ -45,7 +47,8 @@ func (p plan) start(t testing.TB) *inProcess {
 	if p.dir == "" {
 		p.dir = t.TempDir()
 	}
-	z, err := zero.Open(context.Background(), zero.Config{Dir: filepath.Join(p.dir, "zero")})
+	p.zeroCfg.Dir = filepath.Join(p.dir, "zero")
+	z, err := zero.Open(context.Background(), p.zeroCfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,12 +86,7 @@ func (p plan) open(ctx context.Context, z cluster.Zero) (*Node, error) {
 	if p.disk && p.store == nil {
 		return Open(ctx, p.cfg, z)
 	}
-	p.cfg.setDefaults()
-	n := &Node{
-		cfg: p.cfg, lg: p.cfg.Logger, zero: z, starter: cluster.NewStarter(z), uids: uidPool{clock: z},
-		slots: make(chan struct{}, p.cfg.Limits.InFlight), started: time.Now(), life: ctx,
-		status: make(chan struct{}, 1),
-	}
+	n := newNode(ctx, p.cfg, z)
 	if err := os.MkdirAll(p.cfg.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -120,7 +118,7 @@ func (p plan) open(ctx context.Context, z cluster.Zero) (*Node, error) {
 		return nil, err
 	}
 	n.shard.Attach(n.raft)
-	return n, nil
+	return n, n.cfg.Metrics.Register(n.metrics(), n.raft.Metrics())
 }
 
 // wait returns when holds does, and fails the test when it does not in time.

@@ -44,6 +44,7 @@ type Node struct {
 	bodies  bodies
 	door    sync.RWMutex  // read-locked by each request in flight; locked for good when the engine is closed
 	queries *query.Budget // memory of the queries that run
+	meters  *meters
 	started time.Time
 	ready   atomic.Bool
 	blanks  blanks
@@ -61,15 +62,8 @@ type Node struct {
 // Open connects to Zero, waiting for it as long as it takes, and opens the replica in cfg.Dir, making it when there is none.
 // Nothing runs before Run.
 func Open(ctx context.Context, cfg Config, zero cluster.Zero) (*Node, error) {
-	cfg.setDefaults()
-	n := &Node{
-		cfg: cfg, lg: cfg.Logger.With("node", "alpha"), zero: zero,
-		starter: cluster.NewStarter(zero), uids: uidPool{clock: zero},
-		queries: query.NewBudget(cfg.MemoryBytes / 4),
-		slots:   make(chan struct{}, cfg.Limits.InFlight), started: time.Now(), life: ctx,
-		status: make(chan struct{}, 1),
-	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	n := newNode(ctx, cfg, zero)
+	if err := os.MkdirAll(n.cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
 	if err := n.join(ctx); err != nil {
@@ -82,6 +76,18 @@ func Open(ctx context.Context, cfg Config, zero cluster.Zero) (*Node, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// newNode returns a node that has nothing on disk open yet.
+func newNode(ctx context.Context, cfg Config, zero cluster.Zero) *Node {
+	cfg.setDefaults()
+	return &Node{
+		cfg: cfg, lg: cfg.Logger.With("node", "alpha"), zero: zero,
+		starter: cluster.NewStarter(zero), uids: uidPool{clock: zero},
+		queries: query.NewBudget(cfg.MemoryBytes / 4),
+		slots:   make(chan struct{}, cfg.Limits.InFlight), started: time.Now(), life: ctx,
+		status: make(chan struct{}, 1), meters: newMeters(),
+	}
 }
 
 func (n *Node) walDir() string { return filepath.Join(n.cfg.Dir, "wal") }
@@ -126,6 +132,9 @@ func (n *Node) openGroup() (err error) {
 		return err
 	}
 	n.shard.Attach(n.raft)
+	if err := n.cfg.Metrics.Register(n.metrics(), n.raft.Metrics()); err != nil {
+		return errors.Join(err, n.raft.Close())
+	}
 	return n.joined()
 }
 
@@ -218,6 +227,16 @@ func (n *Node) admit() (leave func(), err error) {
 		n.door.RUnlock()
 		return nil, errOverload
 	}
+}
+
+// admitted runs fn, if there is room for one more request.
+func (n *Node) admitted(fn func() error) error {
+	leave, err := n.admit()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return fn()
 }
 
 // drainTimeout bounds how long requests may take to end after the servers have cut them off.

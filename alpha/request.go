@@ -26,6 +26,13 @@ type Options struct {
 
 // Do carries out one request of the client API: a query, mutations, or an upsert (both).
 func (n *Node) Do(ctx context.Context, req *api.Request, opts Options) (*api.Response, error) {
+	began := time.Now()
+	resp, err := n.do(ctx, req, opts)
+	n.meters.note(kindOf(req), began, err)
+	return resp, err
+}
+
+func (n *Node) do(ctx context.Context, req *api.Request, opts Options) (*api.Response, error) {
 	leave, err := n.admit()
 	if err != nil {
 		return nil, err
@@ -212,6 +219,7 @@ func (r *request) query(ctx context.Context) error {
 	encoding := time.Now()
 	r.resp.Latency.ProcessingNs = uint64(encoding.Sub(began))
 	r.resp.Metrics = &api.Metrics{NumUids: r.found.NumUIDs}
+	r.n.meters.edges.Add(int64(r.found.NumUIDs["_total"]))
 	if r.req.RespFormat == api.Request_RDF {
 		r.resp.Rdf, err = r.found.Answer.AppendRDF(nil, answer.Options{MaxBytes: r.n.answerBytes()})
 	} else {

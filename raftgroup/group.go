@@ -160,7 +160,7 @@ func Open(cfg Config, machine fsm.Machine) (*Group, error) {
 		calls:   make(chan func(), maxCalls),
 		queue:   newApplyQueue(cfg.ApplyQueueBytes),
 		stopped: make(chan struct{}),
-		meters:  newMeters(cfg.Identity.Group),
+		meters:  newMeters(),
 
 		checkNow: make(chan struct{}, 1),
 		sending:  make(chan struct{}, maxSending),

@@ -11,7 +11,6 @@ import (
 
 // meters are what a member measures of itself beside its status.
 type meters struct {
-	labels          map[string]string
 	proposalSeconds prometheus.Histogram
 	syncSeconds     prometheus.Histogram
 
@@ -23,15 +22,15 @@ type meters struct {
 	restoreFailed atomic.Int64
 }
 
-func newMeters(group uint32) *meters {
-	m := &meters{labels: map[string]string{"group": strconv.FormatUint(uint64(group), 10)}}
+func newMeters() *meters {
+	m := &meters{}
 	m.proposalSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "dragg_raft_proposal_duration_seconds", Help: "From a proposal on this node to its result, applied here.",
-		ConstLabels: m.labels, Buckets: metrics.Seconds(0.0001, 18),
+		Buckets: metrics.Seconds(0.0001, 18),
 	})
 	m.syncSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "dragg_raft_wal_sync_duration_seconds", Help: "Writing to the Raft log and syncing it.",
-		ConstLabels: m.labels, Buckets: metrics.Seconds(0.00005, 18),
+		Buckets: metrics.Seconds(0.00005, 18),
 	})
 	return m
 }
@@ -39,16 +38,15 @@ func newMeters(group uint32) *meters {
 // Metrics returns what the member shows of itself, labelled with its group.
 func (g *Group) Metrics() *metrics.Set {
 	m := g.meters
-	s := metrics.NewSet(m.labels)
-	status := func(name, help string, read func(Status) float64) {
-		s.Gauge(name, help, func() float64 { return read(g.Status()) })
-	}
-	status("dragg_raft_term", "Raft's term.", func(st Status) float64 { return float64(st.Term) })
-	status("dragg_raft_has_leader", "Whether the member knows a leader.", func(st Status) float64 { return metrics.Bool(st.Leader != 0) })
-	status("dragg_raft_is_leader", "Whether the member leads.", func(st Status) float64 { return metrics.Bool(st.Leading) })
-	status("dragg_raft_commit_index", "Log index that is committed.", func(st Status) float64 { return float64(st.Commit) })
-	status("dragg_raft_applied_index", "Log index that is applied here.", func(st Status) float64 { return float64(st.Applied) })
-	status("dragg_raft_apply_lag_entries", "Entries that are committed and not applied here.", applyLag)
+	s := metrics.NewSet(map[string]string{"group": strconv.FormatUint(uint64(g.cfg.Identity.Group), 10)})
+	metrics.Gauges(s, func() (Status, error) { return g.Status(), nil },
+		metrics.Of("dragg_raft_term", "Raft's term.", func(st Status) uint64 { return st.Term }),
+		metrics.Of("dragg_raft_has_leader", "Whether it knows a leader.", func(st Status) float64 { return metrics.Bool(st.Leader != 0) }),
+		metrics.Of("dragg_raft_is_leader", "Whether it leads.", func(st Status) float64 { return metrics.Bool(st.Leading) }),
+		metrics.Of("dragg_raft_commit_index", "Log index that is committed.", func(st Status) uint64 { return st.Commit }),
+		metrics.Of("dragg_raft_applied_index", "Log index that is applied here.", func(st Status) uint64 { return st.Applied }),
+		metrics.Of("dragg_raft_apply_lag_entries", "Entries that are committed and not applied here.", applyLag),
+	)
 	s.Gauges("dragg_raft_members", "Members of the group, as of what is applied here.", []string{"role"}, func(emit metrics.Emit) {
 		conf := g.Status().Members
 		emit(float64(len(conf.GetVoters())), "voter")

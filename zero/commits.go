@@ -97,6 +97,7 @@ func (s *Server) commitBatch(ctx context.Context, batch []committing) {
 		return
 	}
 	for i, reply := range res.([]*pb.CommitReply) {
+		s.meters.note(reply)
 		answer(i, verdict{reply: reply})
 	}
 }

@@ -12,23 +12,17 @@ import (
 	"dragg/protos/pb"
 )
 
-// Handler returns the HTTP surface for people and tools: /health, /state, /assign, /removeNode, /moveTablet.
+// Handler returns the HTTP surface for people and tools: /health, /ready, /state, /assign, /removeNode, /moveTablet, /metrics.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", s.health)
+	mux.Handle("GET /ready", admin.ReadyHandler(s.Readiness))
 	mux.HandleFunc("GET /state", s.state)
 	mux.HandleFunc("GET /assign", s.assign)
 	mux.HandleFunc("/removeNode", s.removeNode)
 	mux.HandleFunc("/moveTablet", s.moveTablet)
+	mux.Handle("GET /metrics", s.cfg.Metrics.Handler())
 	return mux
-}
-
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
-	if s.group.Status().Leader == 0 {
-		http.Error(w, "not ready: no Zero leads yet", http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(w, "OK")
 }
 
 // state answers with what the leader knows, or where none is found with what this Zero knows.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,6 +20,7 @@ import (
 	"dragg/cluster/rpc"
 	"dragg/graph"
 	"dragg/internal/fault"
+	"dragg/internal/metrics"
 	"dragg/protos/pb"
 	"dragg/raftgroup"
 	"dragg/raftgroup/raftlog"
@@ -50,7 +52,32 @@ type Config struct {
 	// ForgetAfter is how long a transaction may stay open before its conflicts are forgotten and it is refused; a little
 	// more than Alpha's idle timeout. Default 6 min.
 	ForgetAfter time.Duration
-	Logger      *slog.Logger
+	// DiskReserveBytes is how much room the disk must have for this Zero to be ready. Default 256 MiB.
+	DiskReserveBytes int64
+	// Metrics is what this Zero adds its own to, and serves. Default one of its own.
+	Metrics *metrics.Registry
+	Logger  *slog.Logger
+}
+
+func (c *Config) setDefaults() {
+	if c.ID == 0 {
+		c.ID = 1
+	}
+	if c.RebalanceInterval == 0 {
+		c.RebalanceInterval = 8 * time.Minute
+	}
+	if c.ForgetAfter == 0 {
+		c.ForgetAfter = 6 * time.Minute
+	}
+	if c.DiskReserveBytes == 0 {
+		c.DiskReserveBytes = 256 << 20
+	}
+	if c.Metrics == nil {
+		c.Metrics = metrics.New("")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
 }
 
 // Server is one Zero.
@@ -63,6 +90,8 @@ type Server struct {
 	links   *transport.Links // nil for a Zero alone
 	others  *cluster.Client  // finds the leader when it is another Zero; nil for a Zero alone
 	clock   clock
+	meters  meters
+	caught  atomic.Bool // it has caught up since its start
 	commits chan committing
 	status  chan struct{} // capacity 1: leadership may have changed
 	stopped chan struct{} // closed when Run has ended
@@ -79,18 +108,7 @@ var _ cluster.Zero = (*Server)(nil)
 // Open opens the Zero in cfg.Dir. Where there is none it makes a new cluster, or its part of one: all but the first Zero wait
 // for the name that the first one gives it. Nothing runs before Run.
 func Open(ctx context.Context, cfg Config) (*Server, error) {
-	if cfg.ID == 0 {
-		cfg.ID = 1
-	}
-	if cfg.RebalanceInterval == 0 {
-		cfg.RebalanceInterval = 8 * time.Minute
-	}
-	if cfg.ForgetAfter == 0 {
-		cfg.ForgetAfter = 6 * time.Minute
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
+	cfg.setDefaults()
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
@@ -122,6 +140,9 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	if s.group, err = raftgroup.Open(group, s.machine); err != nil {
 		return nil, err
 	}
+	if err := cfg.Metrics.Register(s.metrics(), s.group.Metrics()); err != nil {
+		return nil, errors.Join(err, s.group.Close())
+	}
 	return s, nil
 }
 
@@ -140,6 +161,7 @@ func (s *Server) Run(ctx context.Context) error {
 	eg.Go(func() error { return s.housekeeping(running) })
 	eg.Go(func() error { return s.guardMoves(running) })
 	eg.Go(func() error { return s.rebalance(running) })
+	eg.Go(func() error { return s.catchUp(running) })
 	if s.links != nil {
 		eg.Go(func() error { return s.links.Run(running) })
 	}

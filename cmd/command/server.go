@@ -22,6 +22,7 @@ import (
 	"dragg/alpha"
 	"dragg/cluster"
 	"dragg/cluster/rpc"
+	"dragg/internal/metrics"
 	"dragg/raftgroup/raftlog"
 	"dragg/storage/badgerkv"
 	"dragg/storage/room"
@@ -95,6 +96,13 @@ func (f *serverFlags) address(p int) string {
 		return f.my
 	}
 	return net.JoinHostPort("localhost", strconv.Itoa(p+f.offset))
+}
+
+// zero is how a Zero in dir is run.
+func (f *serverFlags) zero(dir string, lg *slog.Logger) zero.Config {
+	return zero.Config{
+		Dir: dir, My: f.address(zeroNodePort), DiskReserveBytes: int64(f.reserve), Metrics: metrics.New(Version()), Logger: lg,
+	}
 }
 
 // alphaFlags are those of an Alpha.
@@ -183,7 +191,7 @@ func runZero(ctx context.Context, f *serverFlags, zf *zeroFlags, stderr io.Write
 	}
 	limitMemory(f.memory)
 	pool := rpc.NewPool(rpc.Config{MessageBytes: zeroRequestBytes})
-	cfg, err := zf.config(zero.Config{Dir: f.data, My: f.address(zeroNodePort), Logger: lg}, pool)
+	cfg, err := zf.config(f.zero(f.data, lg), pool)
 	if err != nil {
 		return err
 	}
@@ -212,7 +220,7 @@ const zeroRequestBytes = 64 << 20
 func listenZero(l *listeners, f *serverFlags, z *zero.Server, lg *slog.Logger) error {
 	s := grpc.NewServer(grpcOptions(lg, zeroRequestBytes)...)
 	z.Register(s)
-	if err := l.listen("zero gRPC", f.port(zeroNodePort), grpcOn(s, z.Leading)); err != nil {
+	if err := l.listen("zero gRPC", f.port(zeroNodePort), grpcOn(s, z.Healthy)); err != nil {
 		return err
 	}
 	return l.listen("zero HTTP", f.port(zeroHTTPPort), httpOn(z.Handler()))
@@ -332,9 +340,9 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 		return err
 	}
 	defer stopProfile()
-	z, err := zero.Open(ctx, zero.Config{
-		Dir: filepath.Join(f.data, "zero"), My: f.address(zeroNodePort), ForgetAfter: a.txnAbortAfter + time.Minute, Logger: lg,
-	})
+	cfg := f.zero(filepath.Join(f.data, "zero"), lg)
+	cfg.ForgetAfter = a.txnAbortAfter + time.Minute
+	z, err := zero.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -357,10 +365,10 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 	case <-z.Ready():
 	case <-alphaCtx.Done():
 	}
-	cfg := a.config(f, filepath.Join(f.data, "alpha"), memory, lg)
-	cfg.ZeroName = "zero in this process"
+	alphaCfg := a.config(f, filepath.Join(f.data, "alpha"), memory, lg)
+	alphaCfg.ZeroName = "zero in this process"
 	tour := &tour{flags: f, example: example, zero: z, out: stdout, lg: lg}
-	err = serveAlpha(alphaCtx, f, cfg, z, lg, tour.run)
+	err = serveAlpha(alphaCtx, f, alphaCfg, z, lg, tour.run)
 	stopZero()
 	if alphaCtx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil

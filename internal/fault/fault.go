@@ -32,6 +32,14 @@ const (
 	NotFound                     // what was named does not exist
 )
 
+// String returns the name of the class, in lower case.
+func (c Class) String() string {
+	return [...]string{
+		"internal", "invalid", "aborted", "conflict", "unavailable", "unknown", "exhausted", "unauthenticated", "denied", "disabled",
+		"not found",
+	}[c]
+}
+
 type classified struct {
 	class Class
 	err   error

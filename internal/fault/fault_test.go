@@ -23,6 +23,17 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// Every class has a name of its own.
+func TestClassNames(t *testing.T) {
+	seen := map[string]bool{}
+	for c := Internal; c <= NotFound; c++ {
+		if seen[c.String()] || c.String() == "" {
+			t.Errorf("class %d is called %q", int(c), c)
+		}
+		seen[c.String()] = true
+	}
+}
+
 // The first class given to an error stays; plain and context errors have codes too.
 func TestAs(t *testing.T) {
 	inner := New(Aborted, "gone")

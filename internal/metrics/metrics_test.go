@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"errors"
 	"io"
 	"net/http/httptest"
 	"strings"
@@ -15,8 +16,11 @@ func TestRegistryShowsWhatSetsRead(t *testing.T) {
 	s := NewSet(map[string]string{"group": "2"})
 	n := 0.0
 	s.Counter("dragg_things_total", "Things.", func() float64 { n++; return n })
+	var broken error
+	Gauges(s, func() (int, error) { return 5, broken }, Of("dragg_both", "Both.", func(n int) int { return n }),
+		Of("dragg_twice", "Twice.", func(n int) int { return 2 * n }))
 	s.Gauges("dragg_sizes_bytes", "Sizes.", []string{"of"}, func(emit Emit) { emit(3, "a"); emit(4, "b") })
-	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "dragg_took_seconds", Help: "Took.", ConstLabels: s.Labels(), Buckets: Seconds(1, 3)})
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "dragg_took_seconds", Help: "Took.", Buckets: Seconds(1, 3)})
 	h.Observe(3)
 	s.Add(h)
 	if err := r.Register(s); err != nil {
@@ -24,7 +28,7 @@ func TestRegistryShowsWhatSetsRead(t *testing.T) {
 	}
 	for _, want := range [][]string{
 		{
-			`dragg_things_total{group="2"} 1`, `dragg_sizes_bytes{group="2",of="a"} 3`, `dragg_sizes_bytes{group="2",of="b"} 4`,
+			`dragg_things_total{group="2"} 1`, `dragg_both{group="2"} 5`, `dragg_twice{group="2"} 10`, `dragg_sizes_bytes{group="2",of="a"} 3`, `dragg_sizes_bytes{group="2",of="b"} 4`,
 			`dragg_took_seconds_bucket{group="2",le="2"} 0`, `dragg_took_seconds_bucket{group="2",le="4"} 1`,
 			`dragg_build_info{version="v7"} 1`, "go_goroutines ", "process_resident_memory_bytes ",
 		},
@@ -40,6 +44,16 @@ func TestRegistryShowsWhatSetsRead(t *testing.T) {
 			if !strings.Contains(string(body), "\n"+line) {
 				t.Errorf("no line %s in\n%s", line, body)
 			}
+		}
+	}
+	broken = errors.New("cannot be read")
+	families, err := r.Gatherer().Gather()
+	if err != nil {
+		t.Error(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "dragg_both" || f.GetName() == "dragg_twice" {
+			t.Error("what cannot be read is shown:", f)
 		}
 	}
 	if err := r.Register(s); err == nil {

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,17 +17,15 @@ type Set struct {
 	others   []prometheus.Collector
 }
 
+// family is one family, or several that are read together.
 type family struct {
-	desc *prometheus.Desc
-	typ  prometheus.ValueType
-	read func(Emit)
+	descs []*prometheus.Desc
+	read  func(emit func(family int, value float64, labels ...string))
+	typ   prometheus.ValueType
 }
 
 // NewSet returns an empty set. Every family of it has these labels, too.
 func NewSet(always map[string]string) *Set { return &Set{always: always} }
-
-// Labels returns the labels that every family of the set has.
-func (s *Set) Labels() prometheus.Labels { return maps.Clone(s.always) }
 
 // Gauge adds what goes up and down.
 func (s *Set) Gauge(name, help string, read func() float64) {
@@ -50,17 +47,65 @@ func (s *Set) Counters(name, help string, labels []string, read func(Emit)) {
 	s.add(name, help, labels, prometheus.CounterValue, read)
 }
 
-// Add adds collectors that have the set's labels already.
-func (s *Set) Add(others ...prometheus.Collector) { s.others = append(s.others, others...) }
+// Add adds collectors, which get the set's labels.
+func (s *Set) Add(others ...prometheus.Collector) {
+	for _, c := range others {
+		s.others = append(s.others, prometheus.WrapCollectorWith(s.always, c))
+	}
+}
 
 func (s *Set) add(name, help string, labels []string, typ prometheus.ValueType, read func(Emit)) {
-	s.families = append(s.families, family{prometheus.NewDesc(name, help, slices.Clone(labels), s.always), typ, read})
+	s.families = append(s.families, family{
+		descs: []*prometheus.Desc{prometheus.NewDesc(name, help, slices.Clone(labels), s.always)}, typ: typ,
+		read: func(emit func(int, float64, ...string)) {
+			read(func(value float64, labels ...string) { emit(0, value, labels...) })
+		},
+	})
+}
+
+// Field is a family without labels whose value is part of a T.
+type Field[T any] struct {
+	name, help string
+	of         func(T) float64
+}
+
+// Of returns a family whose value is what of returns.
+func Of[T any, N int | int64 | uint64 | float64](name, help string, of func(T) N) Field[T] {
+	return Field[T]{name, help, func(v T) float64 { return float64(of(v)) }}
+}
+
+// Gauges adds families that are read together, once a scrape. An error of read leaves them out of that scrape.
+func Gauges[T any](s *Set, read func() (T, error), fields ...Field[T]) {
+	together(s, prometheus.GaugeValue, read, fields)
+}
+
+// Counters is Gauges for what only goes up.
+func Counters[T any](s *Set, read func() (T, error), fields ...Field[T]) {
+	together(s, prometheus.CounterValue, read, fields)
+}
+
+func together[T any](s *Set, typ prometheus.ValueType, read func() (T, error), fields []Field[T]) {
+	f := family{typ: typ, read: func(emit func(int, float64, ...string)) {
+		v, err := read()
+		if err != nil {
+			return
+		}
+		for i := range fields {
+			emit(i, fields[i].of(v))
+		}
+	}}
+	for _, one := range fields {
+		f.descs = append(f.descs, prometheus.NewDesc(one.name, one.help, nil, s.always))
+	}
+	s.families = append(s.families, f)
 }
 
 // Describe implements prometheus.Collector.
 func (s *Set) Describe(out chan<- *prometheus.Desc) {
 	for _, f := range s.families {
-		out <- f.desc
+		for _, d := range f.descs {
+			out <- d
+		}
 	}
 	for _, o := range s.others {
 		o.Describe(out)
@@ -70,10 +115,10 @@ func (s *Set) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (s *Set) Collect(out chan<- prometheus.Metric) {
 	for _, f := range s.families {
-		f.read(func(value float64, labels ...string) {
-			m, err := prometheus.NewConstMetric(f.desc, f.typ, value, labels...)
+		f.read(func(i int, value float64, labels ...string) {
+			m, err := prometheus.NewConstMetric(f.descs[i], f.typ, value, labels...)
 			if err != nil {
-				m = prometheus.NewInvalidMetric(f.desc, err) // the scrape shows it
+				m = prometheus.NewInvalidMetric(f.descs[i], err) // the scrape shows it
 			}
 			out <- m
 		})
