@@ -12,7 +12,9 @@ type Readiness struct {
 }
 
 // Because adds why a node is not ready.
-func (r *Readiness) Because(format string, args ...any) { r.reasons = append(r.reasons, fmt.Sprintf(format, args...)) }
+func (r *Readiness) Because(format string, args ...any) {
+	r.reasons = append(r.reasons, fmt.Sprintf(format, args...))
+}
 
 // Ready reports whether nothing speaks against it.
 func (r *Readiness) Ready() bool { return len(r.reasons) == 0 }
