@@ -9,6 +9,7 @@ import (
 
 	"github.com/dgraph-io/dgo/v250/protos/api"
 
+	"dragg/cluster/admin"
 	"dragg/graph"
 	"dragg/graph/types"
 	"dragg/internal/fault"
@@ -22,6 +23,31 @@ func (n *Node) Alter(ctx context.Context, op *api.Operation) error {
 	err := n.admitted(func() error { return fault.As(fault.Invalid, n.alter(ctx, op)) })
 	n.meters.note(kindAlter, began, err)
 	return err
+}
+
+// alterFor is Alter for somebody at an address: it is logged.
+func (n *Node) alterFor(ctx context.Context, from string, op *api.Operation) error {
+	err := n.Alter(ctx, op)
+	what, name := alteration(op)
+	admin.Audit(n.lg, from, what, err, "name", name)
+	return err
+}
+
+// alteration names what an operation does, and to what.
+func alteration(op *api.Operation) (what, name string) {
+	switch {
+	case op.DropAll || op.DropOp == api.Operation_ALL:
+		return "drop everything", ""
+	case op.DropOp == api.Operation_DATA:
+		return "drop the data", ""
+	case op.DropAttr != "":
+		return "drop a predicate", op.DropAttr
+	case op.DropOp == api.Operation_ATTR:
+		return "drop a predicate", op.DropValue
+	case op.DropOp == api.Operation_TYPE:
+		return "drop a type", op.DropValue
+	}
+	return "change the schema", fmt.Sprintf("%.200q", op.Schema)
 }
 
 func (n *Node) alter(ctx context.Context, op *api.Operation) error {

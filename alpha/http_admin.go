@@ -75,7 +75,7 @@ func (n *Node) httpAlter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	op.RunInBackground = op.RunInBackground || background
-	if err := n.Alter(r.Context(), op); err != nil {
+	if err := n.alterFor(r.Context(), r.RemoteAddr, op); err != nil {
 		sendError(w, codeError, err.Error(), false)
 		return
 	}

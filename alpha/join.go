@@ -14,6 +14,7 @@ import (
 
 	"dragg/cluster"
 	"dragg/graph"
+	"dragg/internal/live"
 	"dragg/protos/pb"
 	"dragg/raftgroup/raftlog"
 )
@@ -48,7 +49,7 @@ func (n *Node) join(ctx context.Context) error {
 		return fmt.Errorf("joining the cluster: %w", err)
 	}
 	n.id, n.group = id, graph.GroupID(id.Group)
-	n.lg = n.lg.With("id", id.Node, "group", id.Group)
+	n.lg = live.Number(n.lg.With("id", id.Node, "group", id.Group), "term", n.term.Load)
 	return nil
 }
 

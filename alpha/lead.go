@@ -89,7 +89,8 @@ func (n *Node) watchTerm(ctx context.Context, term uint64) error {
 const termInterval = 50 * time.Millisecond
 
 // noteStatus wakes whoever looks at the group's status.
-func (n *Node) noteStatus(raftgroup.Status) {
+func (n *Node) noteStatus(st raftgroup.Status) {
+	n.term.Store(st.Term)
 	select {
 	case n.status <- struct{}{}:
 	default:

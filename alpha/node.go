@@ -56,6 +56,7 @@ type Node struct {
 	turns    turns         // of the members of other groups
 	moves    progress      // of tablets to this group
 	compared comparisons
+	term     atomic.Uint64 // of the group, for log lines
 	leading  atomic.Uint64 // the term in which this member does the leader's duties, 0 for none
 }
 
@@ -200,6 +201,9 @@ func (n *Node) getReady(ctx context.Context) error {
 	n.lg.Info("ready", "predicates", n.shard.Schema().Len(), "watermark", n.shard.Watermark())
 	return nil
 }
+
+// Logger returns what the node logs to: each line says which node of which group it is from, and in which term.
+func (n *Node) Logger() *slog.Logger { return n.lg }
 
 // Ready reports whether the node answers requests.
 func (n *Node) Ready() bool { return n.ready.Load() }

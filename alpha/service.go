@@ -6,6 +6,7 @@ import (
 	"github.com/dgraph-io/dgo/v250/protos/api"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
 	"dragg/dql"
 	"dragg/internal/fault"
@@ -38,7 +39,11 @@ func optionsOf(ctx context.Context) Options {
 
 // Alter implements api.DgraphServer.
 func (s *service) Alter(ctx context.Context, op *api.Operation) (*api.Payload, error) {
-	if err := s.n.Alter(ctx, op); err != nil {
+	from := "" // somebody in this process
+	if p, ok := peer.FromContext(ctx); ok {
+		from = p.Addr.String()
+	}
+	if err := s.n.alterFor(ctx, from, op); err != nil {
 		return nil, fault.ToGRPC(err)
 	}
 	return &api.Payload{Data: []byte("Done")}, nil

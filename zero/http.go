@@ -1,14 +1,15 @@
 package zero
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 
 	"dragg/cluster/admin"
 	"dragg/graph"
+	"dragg/internal/fault"
 	"dragg/protos/pb"
 )
 
@@ -49,34 +50,16 @@ type assigned struct {
 	ReadOnly string `json:"readOnly,omitempty"`
 }
 
+// assign leases uids or draws timestamps for clients that number their nodes themselves.
 func (s *Server) assign(w http.ResponseWriter, r *http.Request) {
-	n, err := strconv.ParseUint(r.URL.Query().Get("num"), 10, 64)
-	if err != nil || n == 0 {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("num=%q must be a number above 0", r.URL.Query().Get("num")))
-		return
-	}
-	var first uint64
-	switch what := r.URL.Query().Get("what"); what {
-	case "uids":
-		uid, e := s.leader().LeaseUIDs(r.Context(), n)
-		first, err = uint64(uid), e
-	case "timestamps":
-		if n > maxTimestamps {
-			err = fmt.Errorf("cannot draw %d timestamps at once: ask for 1 to %d", n, maxTimestamps)
-			break
-		}
-		ts, _, e := s.leader().Timestamps(r.Context(), uint32(n))
-		first, err = uint64(ts), e
-	case "nsids":
-		err = fmt.Errorf("namespaces are not enabled on this cluster")
-	default:
-		err = fmt.Errorf("what=%q must be uids or timestamps", what)
-	}
+	ask := r.URL.Query()
+	a, err := s.assignTo(r.Context(), ask.Get("what"), ask.Get("num"))
+	admin.Audit(s.lg, r.RemoteAddr, "assign", err, "kind", ask.Get("what"), "num", ask.Get("num"))
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	b, err := json.Marshal(assigned{StartID: fmt.Sprint(first), EndID: fmt.Sprint(first + n - 1)})
+	b, err := json.Marshal(a)
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())
 		return
@@ -87,65 +70,101 @@ func (s *Server) assign(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func (s *Server) assignTo(ctx context.Context, what, num string) (assigned, error) {
+	n, err := strconv.ParseUint(num, 10, 64)
+	if err != nil || n == 0 {
+		return assigned{}, fault.New(fault.Invalid, "num=%q must be a number above 0", num)
+	}
+	var first uint64
+	switch what {
+	case "uids":
+		uid, e := s.leader().LeaseUIDs(ctx, n)
+		first, err = uint64(uid), e
+	case "timestamps":
+		if n > maxTimestamps {
+			return assigned{}, fault.New(fault.Invalid, "cannot draw %d timestamps at once: ask for 1 to %d", n, maxTimestamps)
+		}
+		ts, _, e := s.leader().Timestamps(ctx, uint32(n))
+		first, err = uint64(ts), e
+	case "nsids":
+		err = fault.New(fault.Disabled, "namespaces are not enabled on this cluster")
+	default:
+		err = fault.New(fault.Invalid, "what=%q must be uids or timestamps", what)
+	}
+	return assigned{StartID: fmt.Sprint(first), EndID: fmt.Sprint(first + n - 1)}, err
+}
+
 // removeNode takes a node out of the cluster for good, by the parameters that existing tools send: id and group. As long as there
 // are no credentials it is for people on this machine only.
 func (s *Server) removeNode(w http.ResponseWriter, r *http.Request) {
-	if !fromHere(r) {
-		refuse(w, http.StatusForbidden, "nodes are removed by requests from the machine of a Zero only: use localhost there")
-		return
+	ask := r.URL.Query()
+	done, err := s.removeBy(r.Context(), r.RemoteAddr, ask.Get("id"), ask.Get("group"))
+	admin.Audit(s.lg, r.RemoteAddr, "remove node", err, "removed", ask.Get("id"), "removed_from", ask.Get("group"))
+	s.say(w, done, err)
+}
+
+// say answers with a sentence, or with what was wrong.
+func (s *Server) say(w http.ResponseWriter, done string, err error) {
+	switch {
+	case err != nil && fault.ClassOf(err) == fault.Denied:
+		refuse(w, http.StatusForbidden, err.Error())
+	case err != nil:
+		refuse(w, http.StatusBadRequest, err.Error())
+	default:
+		if _, err := fmt.Fprintln(w, done); err != nil {
+			s.lg.Debug("the caller went away before the answer", "err", err)
+		}
 	}
-	id, err1 := strconv.ParseUint(r.URL.Query().Get("id"), 10, 64)
-	group, err2 := strconv.ParseUint(r.URL.Query().Get("group"), 10, 32)
+}
+
+func (s *Server) removeBy(ctx context.Context, from, idText, groupText string) (string, error) {
+	if err := admin.Local(from); err != nil {
+		return "", err
+	}
+	id, err1 := strconv.ParseUint(idText, 10, 64)
+	group, err2 := strconv.ParseUint(groupText, 10, 32)
 	if err1 != nil || err2 != nil || id == 0 {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("id=%q and group=%q must be numbers: see /state for the nodes that there are",
-			r.URL.Query().Get("id"), r.URL.Query().Get("group")))
-		return
+		return "", fault.New(fault.Invalid, "id=%q and group=%q must be numbers: see /state for the nodes that there are", idText, groupText)
 	}
 	if group == 0 {
-		refuse(w, http.StatusBadRequest, "removing a Zero is not possible yet")
-		return
+		return "", fault.New(fault.Invalid, "removing a Zero is not possible yet")
 	}
-	if _, err := s.leader().RemoveMember(r.Context(), &pb.RemoveNode{Id: id, Group: uint32(group)}); err != nil {
-		refuse(w, http.StatusBadRequest, err.Error())
-		return
+	if _, err := s.leader().RemoveMember(ctx, &pb.RemoveNode{Id: id, Group: uint32(group)}); err != nil {
+		return "", err
 	}
-	fmt.Fprintf(w, "Removed node with group: %d, idx: %d\n", group, id)
+	return fmt.Sprintf("Removed node with group: %d, idx: %d", group, id), nil
 }
 
 // moveTablet moves a predicate to another group, by the parameters that existing tools send: tablet, group and namespace. It answers
 // when the predicate is there.
 func (s *Server) moveTablet(w http.ResponseWriter, r *http.Request) {
-	if !fromHere(r) {
-		refuse(w, http.StatusForbidden, "tablets are moved by requests from the machine of a Zero only: use localhost there")
-		return
-	}
-	q := r.URL.Query()
-	group, err := strconv.ParseUint(q.Get("group"), 10, 32)
-	if err != nil || q.Get("tablet") == "" {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf(
-			"tablet=%q must name a predicate and group=%q be a number: see /state for those that there are", q.Get("tablet"), q.Get("group")))
-		return
-	}
-	var namespace uint64
-	if text := q.Get("namespace"); text != "" {
-		if namespace, err = strconv.ParseUint(text, 0, 64); err != nil {
-			refuse(w, http.StatusBadRequest, fmt.Sprintf("namespace=%q must be a number", text))
-			return
-		}
-	}
-	p := graph.Predicate{Namespace: graph.Namespace(namespace), Name: q.Get("tablet")}
-	from, err := s.MoveTablet(r.Context(), p, uint32(group))
-	if err != nil {
-		refuse(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	fmt.Fprintf(w, "Predicate: [%s] moved from group: [%d] to [%d]\n", p.Name, from, group)
+	ask := r.URL.Query()
+	done, err := s.moveBy(r.Context(), r.RemoteAddr, ask.Get("tablet"), ask.Get("group"), ask.Get("namespace"))
+	admin.Audit(s.lg, r.RemoteAddr, "move tablet", err, "predicate", ask.Get("tablet"), "to", ask.Get("group"))
+	s.say(w, done, err)
 }
 
-// fromHere reports whether a request comes from this machine.
-func fromHere(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	return err == nil && net.ParseIP(host).IsLoopback()
+func (s *Server) moveBy(ctx context.Context, from, tablet, groupText, namespaceText string) (string, error) {
+	if err := admin.Local(from); err != nil {
+		return "", err
+	}
+	group, err := strconv.ParseUint(groupText, 10, 32)
+	if err != nil || tablet == "" {
+		return "", fault.New(fault.Invalid,
+			"tablet=%q must name a predicate and group=%q be a number: see /state for those that there are", tablet, groupText)
+	}
+	var namespace uint64
+	if namespaceText != "" {
+		if namespace, err = strconv.ParseUint(namespaceText, 0, 64); err != nil {
+			return "", fault.New(fault.Invalid, "namespace=%q must be a number", namespaceText)
+		}
+	}
+	p := graph.Predicate{Namespace: graph.Namespace(namespace), Name: tablet}
+	was, err := s.MoveTablet(ctx, p, uint32(group))
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("Predicate: [%s] moved from group: [%d] to [%d]", p.Name, was, group), nil
 }
 
 // refuse answers with the error envelope that clients of the HTTP API know.

@@ -149,6 +149,6 @@ func (s *Server) RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.Remove
 	if refused, ok := res.(error); ok {
 		return nil, refused
 	}
-	s.lg.Info("a node was removed from the cluster", "id", r.Id, "group", r.Group)
+	s.lg.Info("a node was removed from the cluster", "removed", r.Id, "removed_from", r.Group)
 	return res.(*pb.RemoveReply), nil
 }

@@ -20,6 +20,7 @@ import (
 	"dragg/cluster/rpc"
 	"dragg/graph"
 	"dragg/internal/fault"
+	"dragg/internal/live"
 	"dragg/internal/metrics"
 	"dragg/protos/pb"
 	"dragg/raftgroup"
@@ -91,7 +92,8 @@ type Server struct {
 	others  *cluster.Client  // finds the leader when it is another Zero; nil for a Zero alone
 	clock   clock
 	meters  meters
-	caught  atomic.Bool // it has caught up since its start
+	term    atomic.Uint64 // for log lines
+	caught  atomic.Bool   // it has caught up since its start
 	commits chan committing
 	status  chan struct{} // capacity 1: leadership may have changed
 	stopped chan struct{} // closed when Run has ended
@@ -113,11 +115,12 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, lg: cfg.Logger.With("node", "zero"),
+		cfg:     cfg,
 		commits: make(chan committing, maxCommitBatch), status: make(chan struct{}, 1), stopped: make(chan struct{}),
 		acks: map[uint32]uint64{}, leaders: map[uint32]uint64{}, ready: make(chan struct{}),
 		reports: newReports(),
 	}
+	s.lg = live.Number(cfg.Logger.With("node", "zero", "id", cfg.ID, "group", 0), "term", s.term.Load)
 	var err error
 	if s.id, err = s.identity(ctx); err != nil {
 		return nil, err
@@ -127,7 +130,8 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	group := raftgroup.Config{
 		Dir: s.walDir(), Identity: s.id, TickInterval: cfg.TickInterval, Logger: s.lg, Members: slices.Sorted(maps.Keys(cfg.Zeros)),
-		OnStatus: func(raftgroup.Status) {
+		OnStatus: func(st raftgroup.Status) {
+			s.term.Store(st.Term)
 			select {
 			case s.status <- struct{}{}:
 			default:
@@ -243,6 +247,9 @@ func (s *Server) setReady(ready bool) {
 		}
 	}
 }
+
+// Logger returns what this Zero logs to: each line says which Zero it is from, and in which term.
+func (s *Server) Logger() *slog.Logger { return s.lg }
 
 // Ready returns a channel that is closed while this node leads and serves.
 func (s *Server) Ready() <-chan struct{} {
@@ -401,7 +408,7 @@ func (s *Server) Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error)
 		return nil, refused
 	}
 	reply := res.(*pb.JoinReply)
-	s.lg.Info("an alpha connected", "alpha", reply.NodeId, "group", reply.Group, "address", j.Address)
+	s.lg.Info("an alpha connected", "alpha", reply.NodeId, "alpha_group", reply.Group, "address", j.Address)
 	return reply, nil
 }
 

@@ -186,7 +186,7 @@ func runZero(ctx context.Context, f *serverFlags, zf *zeroFlags, stderr io.Write
 	if err != nil {
 		return err
 	}
-	if err := f.awaitRoom(ctx, lg); err != nil {
+	if err := f.awaitRoom(ctx, lg.With("node", "zero", "id", zf.id)); err != nil {
 		return err
 	}
 	limitMemory(f.memory)
@@ -195,17 +195,17 @@ func runZero(ctx context.Context, f *serverFlags, zf *zeroFlags, stderr io.Write
 	if err != nil {
 		return err
 	}
-	err = serveZero(ctx, f, cfg, lg)
+	err = serveZero(ctx, f, cfg)
 	return errors.Join(err, pool.Close())
 }
 
-func serveZero(ctx context.Context, f *serverFlags, cfg zero.Config, lg *slog.Logger) error {
+func serveZero(ctx context.Context, f *serverFlags, cfg zero.Config) error {
 	z, err := zero.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	l := &listeners{lg: lg}
-	if err := listenZero(l, f, z, lg); err != nil {
+	l := &listeners{lg: z.Logger()}
+	if err := listenZero(l, f, z); err != nil {
 		return errors.Join(err, l.close())
 	}
 	eg, ctx := errgroup.WithContext(ctx)
@@ -217,8 +217,8 @@ func serveZero(ctx context.Context, f *serverFlags, cfg zero.Config, lg *slog.Lo
 // zeroRequestBytes bounds requests between nodes.
 const zeroRequestBytes = 64 << 20
 
-func listenZero(l *listeners, f *serverFlags, z *zero.Server, lg *slog.Logger) error {
-	s := grpc.NewServer(grpcOptions(lg, zeroRequestBytes)...)
+func listenZero(l *listeners, f *serverFlags, z *zero.Server) error {
+	s := grpc.NewServer(grpcOptions(z.Logger(), zeroRequestBytes)...)
 	z.Register(s)
 	if err := l.listen("zero gRPC", f.port(zeroNodePort), grpcOn(s, z.Healthy)); err != nil {
 		return err
@@ -250,33 +250,34 @@ func runAlpha(ctx context.Context, f *serverFlags, a *alphaFlags, zeros []string
 	if err != nil {
 		return err
 	}
-	if err := f.awaitRoom(ctx, lg); err != nil {
+	early := lg.With("node", "alpha") // which one, and of which group, it learns later
+	if err := f.awaitRoom(ctx, early); err != nil {
 		return err
 	}
 	memory := limitMemory(f.memory)
 	pool := rpc.NewPool(rpc.Config{MessageBytes: zeroRequestBytes})
-	z := cluster.NewClient(cluster.ClientConfig{Addresses: zeros, Pool: pool, Logger: lg})
+	z := cluster.NewClient(cluster.ClientConfig{Addresses: zeros, Pool: pool, Logger: early})
 	cfg := a.config(f, f.data, memory, lg)
 	cfg.Pool = pool
 	cfg.ZeroName = "zero at " + strings.Join(zeros, ", ")
-	err = serveAlpha(ctx, f, cfg, z, lg, nil)
+	err = serveAlpha(ctx, f, cfg, z, nil)
 	return errors.Join(err, pool.Close())
 }
 
 // serveAlpha opens an Alpha, waiting for Zero, and serves it. started, if given, is called once it runs.
 func serveAlpha(
-	ctx context.Context, f *serverFlags, cfg alpha.Config, z cluster.Zero, lg *slog.Logger,
+	ctx context.Context, f *serverFlags, cfg alpha.Config, z cluster.Zero,
 	started func(ctx context.Context, n *alpha.Node) error,
 ) error {
 	n, err := alpha.Open(ctx, cfg, z)
 	if err != nil {
 		return err
 	}
-	l := &listeners{lg: lg}
+	l := &listeners{lg: n.Logger()}
 	eg, ctx := errgroup.WithContext(ctx)
 	eg.Go(func() error { return n.Run(ctx) })
 	eg.Go(func() error {
-		if err := listenAlpha(l, f, n, cfg, lg); err != nil {
+		if err := listenAlpha(l, f, n, cfg); err != nil {
 			return errors.Join(err, l.close())
 		}
 		return l.run(ctx)
@@ -287,8 +288,8 @@ func serveAlpha(
 	return eg.Wait()
 }
 
-func listenAlpha(l *listeners, f *serverFlags, n *alpha.Node, cfg alpha.Config, lg *slog.Logger) error {
-	s := grpc.NewServer(grpcOptions(lg, cfg.Limits.RequestBytes)...)
+func listenAlpha(l *listeners, f *serverFlags, n *alpha.Node, cfg alpha.Config) error {
+	s := grpc.NewServer(grpcOptions(n.Logger(), cfg.Limits.RequestBytes)...)
 	n.Register(s)
 	if err := l.listen("alpha gRPC", f.port(alphaGRPCPort), grpcOn(s, n.Ready)); err != nil {
 		return err
@@ -296,7 +297,7 @@ func listenAlpha(l *listeners, f *serverFlags, n *alpha.Node, cfg alpha.Config, 
 	if err := l.listen("alpha HTTP", f.port(alphaHTTPPort), httpOn(n.Handler())); err != nil {
 		return err
 	}
-	nodes := grpc.NewServer(grpcOptions(lg, zeroRequestBytes)...)
+	nodes := grpc.NewServer(grpcOptions(n.Logger(), zeroRequestBytes)...)
 	n.RegisterPeer(nodes)
 	return l.listen("alpha gRPC for nodes", f.port(alphaNodePort), grpcOn(nodes, n.Ready))
 }
@@ -346,8 +347,8 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 	if err != nil {
 		return err
 	}
-	l := &listeners{lg: lg}
-	if err := listenZero(l, f, z, lg); err != nil {
+	l := &listeners{lg: z.Logger()}
+	if err := listenZero(l, f, z); err != nil {
 		return errors.Join(err, l.close())
 	}
 	// Zero outlives Alpha: what Alpha still has to say at its end must find an ear.
@@ -368,7 +369,7 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 	alphaCfg := a.config(f, filepath.Join(f.data, "alpha"), memory, lg)
 	alphaCfg.ZeroName = "zero in this process"
 	tour := &tour{flags: f, example: example, zero: z, out: stdout, lg: lg}
-	err = serveAlpha(alphaCtx, f, alphaCfg, z, lg, tour.run)
+	err = serveAlpha(alphaCtx, f, alphaCfg, z, tour.run)
 	stopZero()
 	if alphaCtx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
