@@ -222,6 +222,12 @@ func (c *Client) RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.Remove
 	return ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.RemoveReply, error) { return z.RemoveMember(ctx, r) })
 }
 
+// Promote implements Catalog.
+func (c *Client) Promote(ctx context.Context, r *pb.PromoteRequest) error {
+	_, err := ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.PromoteReply, error) { return z.Promote(ctx, r) })
+	return err
+}
+
 // Move implements Catalog.
 func (c *Client) Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error) {
 	return ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.MoveReply, error) { return z.Move(ctx, m) })

@@ -34,6 +34,8 @@ type Catalog interface {
 	State(ctx context.Context) (*pb.ZeroState, error)
 	// RemoveMember takes a node out of the cluster for good.
 	RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.RemoveReply, error)
+	// Promote has a member of a group lead it, and returns when it does.
+	Promote(ctx context.Context, r *pb.PromoteRequest) error
 	// Move takes a step of a tablet's move. It may be asked again and answers the same. An error of class fault.Aborted means
 	// that the move is over.
 	Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error)

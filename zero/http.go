@@ -13,7 +13,7 @@ import (
 	"dragg/protos/pb"
 )
 
-// Handler returns the HTTP surface for people and tools: /health, /ready, /state, /assign, /removeNode, /moveTablet, /metrics.
+// Handler returns the HTTP surface for people and tools: /health, /ready, /state, /assign, /removeNode, /moveTablet, /v1, /metrics.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", s.health)
@@ -22,6 +22,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /assign", s.assign)
 	mux.HandleFunc("/removeNode", s.removeNode)
 	mux.HandleFunc("/moveTablet", s.moveTablet)
+	mux.Handle("/v1/", admin.NewV1(operator{s}, s.lg).Handler())
 	mux.Handle("GET /metrics", s.cfg.Metrics.Handler())
 	return mux
 }

@@ -93,6 +93,10 @@ func (v *service) Acknowledge(ctx context.Context, a *pb.Ack) (*pb.AckReply, err
 	return &pb.AckReply{}, nil
 }
 
+func (v *service) Promote(ctx context.Context, r *pb.PromoteRequest) (*pb.PromoteReply, error) {
+	return &pb.PromoteReply{}, fault.ToPeer(v.s.Promote(ctx, r))
+}
+
 func (v *service) Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error) {
 	r, err := v.s.Move(ctx, m)
 	return r, fault.ToPeer(err)

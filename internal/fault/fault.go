@@ -32,12 +32,9 @@ const (
 	NotFound                     // what was named does not exist
 )
 
-// String returns the name of the class, in lower case.
+// String returns the name of the class, in lower case: as it travels between nodes.
 func (c Class) String() string {
-	return [...]string{
-		"internal", "invalid", "aborted", "conflict", "unavailable", "unknown", "exhausted", "unauthenticated", "denied", "disabled",
-		"not found",
-	}[c]
+	return names()[c]
 }
 
 type classified struct {

@@ -3441,6 +3441,95 @@ func (x *MoveProgress) GetBytes() int64 {
 	return 0
 }
 
+// PromoteRequest has a member of a group lead it. It is answered when that member leads.
+type PromoteRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"` // 0: the Zeros
+	Id            uint64                 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`       // of a voter
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromoteRequest) Reset() {
+	*x = PromoteRequest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromoteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromoteRequest) ProtoMessage() {}
+
+func (x *PromoteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromoteRequest.ProtoReflect.Descriptor instead.
+func (*PromoteRequest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *PromoteRequest) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *PromoteRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+type PromoteReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromoteReply) Reset() {
+	*x = PromoteReply{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromoteReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromoteReply) ProtoMessage() {}
+
+func (x *PromoteReply) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromoteReply.ProtoReflect.Descriptor instead.
+func (*PromoteReply) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{44}
+}
+
 type IdentifyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3449,7 +3538,7 @@ type IdentifyRequest struct {
 
 func (x *IdentifyRequest) Reset() {
 	*x = IdentifyRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3461,7 +3550,7 @@ func (x *IdentifyRequest) String() string {
 func (*IdentifyRequest) ProtoMessage() {}
 
 func (x *IdentifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3474,7 +3563,7 @@ func (x *IdentifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifyRequest.ProtoReflect.Descriptor instead.
 func (*IdentifyRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{45}
 }
 
 type IdentifyReply struct {
@@ -3486,7 +3575,7 @@ type IdentifyReply struct {
 
 func (x *IdentifyReply) Reset() {
 	*x = IdentifyReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3498,7 +3587,7 @@ func (x *IdentifyReply) String() string {
 func (*IdentifyReply) ProtoMessage() {}
 
 func (x *IdentifyReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3511,7 +3600,7 @@ func (x *IdentifyReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifyReply.ProtoReflect.Descriptor instead.
 func (*IdentifyReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{44}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *IdentifyReply) GetClusterId() string {
@@ -3530,7 +3619,7 @@ type TimestampsRequest struct {
 
 func (x *TimestampsRequest) Reset() {
 	*x = TimestampsRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +3631,7 @@ func (x *TimestampsRequest) String() string {
 func (*TimestampsRequest) ProtoMessage() {}
 
 func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +3644,7 @@ func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsRequest.ProtoReflect.Descriptor instead.
 func (*TimestampsRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{45}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *TimestampsRequest) GetCount() uint32 {
@@ -3576,7 +3665,7 @@ type TimestampsReply struct {
 
 func (x *TimestampsReply) Reset() {
 	*x = TimestampsReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3588,7 +3677,7 @@ func (x *TimestampsReply) String() string {
 func (*TimestampsReply) ProtoMessage() {}
 
 func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3601,7 +3690,7 @@ func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsReply.ProtoReflect.Descriptor instead.
 func (*TimestampsReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *TimestampsReply) GetFirst() uint64 {
@@ -3627,7 +3716,7 @@ type OutcomeRequest struct {
 
 func (x *OutcomeRequest) Reset() {
 	*x = OutcomeRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3639,7 +3728,7 @@ func (x *OutcomeRequest) String() string {
 func (*OutcomeRequest) ProtoMessage() {}
 
 func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3652,7 +3741,7 @@ func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRequest.ProtoReflect.Descriptor instead.
 func (*OutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *OutcomeRequest) GetStartTs() uint64 {
@@ -3672,7 +3761,7 @@ type OutcomeReply struct {
 
 func (x *OutcomeReply) Reset() {
 	*x = OutcomeReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3684,7 +3773,7 @@ func (x *OutcomeReply) String() string {
 func (*OutcomeReply) ProtoMessage() {}
 
 func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3697,7 +3786,7 @@ func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeReply.ProtoReflect.Descriptor instead.
 func (*OutcomeReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *OutcomeReply) GetKnown() bool {
@@ -3723,7 +3812,7 @@ type LeaseRequest struct {
 
 func (x *LeaseRequest) Reset() {
 	*x = LeaseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3735,7 +3824,7 @@ func (x *LeaseRequest) String() string {
 func (*LeaseRequest) ProtoMessage() {}
 
 func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3748,7 +3837,7 @@ func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *LeaseRequest) GetCount() uint64 {
@@ -3768,7 +3857,7 @@ type LeaseReply struct {
 
 func (x *LeaseReply) Reset() {
 	*x = LeaseReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3780,7 +3869,7 @@ func (x *LeaseReply) String() string {
 func (*LeaseReply) ProtoMessage() {}
 
 func (x *LeaseReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3793,7 +3882,7 @@ func (x *LeaseReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseReply.ProtoReflect.Descriptor instead.
 func (*LeaseReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *LeaseReply) GetFirst() uint64 {
@@ -3818,7 +3907,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	mi := &file_protos_pb_dragg_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3830,7 +3919,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	mi := &file_protos_pb_dragg_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3843,7 +3932,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{51}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{53}
 }
 
 type StreamRequest struct {
@@ -3856,7 +3945,7 @@ type StreamRequest struct {
 
 func (x *StreamRequest) Reset() {
 	*x = StreamRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	mi := &file_protos_pb_dragg_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3868,7 +3957,7 @@ func (x *StreamRequest) String() string {
 func (*StreamRequest) ProtoMessage() {}
 
 func (x *StreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	mi := &file_protos_pb_dragg_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3881,7 +3970,7 @@ func (x *StreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRequest.ProtoReflect.Descriptor instead.
 func (*StreamRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{52}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *StreamRequest) GetGroup() uint32 {
@@ -3906,7 +3995,7 @@ type AckReply struct {
 
 func (x *AckReply) Reset() {
 	*x = AckReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[53]
+	mi := &file_protos_pb_dragg_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3918,7 +4007,7 @@ func (x *AckReply) String() string {
 func (*AckReply) ProtoMessage() {}
 
 func (x *AckReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[53]
+	mi := &file_protos_pb_dragg_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3931,7 +4020,7 @@ func (x *AckReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckReply.ProtoReflect.Descriptor instead.
 func (*AckReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{53}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{55}
 }
 
 // RaftBatch is messages of one group from one member to another, in order.
@@ -3947,7 +4036,7 @@ type RaftBatch struct {
 
 func (x *RaftBatch) Reset() {
 	*x = RaftBatch{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[54]
+	mi := &file_protos_pb_dragg_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3959,7 +4048,7 @@ func (x *RaftBatch) String() string {
 func (*RaftBatch) ProtoMessage() {}
 
 func (x *RaftBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[54]
+	mi := &file_protos_pb_dragg_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3972,7 +4061,7 @@ func (x *RaftBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftBatch.ProtoReflect.Descriptor instead.
 func (*RaftBatch) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{54}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RaftBatch) GetClusterId() string {
@@ -4011,7 +4100,7 @@ type RaftAck struct {
 
 func (x *RaftAck) Reset() {
 	*x = RaftAck{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[55]
+	mi := &file_protos_pb_dragg_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4023,7 +4112,7 @@ func (x *RaftAck) String() string {
 func (*RaftAck) ProtoMessage() {}
 
 func (x *RaftAck) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[55]
+	mi := &file_protos_pb_dragg_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4036,7 +4125,7 @@ func (x *RaftAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftAck.ProtoReflect.Descriptor instead.
 func (*RaftAck) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{55}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{57}
 }
 
 type SnapshotRequest struct {
@@ -4050,7 +4139,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[56]
+	mi := &file_protos_pb_dragg_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4062,7 +4151,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[56]
+	mi := &file_protos_pb_dragg_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4075,7 +4164,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{56}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SnapshotRequest) GetClusterId() string {
@@ -4108,7 +4197,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[57]
+	mi := &file_protos_pb_dragg_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4120,7 +4209,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[57]
+	mi := &file_protos_pb_dragg_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4133,7 +4222,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{57}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *SnapshotChunk) GetData() []byte {
@@ -4160,7 +4249,7 @@ type CopyRequest struct {
 
 func (x *CopyRequest) Reset() {
 	*x = CopyRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[58]
+	mi := &file_protos_pb_dragg_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4172,7 +4261,7 @@ func (x *CopyRequest) String() string {
 func (*CopyRequest) ProtoMessage() {}
 
 func (x *CopyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[58]
+	mi := &file_protos_pb_dragg_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4185,7 +4274,7 @@ func (x *CopyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyRequest.ProtoReflect.Descriptor instead.
 func (*CopyRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{58}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *CopyRequest) GetGroup() uint32 {
@@ -4248,7 +4337,7 @@ type CopyChunk struct {
 
 func (x *CopyChunk) Reset() {
 	*x = CopyChunk{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[59]
+	mi := &file_protos_pb_dragg_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4260,7 +4349,7 @@ func (x *CopyChunk) String() string {
 func (*CopyChunk) ProtoMessage() {}
 
 func (x *CopyChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[59]
+	mi := &file_protos_pb_dragg_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4273,7 +4362,7 @@ func (x *CopyChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyChunk.ProtoReflect.Descriptor instead.
 func (*CopyChunk) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{59}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *CopyChunk) GetChanges() []byte {
@@ -4306,7 +4395,7 @@ type CopyDigest struct {
 
 func (x *CopyDigest) Reset() {
 	*x = CopyDigest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[60]
+	mi := &file_protos_pb_dragg_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4318,7 +4407,7 @@ func (x *CopyDigest) String() string {
 func (*CopyDigest) ProtoMessage() {}
 
 func (x *CopyDigest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[60]
+	mi := &file_protos_pb_dragg_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4331,7 +4420,7 @@ func (x *CopyDigest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyDigest.ProtoReflect.Descriptor instead.
 func (*CopyDigest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{60}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *CopyDigest) GetDigest() *Digest {
@@ -4354,7 +4443,7 @@ type InspectRequest struct {
 
 func (x *InspectRequest) Reset() {
 	*x = InspectRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[61]
+	mi := &file_protos_pb_dragg_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4366,7 +4455,7 @@ func (x *InspectRequest) String() string {
 func (*InspectRequest) ProtoMessage() {}
 
 func (x *InspectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[61]
+	mi := &file_protos_pb_dragg_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4379,7 +4468,7 @@ func (x *InspectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectRequest.ProtoReflect.Descriptor instead.
 func (*InspectRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{61}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *InspectRequest) GetGroup() uint32 {
@@ -4426,7 +4515,7 @@ type InspectReply struct {
 
 func (x *InspectReply) Reset() {
 	*x = InspectReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[62]
+	mi := &file_protos_pb_dragg_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4438,7 +4527,7 @@ func (x *InspectReply) String() string {
 func (*InspectReply) ProtoMessage() {}
 
 func (x *InspectReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[62]
+	mi := &file_protos_pb_dragg_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4451,7 +4540,7 @@ func (x *InspectReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectReply.ProtoReflect.Descriptor instead.
 func (*InspectReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{62}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *InspectReply) GetHasData() bool {
@@ -4475,7 +4564,7 @@ type TaskRequest struct {
 
 func (x *TaskRequest) Reset() {
 	*x = TaskRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[63]
+	mi := &file_protos_pb_dragg_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4487,7 +4576,7 @@ func (x *TaskRequest) String() string {
 func (*TaskRequest) ProtoMessage() {}
 
 func (x *TaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[63]
+	mi := &file_protos_pb_dragg_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4500,7 +4589,7 @@ func (x *TaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskRequest.ProtoReflect.Descriptor instead.
 func (*TaskRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{63}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *TaskRequest) GetGroup() uint32 {
@@ -4547,7 +4636,7 @@ type TaskReply struct {
 
 func (x *TaskReply) Reset() {
 	*x = TaskReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[64]
+	mi := &file_protos_pb_dragg_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4559,7 +4648,7 @@ func (x *TaskReply) String() string {
 func (*TaskReply) ProtoMessage() {}
 
 func (x *TaskReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[64]
+	mi := &file_protos_pb_dragg_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4572,7 +4661,7 @@ func (x *TaskReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskReply.ProtoReflect.Descriptor instead.
 func (*TaskReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{64}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *TaskReply) GetResults() []*TaskResult {
@@ -4603,7 +4692,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[65]
+	mi := &file_protos_pb_dragg_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4615,7 +4704,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[65]
+	mi := &file_protos_pb_dragg_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4628,7 +4717,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{65}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Task) GetKind() uint32 {
@@ -4727,7 +4816,7 @@ type TaskFunc struct {
 
 func (x *TaskFunc) Reset() {
 	*x = TaskFunc{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[66]
+	mi := &file_protos_pb_dragg_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4739,7 +4828,7 @@ func (x *TaskFunc) String() string {
 func (*TaskFunc) ProtoMessage() {}
 
 func (x *TaskFunc) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[66]
+	mi := &file_protos_pb_dragg_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4752,7 +4841,7 @@ func (x *TaskFunc) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskFunc.ProtoReflect.Descriptor instead.
 func (*TaskFunc) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{66}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *TaskFunc) GetName() string {
@@ -4794,7 +4883,7 @@ type FacetSelection struct {
 
 func (x *FacetSelection) Reset() {
 	*x = FacetSelection{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[67]
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4806,7 +4895,7 @@ func (x *FacetSelection) String() string {
 func (*FacetSelection) ProtoMessage() {}
 
 func (x *FacetSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[67]
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4819,7 +4908,7 @@ func (x *FacetSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetSelection.ProtoReflect.Descriptor instead.
 func (*FacetSelection) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{67}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *FacetSelection) GetAll() bool {
@@ -4856,7 +4945,7 @@ type FacetTree struct {
 
 func (x *FacetTree) Reset() {
 	*x = FacetTree{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[68]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4868,7 +4957,7 @@ func (x *FacetTree) String() string {
 func (*FacetTree) ProtoMessage() {}
 
 func (x *FacetTree) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[68]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4881,7 +4970,7 @@ func (x *FacetTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetTree.ProtoReflect.Descriptor instead.
 func (*FacetTree) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{68}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *FacetTree) GetOp() uint32 {
@@ -4939,7 +5028,7 @@ type TaskResult struct {
 
 func (x *TaskResult) Reset() {
 	*x = TaskResult{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4951,7 +5040,7 @@ func (x *TaskResult) String() string {
 func (*TaskResult) ProtoMessage() {}
 
 func (x *TaskResult) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4964,7 +5053,7 @@ func (x *TaskResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskResult.ProtoReflect.Descriptor instead.
 func (*TaskResult) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{69}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *TaskResult) GetOffsets() []uint32 {
@@ -5053,7 +5142,7 @@ type FacetRow struct {
 
 func (x *FacetRow) Reset() {
 	*x = FacetRow{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[70]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5065,7 +5154,7 @@ func (x *FacetRow) String() string {
 func (*FacetRow) ProtoMessage() {}
 
 func (x *FacetRow) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[70]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5078,7 +5167,7 @@ func (x *FacetRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetRow.ProtoReflect.Descriptor instead.
 func (*FacetRow) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{70}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *FacetRow) GetFacets() []*Facet {
@@ -5103,7 +5192,7 @@ type WriteRequest struct {
 
 func (x *WriteRequest) Reset() {
 	*x = WriteRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[71]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5115,7 +5204,7 @@ func (x *WriteRequest) String() string {
 func (*WriteRequest) ProtoMessage() {}
 
 func (x *WriteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[71]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5128,7 +5217,7 @@ func (x *WriteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
 func (*WriteRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{71}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *WriteRequest) GetGroup() uint32 {
@@ -5182,7 +5271,7 @@ type WriteStep struct {
 
 func (x *WriteStep) Reset() {
 	*x = WriteStep{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[72]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5194,7 +5283,7 @@ func (x *WriteStep) String() string {
 func (*WriteStep) ProtoMessage() {}
 
 func (x *WriteStep) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[72]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5207,7 +5296,7 @@ func (x *WriteStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStep.ProtoReflect.Descriptor instead.
 func (*WriteStep) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{72}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *WriteStep) GetEdges() []*Edge {
@@ -5234,7 +5323,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[73]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5246,7 +5335,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[73]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5259,7 +5348,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{73}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Edge) GetSubject() uint64 {
@@ -5329,7 +5418,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[74]
+	mi := &file_protos_pb_dragg_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5341,7 +5430,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[74]
+	mi := &file_protos_pb_dragg_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5354,7 +5443,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{74}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Value) GetType() uint32 {
@@ -5381,7 +5470,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[75]
+	mi := &file_protos_pb_dragg_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5393,7 +5482,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[75]
+	mi := &file_protos_pb_dragg_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5406,7 +5495,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{75}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Facet) GetKey() string {
@@ -5435,7 +5524,7 @@ type WriteReply struct {
 
 func (x *WriteReply) Reset() {
 	*x = WriteReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[76]
+	mi := &file_protos_pb_dragg_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5447,7 +5536,7 @@ func (x *WriteReply) String() string {
 func (*WriteReply) ProtoMessage() {}
 
 func (x *WriteReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[76]
+	mi := &file_protos_pb_dragg_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5460,7 +5549,7 @@ func (x *WriteReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteReply.ProtoReflect.Descriptor instead.
 func (*WriteReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{76}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *WriteReply) GetNothing() bool {
@@ -5494,7 +5583,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[77]
+	mi := &file_protos_pb_dragg_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5506,7 +5595,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[77]
+	mi := &file_protos_pb_dragg_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5519,7 +5608,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{77}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *CloseRequest) GetGroup() uint32 {
@@ -5834,7 +5923,11 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\fMoveProgress\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\tR\x04step\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\"\x11\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\"6\n" +
+	"\x0ePromoteRequest\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\rR\x05group\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\x04R\x02id\"\x0e\n" +
+	"\fPromoteReply\"\x11\n" +
 	"\x0fIdentifyRequest\".\n" +
 	"\rIdentifyReply\x12\x1d\n" +
 	"\n" +
@@ -6001,7 +6094,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\fMOVE_UNFENCE\x10\x03\x12\x0f\n" +
 	"\vMOVE_SWITCH\x10\x04\x12\x0e\n" +
 	"\n" +
-	"MOVE_ABORT\x10\x052\x82\x06\n" +
+	"MOVE_ABORT\x10\x052\xb9\x06\n" +
 	"\x04Zero\x12(\n" +
 	"\aConnect\x12\v.dragg.Join\x1a\x10.dragg.JoinReply\x12>\n" +
 	"\n" +
@@ -6018,18 +6111,20 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x04Move\x12\x0f.dragg.MoveStep\x1a\x10.dragg.MoveReply\x12-\n" +
 	"\x06Report\x12\x12.dragg.GroupReport\x1a\x0f.dragg.AckReply\x12,\n" +
 	"\bSetDrain\x12\f.dragg.Drain\x1a\x12.dragg.RemoveReply\x124\n" +
-	"\tSetPolicy\x12\x16.dragg.RebalancePolicy\x1a\x0f.dragg.AckReply\x128\n" +
+	"\tSetPolicy\x12\x16.dragg.RebalancePolicy\x1a\x0f.dragg.AckReply\x125\n" +
+	"\aPromote\x12\x15.dragg.PromoteRequest\x1a\x13.dragg.PromoteReply\x128\n" +
 	"\bIdentify\x12\x16.dragg.IdentifyRequest\x1a\x14.dragg.IdentifyReply2r\n" +
 	"\x04Raft\x12.\n" +
 	"\bMessages\x12\x10.dragg.RaftBatch\x1a\x0e.dragg.RaftAck(\x01\x12:\n" +
-	"\bSnapshot\x12\x16.dragg.SnapshotRequest\x1a\x14.dragg.SnapshotChunk0\x012\xb0\x02\n" +
+	"\bSnapshot\x12\x16.dragg.SnapshotRequest\x1a\x14.dragg.SnapshotChunk0\x012\xe7\x02\n" +
 	"\x04Peer\x122\n" +
 	"\bPrewrite\x12\x13.dragg.WriteRequest\x1a\x11.dragg.WriteReply\x12/\n" +
 	"\x05Close\x12\x13.dragg.CloseRequest\x1a\x11.dragg.WriteReply\x12+\n" +
 	"\x03Run\x12\x12.dragg.TaskRequest\x1a\x10.dragg.TaskReply\x125\n" +
 	"\aInspect\x12\x15.dragg.InspectRequest\x1a\x13.dragg.InspectReply\x12.\n" +
 	"\x04Copy\x12\x12.dragg.CopyRequest\x1a\x10.dragg.CopyChunk0\x01\x12/\n" +
-	"\x06Digest\x12\x12.dragg.CopyRequest\x1a\x11.dragg.CopyDigestB\x11Z\x0fdragg/protos/pbb\x06proto3"
+	"\x06Digest\x12\x12.dragg.CopyRequest\x1a\x11.dragg.CopyDigest\x125\n" +
+	"\aPromote\x12\x15.dragg.PromoteRequest\x1a\x13.dragg.PromoteReplyB\x11Z\x0fdragg/protos/pbb\x06proto3"
 
 var (
 	file_protos_pb_dragg_proto_rawDescOnce sync.Once
@@ -6044,7 +6139,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 82)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 84)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(MoveKind)(0),             // 1: dragg.MoveKind
@@ -6091,45 +6186,47 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*GroupReport)(nil),       // 42: dragg.GroupReport
 	(*TabletLoad)(nil),        // 43: dragg.TabletLoad
 	(*MoveProgress)(nil),      // 44: dragg.MoveProgress
-	(*IdentifyRequest)(nil),   // 45: dragg.IdentifyRequest
-	(*IdentifyReply)(nil),     // 46: dragg.IdentifyReply
-	(*TimestampsRequest)(nil), // 47: dragg.TimestampsRequest
-	(*TimestampsReply)(nil),   // 48: dragg.TimestampsReply
-	(*OutcomeRequest)(nil),    // 49: dragg.OutcomeRequest
-	(*OutcomeReply)(nil),      // 50: dragg.OutcomeReply
-	(*LeaseRequest)(nil),      // 51: dragg.LeaseRequest
-	(*LeaseReply)(nil),        // 52: dragg.LeaseReply
-	(*StateRequest)(nil),      // 53: dragg.StateRequest
-	(*StreamRequest)(nil),     // 54: dragg.StreamRequest
-	(*AckReply)(nil),          // 55: dragg.AckReply
-	(*RaftBatch)(nil),         // 56: dragg.RaftBatch
-	(*RaftAck)(nil),           // 57: dragg.RaftAck
-	(*SnapshotRequest)(nil),   // 58: dragg.SnapshotRequest
-	(*SnapshotChunk)(nil),     // 59: dragg.SnapshotChunk
-	(*CopyRequest)(nil),       // 60: dragg.CopyRequest
-	(*CopyChunk)(nil),         // 61: dragg.CopyChunk
-	(*CopyDigest)(nil),        // 62: dragg.CopyDigest
-	(*InspectRequest)(nil),    // 63: dragg.InspectRequest
-	(*InspectReply)(nil),      // 64: dragg.InspectReply
-	(*TaskRequest)(nil),       // 65: dragg.TaskRequest
-	(*TaskReply)(nil),         // 66: dragg.TaskReply
-	(*Task)(nil),              // 67: dragg.Task
-	(*TaskFunc)(nil),          // 68: dragg.TaskFunc
-	(*FacetSelection)(nil),    // 69: dragg.FacetSelection
-	(*FacetTree)(nil),         // 70: dragg.FacetTree
-	(*TaskResult)(nil),        // 71: dragg.TaskResult
-	(*FacetRow)(nil),          // 72: dragg.FacetRow
-	(*WriteRequest)(nil),      // 73: dragg.WriteRequest
-	(*WriteStep)(nil),         // 74: dragg.WriteStep
-	(*Edge)(nil),              // 75: dragg.Edge
-	(*Value)(nil),             // 76: dragg.Value
-	(*Facet)(nil),             // 77: dragg.Facet
-	(*WriteReply)(nil),        // 78: dragg.WriteReply
-	(*CloseRequest)(nil),      // 79: dragg.CloseRequest
-	nil,                       // 80: dragg.AlterReply.SeqsEntry
-	nil,                       // 81: dragg.MoveReply.SeqsEntry
-	nil,                       // 82: dragg.RemoveReply.SeqsEntry
-	nil,                       // 83: dragg.ZeroState.LeadersEntry
+	(*PromoteRequest)(nil),    // 45: dragg.PromoteRequest
+	(*PromoteReply)(nil),      // 46: dragg.PromoteReply
+	(*IdentifyRequest)(nil),   // 47: dragg.IdentifyRequest
+	(*IdentifyReply)(nil),     // 48: dragg.IdentifyReply
+	(*TimestampsRequest)(nil), // 49: dragg.TimestampsRequest
+	(*TimestampsReply)(nil),   // 50: dragg.TimestampsReply
+	(*OutcomeRequest)(nil),    // 51: dragg.OutcomeRequest
+	(*OutcomeReply)(nil),      // 52: dragg.OutcomeReply
+	(*LeaseRequest)(nil),      // 53: dragg.LeaseRequest
+	(*LeaseReply)(nil),        // 54: dragg.LeaseReply
+	(*StateRequest)(nil),      // 55: dragg.StateRequest
+	(*StreamRequest)(nil),     // 56: dragg.StreamRequest
+	(*AckReply)(nil),          // 57: dragg.AckReply
+	(*RaftBatch)(nil),         // 58: dragg.RaftBatch
+	(*RaftAck)(nil),           // 59: dragg.RaftAck
+	(*SnapshotRequest)(nil),   // 60: dragg.SnapshotRequest
+	(*SnapshotChunk)(nil),     // 61: dragg.SnapshotChunk
+	(*CopyRequest)(nil),       // 62: dragg.CopyRequest
+	(*CopyChunk)(nil),         // 63: dragg.CopyChunk
+	(*CopyDigest)(nil),        // 64: dragg.CopyDigest
+	(*InspectRequest)(nil),    // 65: dragg.InspectRequest
+	(*InspectReply)(nil),      // 66: dragg.InspectReply
+	(*TaskRequest)(nil),       // 67: dragg.TaskRequest
+	(*TaskReply)(nil),         // 68: dragg.TaskReply
+	(*Task)(nil),              // 69: dragg.Task
+	(*TaskFunc)(nil),          // 70: dragg.TaskFunc
+	(*FacetSelection)(nil),    // 71: dragg.FacetSelection
+	(*FacetTree)(nil),         // 72: dragg.FacetTree
+	(*TaskResult)(nil),        // 73: dragg.TaskResult
+	(*FacetRow)(nil),          // 74: dragg.FacetRow
+	(*WriteRequest)(nil),      // 75: dragg.WriteRequest
+	(*WriteStep)(nil),         // 76: dragg.WriteStep
+	(*Edge)(nil),              // 77: dragg.Edge
+	(*Value)(nil),             // 78: dragg.Value
+	(*Facet)(nil),             // 79: dragg.Facet
+	(*WriteReply)(nil),        // 80: dragg.WriteReply
+	(*CloseRequest)(nil),      // 81: dragg.CloseRequest
+	nil,                       // 82: dragg.AlterReply.SeqsEntry
+	nil,                       // 83: dragg.MoveReply.SeqsEntry
+	nil,                       // 84: dragg.RemoveReply.SeqsEntry
+	nil,                       // 85: dragg.ZeroState.LeadersEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	3,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
@@ -6149,14 +6246,14 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	11, // 14: dragg.Alter.predicates:type_name -> dragg.PredicateChange
 	12, // 15: dragg.Alter.types:type_name -> dragg.TypeChange
 	14, // 16: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	80, // 17: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	82, // 17: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
 	15, // 18: dragg.Tablet.move:type_name -> dragg.Move
 	16, // 19: dragg.Tablet.former:type_name -> dragg.Former
 	1,  // 20: dragg.MoveStep.kind:type_name -> dragg.MoveKind
 	19, // 21: dragg.MoveStep.source:type_name -> dragg.Digest
 	19, // 22: dragg.MoveStep.target:type_name -> dragg.Digest
 	14, // 23: dragg.MoveReply.tablet:type_name -> dragg.Tablet
-	81, // 24: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
+	83, // 24: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
 	21, // 25: dragg.Event.verdict:type_name -> dragg.Verdict
 	22, // 26: dragg.Event.tablet_set:type_name -> dragg.TabletSet
 	23, // 27: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
@@ -6165,14 +6262,14 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	27, // 30: dragg.Event.member_gone:type_name -> dragg.Member
 	14, // 31: dragg.TabletSet.tablet:type_name -> dragg.Tablet
 	20, // 32: dragg.StreamBatch.events:type_name -> dragg.Event
-	82, // 33: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	84, // 33: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
 	27, // 34: dragg.ZeroState.members:type_name -> dragg.Member
 	14, // 35: dragg.ZeroState.tablets:type_name -> dragg.Tablet
 	12, // 36: dragg.ZeroState.types:type_name -> dragg.TypeChange
 	33, // 37: dragg.ZeroState.streams:type_name -> dragg.GroupStream
 	34, // 38: dragg.ZeroState.oracle:type_name -> dragg.OracleState
 	27, // 39: dragg.ZeroState.removed:type_name -> dragg.Member
-	83, // 40: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
+	85, // 40: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
 	29, // 41: dragg.ZeroState.policy:type_name -> dragg.RebalancePolicy
 	43, // 42: dragg.ZeroState.loads:type_name -> dragg.TabletLoad
 	44, // 43: dragg.ZeroState.progress:type_name -> dragg.MoveProgress
@@ -6193,67 +6290,71 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	43, // 58: dragg.GroupReport.tablets:type_name -> dragg.TabletLoad
 	44, // 59: dragg.GroupReport.moves:type_name -> dragg.MoveProgress
 	19, // 60: dragg.CopyDigest.digest:type_name -> dragg.Digest
-	67, // 61: dragg.TaskRequest.tasks:type_name -> dragg.Task
-	71, // 62: dragg.TaskReply.results:type_name -> dragg.TaskResult
-	68, // 63: dragg.Task.func:type_name -> dragg.TaskFunc
-	69, // 64: dragg.Task.facets:type_name -> dragg.FacetSelection
-	70, // 65: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
-	70, // 66: dragg.FacetTree.children:type_name -> dragg.FacetTree
-	72, // 67: dragg.TaskResult.facets:type_name -> dragg.FacetRow
-	77, // 68: dragg.FacetRow.facets:type_name -> dragg.Facet
-	74, // 69: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
-	75, // 70: dragg.WriteStep.edges:type_name -> dragg.Edge
-	76, // 71: dragg.Edge.value:type_name -> dragg.Value
-	77, // 72: dragg.Edge.facets:type_name -> dragg.Facet
-	76, // 73: dragg.Facet.value:type_name -> dragg.Value
+	69, // 61: dragg.TaskRequest.tasks:type_name -> dragg.Task
+	73, // 62: dragg.TaskReply.results:type_name -> dragg.TaskResult
+	70, // 63: dragg.Task.func:type_name -> dragg.TaskFunc
+	71, // 64: dragg.Task.facets:type_name -> dragg.FacetSelection
+	72, // 65: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
+	72, // 66: dragg.FacetTree.children:type_name -> dragg.FacetTree
+	74, // 67: dragg.TaskResult.facets:type_name -> dragg.FacetRow
+	79, // 68: dragg.FacetRow.facets:type_name -> dragg.Facet
+	76, // 69: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
+	77, // 70: dragg.WriteStep.edges:type_name -> dragg.Edge
+	78, // 71: dragg.Edge.value:type_name -> dragg.Value
+	79, // 72: dragg.Edge.facets:type_name -> dragg.Facet
+	78, // 73: dragg.Facet.value:type_name -> dragg.Value
 	25, // 74: dragg.Zero.Connect:input_type -> dragg.Join
-	47, // 75: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	49, // 75: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
 	8,  // 76: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	49, // 77: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	51, // 78: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	51, // 77: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	53, // 78: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
 	10, // 79: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	53, // 80: dragg.Zero.State:input_type -> dragg.StateRequest
-	54, // 81: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	55, // 80: dragg.Zero.State:input_type -> dragg.StateRequest
+	56, // 81: dragg.Zero.Stream:input_type -> dragg.StreamRequest
 	7,  // 82: dragg.Zero.Acknowledge:input_type -> dragg.Ack
 	30, // 83: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
 	17, // 84: dragg.Zero.Move:input_type -> dragg.MoveStep
 	42, // 85: dragg.Zero.Report:input_type -> dragg.GroupReport
 	28, // 86: dragg.Zero.SetDrain:input_type -> dragg.Drain
 	29, // 87: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
-	45, // 88: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
-	56, // 89: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	58, // 90: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	73, // 91: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
-	79, // 92: dragg.Peer.Close:input_type -> dragg.CloseRequest
-	65, // 93: dragg.Peer.Run:input_type -> dragg.TaskRequest
-	63, // 94: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
-	60, // 95: dragg.Peer.Copy:input_type -> dragg.CopyRequest
-	60, // 96: dragg.Peer.Digest:input_type -> dragg.CopyRequest
-	26, // 97: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	48, // 98: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	9,  // 99: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	50, // 100: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	52, // 101: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	13, // 102: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	32, // 103: dragg.Zero.State:output_type -> dragg.ZeroState
-	24, // 104: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	55, // 105: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	31, // 106: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
-	18, // 107: dragg.Zero.Move:output_type -> dragg.MoveReply
-	55, // 108: dragg.Zero.Report:output_type -> dragg.AckReply
-	31, // 109: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
-	55, // 110: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
-	46, // 111: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
-	57, // 112: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	59, // 113: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	78, // 114: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
-	78, // 115: dragg.Peer.Close:output_type -> dragg.WriteReply
-	66, // 116: dragg.Peer.Run:output_type -> dragg.TaskReply
-	64, // 117: dragg.Peer.Inspect:output_type -> dragg.InspectReply
-	61, // 118: dragg.Peer.Copy:output_type -> dragg.CopyChunk
-	62, // 119: dragg.Peer.Digest:output_type -> dragg.CopyDigest
-	97, // [97:120] is the sub-list for method output_type
-	74, // [74:97] is the sub-list for method input_type
+	45, // 88: dragg.Zero.Promote:input_type -> dragg.PromoteRequest
+	47, // 89: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	58, // 90: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	60, // 91: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	75, // 92: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
+	81, // 93: dragg.Peer.Close:input_type -> dragg.CloseRequest
+	67, // 94: dragg.Peer.Run:input_type -> dragg.TaskRequest
+	65, // 95: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
+	62, // 96: dragg.Peer.Copy:input_type -> dragg.CopyRequest
+	62, // 97: dragg.Peer.Digest:input_type -> dragg.CopyRequest
+	45, // 98: dragg.Peer.Promote:input_type -> dragg.PromoteRequest
+	26, // 99: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	50, // 100: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	9,  // 101: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	52, // 102: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	54, // 103: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	13, // 104: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	32, // 105: dragg.Zero.State:output_type -> dragg.ZeroState
+	24, // 106: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	57, // 107: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	31, // 108: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	18, // 109: dragg.Zero.Move:output_type -> dragg.MoveReply
+	57, // 110: dragg.Zero.Report:output_type -> dragg.AckReply
+	31, // 111: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
+	57, // 112: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
+	46, // 113: dragg.Zero.Promote:output_type -> dragg.PromoteReply
+	48, // 114: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	59, // 115: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	61, // 116: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	80, // 117: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
+	80, // 118: dragg.Peer.Close:output_type -> dragg.WriteReply
+	68, // 119: dragg.Peer.Run:output_type -> dragg.TaskReply
+	66, // 120: dragg.Peer.Inspect:output_type -> dragg.InspectReply
+	63, // 121: dragg.Peer.Copy:output_type -> dragg.CopyChunk
+	64, // 122: dragg.Peer.Digest:output_type -> dragg.CopyDigest
+	46, // 123: dragg.Peer.Promote:output_type -> dragg.PromoteReply
+	99, // [99:124] is the sub-list for method output_type
+	74, // [74:99] is the sub-list for method input_type
 	74, // [74:74] is the sub-list for extension type_name
 	74, // [74:74] is the sub-list for extension extendee
 	0,  // [0:74] is the sub-list for field type_name
@@ -6270,7 +6371,7 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   82,
+			NumMessages:   84,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

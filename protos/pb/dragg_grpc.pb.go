@@ -36,6 +36,7 @@ const (
 	Zero_Report_FullMethodName       = "/dragg.Zero/Report"
 	Zero_SetDrain_FullMethodName     = "/dragg.Zero/SetDrain"
 	Zero_SetPolicy_FullMethodName    = "/dragg.Zero/SetPolicy"
+	Zero_Promote_FullMethodName      = "/dragg.Zero/Promote"
 	Zero_Identify_FullMethodName     = "/dragg.Zero/Identify"
 )
 
@@ -57,6 +58,7 @@ type ZeroClient interface {
 	Report(ctx context.Context, in *GroupReport, opts ...grpc.CallOption) (*AckReply, error)
 	SetDrain(ctx context.Context, in *Drain, opts ...grpc.CallOption) (*RemoveReply, error)
 	SetPolicy(ctx context.Context, in *RebalancePolicy, opts ...grpc.CallOption) (*AckReply, error)
+	Promote(ctx context.Context, in *PromoteRequest, opts ...grpc.CallOption) (*PromoteReply, error)
 	// Identify says of which cluster this Zero is; it needs no leader.
 	Identify(ctx context.Context, in *IdentifyRequest, opts ...grpc.CallOption) (*IdentifyReply, error)
 }
@@ -218,6 +220,16 @@ func (c *zeroClient) SetPolicy(ctx context.Context, in *RebalancePolicy, opts ..
 	return out, nil
 }
 
+func (c *zeroClient) Promote(ctx context.Context, in *PromoteRequest, opts ...grpc.CallOption) (*PromoteReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PromoteReply)
+	err := c.cc.Invoke(ctx, Zero_Promote_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *zeroClient) Identify(ctx context.Context, in *IdentifyRequest, opts ...grpc.CallOption) (*IdentifyReply, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(IdentifyReply)
@@ -246,6 +258,7 @@ type ZeroServer interface {
 	Report(context.Context, *GroupReport) (*AckReply, error)
 	SetDrain(context.Context, *Drain) (*RemoveReply, error)
 	SetPolicy(context.Context, *RebalancePolicy) (*AckReply, error)
+	Promote(context.Context, *PromoteRequest) (*PromoteReply, error)
 	// Identify says of which cluster this Zero is; it needs no leader.
 	Identify(context.Context, *IdentifyRequest) (*IdentifyReply, error)
 	mustEmbedUnimplementedZeroServer()
@@ -299,6 +312,9 @@ func (UnimplementedZeroServer) SetDrain(context.Context, *Drain) (*RemoveReply, 
 }
 func (UnimplementedZeroServer) SetPolicy(context.Context, *RebalancePolicy) (*AckReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetPolicy not implemented")
+}
+func (UnimplementedZeroServer) Promote(context.Context, *PromoteRequest) (*PromoteReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Promote not implemented")
 }
 func (UnimplementedZeroServer) Identify(context.Context, *IdentifyRequest) (*IdentifyReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Identify not implemented")
@@ -569,6 +585,24 @@ func _Zero_SetPolicy_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Zero_Promote_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PromoteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ZeroServer).Promote(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Zero_Promote_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ZeroServer).Promote(ctx, req.(*PromoteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Zero_Identify_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(IdentifyRequest)
 	if err := dec(in); err != nil {
@@ -645,6 +679,10 @@ var Zero_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetPolicy",
 			Handler:    _Zero_SetPolicy_Handler,
+		},
+		{
+			MethodName: "Promote",
+			Handler:    _Zero_Promote_Handler,
 		},
 		{
 			MethodName: "Identify",
@@ -808,6 +846,7 @@ const (
 	Peer_Inspect_FullMethodName  = "/dragg.Peer/Inspect"
 	Peer_Copy_FullMethodName     = "/dragg.Peer/Copy"
 	Peer_Digest_FullMethodName   = "/dragg.Peer/Digest"
+	Peer_Promote_FullMethodName  = "/dragg.Peer/Promote"
 )
 
 // PeerClient is the client API for Peer service.
@@ -823,6 +862,8 @@ type PeerClient interface {
 	// Copy streams what a tablet copy holds; Digest tells its checksum. Any member of the group can.
 	Copy(ctx context.Context, in *CopyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CopyChunk], error)
 	Digest(ctx context.Context, in *CopyRequest, opts ...grpc.CallOption) (*CopyDigest, error)
+	// Promote has another member lead the group.
+	Promote(ctx context.Context, in *PromoteRequest, opts ...grpc.CallOption) (*PromoteReply, error)
 }
 
 type peerClient struct {
@@ -902,6 +943,16 @@ func (c *peerClient) Digest(ctx context.Context, in *CopyRequest, opts ...grpc.C
 	return out, nil
 }
 
+func (c *peerClient) Promote(ctx context.Context, in *PromoteRequest, opts ...grpc.CallOption) (*PromoteReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PromoteReply)
+	err := c.cc.Invoke(ctx, Peer_Promote_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PeerServer is the server API for Peer service.
 // All implementations must embed UnimplementedPeerServer
 // for forward compatibility.
@@ -915,6 +966,8 @@ type PeerServer interface {
 	// Copy streams what a tablet copy holds; Digest tells its checksum. Any member of the group can.
 	Copy(*CopyRequest, grpc.ServerStreamingServer[CopyChunk]) error
 	Digest(context.Context, *CopyRequest) (*CopyDigest, error)
+	// Promote has another member lead the group.
+	Promote(context.Context, *PromoteRequest) (*PromoteReply, error)
 	mustEmbedUnimplementedPeerServer()
 }
 
@@ -942,6 +995,9 @@ func (UnimplementedPeerServer) Copy(*CopyRequest, grpc.ServerStreamingServer[Cop
 }
 func (UnimplementedPeerServer) Digest(context.Context, *CopyRequest) (*CopyDigest, error) {
 	return nil, status.Error(codes.Unimplemented, "method Digest not implemented")
+}
+func (UnimplementedPeerServer) Promote(context.Context, *PromoteRequest) (*PromoteReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Promote not implemented")
 }
 func (UnimplementedPeerServer) mustEmbedUnimplementedPeerServer() {}
 func (UnimplementedPeerServer) testEmbeddedByValue()              {}
@@ -1065,6 +1121,24 @@ func _Peer_Digest_Handler(srv interface{}, ctx context.Context, dec func(interfa
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Peer_Promote_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PromoteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Promote(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Promote_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Promote(ctx, req.(*PromoteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Peer_ServiceDesc is the grpc.ServiceDesc for Peer service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1091,6 +1165,10 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Digest",
 			Handler:    _Peer_Digest_Handler,
+		},
+		{
+			MethodName: "Promote",
+			Handler:    _Peer_Promote_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
