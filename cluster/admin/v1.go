@@ -147,8 +147,8 @@ func (v *V1) removeNode(r *http.Request) (any, error) {
 	return nil, fault.New(fault.NotFound, "id: there is no Alpha %d; GET /v1/nodes lists them, and Zeros cannot be removed yet", id)
 }
 
-// leadership is the body of POST /v1/groups/{id}/leader.
-type leadership struct {
+// Leadership is the body of POST /v1/groups/{id}/leader, and the answer to it.
+type Leadership struct {
 	Node uint64 `json:"node"`
 }
 
@@ -158,7 +158,7 @@ func (v *V1) promote(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var want leadership
+	var want Leadership
 	if err := readBody(r, &want); err != nil {
 		return nil, err
 	}

@@ -231,7 +231,7 @@ func TestDocumentHasTheTypes(t *testing.T) {
 	d := readDocument(t)
 	types := map[string]any{
 		"Cluster": Cluster{}, "Node": Node{}, "Nodes": Nodes{}, "Group": GroupOf{}, "Groups": Groups{}, "Tablet": TabletOf{}, "Tablets": Tablets{},
-		"Leadership": leadership{}, "Error": Error{},
+		"Leadership": Leadership{}, "Error": Error{},
 	}
 	if len(types) != len(d.Components.Schemas) {
 		t.Errorf("%d schemas, %d types", len(d.Components.Schemas), len(types))

@@ -53,7 +53,7 @@ func Root() *cobra.Command {
 			"  dragg live -f FILE  load RDF or JSON into it\n" +
 			"  dragg query '{ q(func: has(name), first: 3) { uid name } }'",
 	}
-	root.AddCommand(Up(), Zero(), Alpha(), Live(), Query(), Mutate(), Schema(), Fsck(), version())
+	root.AddCommand(Up(), Zero(), Alpha(), Live(), Query(), Mutate(), Schema(), Cluster(), Fsck(), version())
 	return root
 }
 
