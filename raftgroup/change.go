@@ -127,7 +127,7 @@ func (s *stepper) handOver(to uint64, done func(error)) {
 	case target == s.id:
 		done(nil)
 	case !slices.Contains(s.conf.Voters, target):
-		done(fault.New(fault.NotFound, "node %d is not a voter of the group", target))
+		done(fault.New(fault.NotFound, "node %d is not a voter of the group; a new member is once it has caught up", target))
 	default:
 		s.handing = &handing{to: to, done: done}
 		s.node.TransferLeader(target)
