@@ -57,6 +57,8 @@ func TestLogSaysWhoAndWhat(t *testing.T) {
 			`node=zero id=1 group=0 from=127.0.0.1:9 what="remove node" removed=2 removed_from=2 outcome=done term=`},
 		{"192.0.2.1:9", "/removeNode?id=1&group=1", `level=WARN msg="an administrative request failed" ` +
 			`node=zero id=1 group=0 from=192.0.2.1:9 what="remove node" removed=1 removed_from=1 outcome=denied err=`},
+		{"192.0.2.1:9", "/moveTablet?tablet=name&group=1", `from=192.0.2.1:9 what="move tablet" predicate=name to=1 outcome=denied`},
+		{"127.0.0.1:9", "/moveTablet?tablet=name&group=x", `from=127.0.0.1:9 what="move tablet" predicate=name to=x outcome=invalid`},
 		{"192.0.2.1:9", "/assign?what=uids&num=5", `from=192.0.2.1:9 what=assign kind=uids num=5 outcome=done`},
 		{"192.0.2.1:9", "/assign?what=nothing&num=5", `from=192.0.2.1:9 what=assign kind=nothing num=5 outcome=invalid`},
 	} {

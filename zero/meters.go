@@ -89,6 +89,14 @@ func (s *Server) showPlacement(m *metrics.Set) {
 		}
 		eachGroup(nodes, emit)
 	})
+	m.Gauges("dragg_zero_tablets_moving", "Tablets on their way to another group, by phase.", []string{"phase"}, func(emit metrics.Emit) {
+		phases := map[bool]int{}
+		for _, t := range s.machine.Moving() {
+			phases[t.Move.Fence != 0]++
+		}
+		emit(float64(phases[false]), "copy")
+		emit(float64(phases[true]), "fenced")
+	})
 	m.Gauges("dragg_zero_tablets", "Tablets of a group.", []string{"group"}, func(emit metrics.Emit) {
 		tablets := map[uint32]int{}
 		for _, t := range s.machine.State().Tablets {
