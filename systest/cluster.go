@@ -48,6 +48,9 @@ func (n *Node) address(port int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n.offset))
 }
 
+// NodeAddress returns where other nodes reach an Alpha.
+func (n *Node) NodeAddress() string { return n.address(7080) }
+
 // Cluster is several Zeros and one group or more of Alphas, each a process of its own.
 type Cluster struct {
 	Zeros, Alphas []*Node
@@ -107,7 +110,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 // Await returns when every Alpha answers.
 func (c *Cluster) Await(ctx context.Context) error {
 	for _, n := range c.Alphas {
-		for !n.healthy(ctx) {
+		for !n.Healthy(ctx) {
 			select {
 			case <-ctx.Done():
 				return fmt.Errorf("%s is not ready: %w\n%s", n.Name, ctx.Err(), n.Log())

@@ -82,7 +82,7 @@ func (v *victim) unharmed(after string) {
 	if err != nil || string(resp.Json) != `{"q":[{"name":"alive"}]}` {
 		v.t.Fatalf("after %s: %s %v\n%s", after, resp.GetJson(), err, v.Log())
 	}
-	if !v.healthy(ctx) {
+	if !v.Healthy(ctx) {
 		v.t.Fatalf("after %s: /health does not answer", after)
 	}
 	if n := v.memory(); n > maxHostileMemory {

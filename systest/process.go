@@ -114,7 +114,7 @@ func (d *Dragg) Start(ctx context.Context) error {
 	go func() { done <- d.cmd.Wait() }() // ends with the process
 	d.done = done
 	for {
-		if d.healthy(ctx) {
+		if d.Healthy(ctx) {
 			return nil
 		}
 		select {
@@ -127,7 +127,8 @@ func (d *Dragg) Start(ctx context.Context) error {
 	}
 }
 
-func (d *Dragg) healthy(ctx context.Context) bool {
+// Healthy reports whether the Alpha of the process answers that it is ready.
+func (d *Dragg) Healthy(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.HTTP()+"/health", nil)
