@@ -129,7 +129,9 @@ func (l *latencies) report(b *testing.B, what string) {
 		b.Fatalf("no %s", what)
 	}
 	slices.Sort(l.took)
-	at := func(share float64) float64 { return float64(l.took[int(share*float64(len(l.took)-1))].Microseconds()) / 1000 }
+	at := func(share float64) float64 {
+		return float64(l.took[int(share*float64(len(l.took)-1))].Microseconds()) / 1000
+	}
 	b.ReportMetric(at(0.5), what+"-p50-ms")
 	b.ReportMetric(at(0.99), what+"-p99-ms")
 	b.ReportMetric(at(1), what+"-max-ms")
