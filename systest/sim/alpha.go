@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"dragg/alpha/move"
 	"dragg/alpha/shard"
 	"dragg/graph"
@@ -83,12 +85,27 @@ func (c *cluster) follow(t *fiber, n *node, leads func() bool) {
 			if len(b.Events) > 3 && c.w.chance(3) { // a part of it, as of an earlier moment
 				b = &pb.StreamBatch{Events: b.Events[:2]}
 			}
+			if c.planted(bugLostVerdict) && c.w.chance(20) {
+				b = forgetful(b)
+			}
 			if err := n.alpha.Deliver(c.ctx, b); err != nil {
 				break
 			}
 		}
 		t.sleep(longDelay)
 	}
+}
+
+// forgetful returns a piece of the stream without its first verdict.
+func forgetful(b *pb.StreamBatch) *pb.StreamBatch {
+	b = proto.CloneOf(b)
+	for _, e := range b.Events {
+		if e.Verdict != nil {
+			e.Verdict = nil
+			break
+		}
+	}
+	return b
 }
 
 // receive sees tablets through that move to the group.

@@ -303,6 +303,8 @@ func (x *txn) commit() error {
 		return err
 	})
 	switch {
+	case err != nil && x.c.planted(bugRetry) && fault.ClassOf(err) == fault.Unknown && x.begin() == nil:
+		return x.commit()
 	case err != nil:
 		return err
 	case reply.CommitTs == 0:
@@ -321,20 +323,23 @@ func notCommitted(err error) error {
 }
 
 func (x *txn) prewrite(t *fiber, n *node, part []graph.Edge, known graph.Timestamp, r *pb.CommitRequest) error {
-	life := n.life
+	life, after := n.life, x.after
+	if x.c.planted(bugUnapplied) {
+		after = 0
+	}
 	open := func() bool {
 		for _, e := range part {
 			if tb, ok := n.alpha.Tablet(e.Predicate); ok && tb.Group == uint32(n.alpha.group) && tb.Move.GetFence() != 0 {
 				return false
 			}
 		}
-		return n.alpha.Watermark() >= max(known, x.after)
+		return n.alpha.Watermark() >= max(known, after)
 	}
 	if !t.wait(2*time.Second, func() bool { return open() || n.life != life }) || n.life != life {
 		return errUnreachable
 	}
 	w, err := n.alpha.Prewrite(x.c.ctx, shard.Writing{
-		Start: x.start, After: x.after, Steps: [][]graph.Edge{part}, Known: known, Last: true,
+		Start: x.start, After: after, Steps: [][]graph.Edge{part}, Known: known, Last: true,
 	})
 	r.Keys, r.Epochs = append(r.Keys, w.Keys...), append(r.Epochs, w.Epochs...)
 	return err

@@ -54,6 +54,12 @@ const (
 	bugNoWait          // reads do not wait for the verdicts of their snapshot
 	bugUnconfirmed     // timestamps are given out by a Zero that does not lead any more
 	bugDrawnFence      // the fence is at the timestamp that was drawn for it, not at its place in the log
+	bugForgetful       // a Zero that begins to lead does not know the conflicts of transactions that began before
+	bugLostVerdict     // a group does not hear of a commit
+	bugRetry           // a commit of unknown outcome is sent again as another transaction
+	bugUnapplied       // changes of indexes are derived before the snapshot is whole
+	bugDurable         // a replica takes more for durable than is
+	bugLostLog         // a leader acknowledges what is not on its disk
 	bugs
 )
 
@@ -85,6 +91,12 @@ func newCluster(ctx context.Context, w *world, p Plan) (*cluster, error) {
 			group.members = append(group.members, n)
 		}
 		c.groups = append(c.groups, group)
+	}
+	for _, g := range c.groups {
+		g.loses = c.planted(bugLostLog)
+		if c.planted(bugDurable) {
+			g.claims = 2
+		}
 	}
 	return c, c.begin()
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -219,7 +220,7 @@ func (c *cluster) checkGroup(g *group) error {
 			c.w.fail("%s: %v", n.name, f)
 		}}, n.alpha.Shard, n.alpha.engine)
 		if err != nil || sum.Findings > 0 {
-			return fmt.Errorf("%s: %d findings, %w", n.name, sum.Findings, err)
+			return errors.Join(fmt.Errorf("fsck of %s: %d findings", n.name, sum.Findings), err)
 		}
 		if here, away := n.alpha.Moving(); len(here) > 0 {
 			return fmt.Errorf("%s still expects %v; %v moved away", n.name, here, away)

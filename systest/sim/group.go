@@ -34,6 +34,9 @@ type group struct {
 	asked   []*asking // proposals that are not agreed on yet
 	open    func(n *node) error
 	leading func(n *node, term int) // begins the leader's duties
+
+	claims int  // planted: how many entries more than is true are taken for durable
+	loses  bool // planted: what only the leader has is lost with it
 }
 
 // asking is a proposal on its way.
@@ -189,6 +192,9 @@ func (g *group) boot(n *node) {
 	n.life++
 	n.owed = map[int]*asking{}
 	n.applied = int(n.machine.Durable())
+	if g.claims > 0 {
+		n.applied = max(n.applied, min(n.applied+g.claims, len(g.log)-1))
+	}
 	g.w.trace("%s starts with %d of %d entries", n.name, n.applied, len(g.log))
 	g.pump(n)
 }
@@ -196,6 +202,15 @@ func (g *group) boot(n *node) {
 // crash ends a node.
 func (g *group) crash(n *node) {
 	g.w.trace("%s crashes", n.name)
+	if g.loses && g.leader == n {
+		have := 0
+		for _, m := range g.members {
+			if m != n {
+				have = max(have, m.applied)
+			}
+		}
+		g.log = g.log[:min(len(g.log), max(have, n.applied-1))]
+	}
 	n.up = false
 	n.life++
 	if g.leader == n {

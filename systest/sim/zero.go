@@ -18,6 +18,7 @@ type zero struct {
 	dir string
 	// Of a leader: timestamps in [next, bound) are leased; drawn is the highest that a commit may have.
 	term, next, bound, drawn uint64
+	began                    uint64 // the first timestamp of the term
 }
 
 // openZero opens a Zero's machine from its last snapshot.
@@ -39,7 +40,7 @@ func (c *cluster) leadZero(n *node, term int) {
 		return
 	}
 	z := n.zero
-	z.term, z.next, z.bound, z.drawn = uint64(term), uint64(bound), limit, uint64(bound)-1
+	z.term, z.next, z.bound, z.drawn, z.began = uint64(term), uint64(bound), limit, uint64(bound)-1, uint64(bound)
 	life := n.life
 	c.w.start("the guard of moves", func(t *fiber) { c.guard(t, n, life, term) })
 }
@@ -106,6 +107,9 @@ func (c *cluster) commit(n *node, r *pb.CommitRequest) (*pb.CommitReply, error) 
 	r.CommitTs = uint64(ts)
 	if c.planted(bugNoEpochs) {
 		r.Epochs = nil
+	}
+	if c.planted(bugForgetful) && r.StartTs < n.zero.began {
+		r.Keys = nil
 	}
 	res, err := c.toZero(n, &pb.ZeroEntry{Commits: &pb.CommitBatch{Requests: []*pb.CommitRequest{r}}})
 	if err != nil {
