@@ -129,7 +129,7 @@ func (g *Group) store(w work) ([]commit, error) {
 		}
 		return g.step.stored(w)
 	}
-	began := time.Now()
+	began := g.disk.begin()
 	if err := g.log.Save(w.rd.HardState, w.rd.Entries); err != nil {
 		return nil, fmt.Errorf("writing the Raft log: %w", err)
 	}
@@ -139,7 +139,9 @@ func (g *Group) store(w work) ([]commit, error) {
 		}
 	}
 	if w.sync || w.rd.MustSync {
-		g.meters.syncSeconds.Observe(time.Since(began).Seconds())
+		took := time.Since(began)
+		g.disk.noted(took)
+		g.meters.syncSeconds.Observe(took.Seconds())
 	}
 	return g.step.stored(w)
 }
@@ -152,6 +154,7 @@ func (g *Group) send(msgs []*raftpb.Message) {
 
 func (g *Group) tick() {
 	g.step.tick()
+	g.watchDisk()
 	if g.graceTicks > 0 {
 		if g.graceTicks--; g.graceTicks == 0 {
 			g.waiting.unknown(g.deposed.term, errDeposed)

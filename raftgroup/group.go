@@ -137,6 +137,7 @@ type Group struct {
 	sending     chan struct{} // one element for each snapshot that is being written for another member
 	machineMu   sync.Mutex    // held while the machine takes a snapshot or restores one: never both
 	markMu      sync.Mutex    // held while a mark is recorded in log and tail; a leaf, as machineMu is
+	disk        diskWatch     // of the driver
 	changeOwner []byte        // of the applier: the header of a change of members that is half done
 }
 
