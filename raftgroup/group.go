@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"dragg/internal/fault"
 	"dragg/internal/gather"
@@ -54,6 +55,8 @@ type Config struct {
 	KeepBytes int
 	// ApplyQueueBytes bounds what is committed and not yet applied. Default 64 MiB.
 	ApplyQueueBytes int
+	// SnapshotBytesPerSecond bounds how fast this member sends its state to others, all together. Default 128 MiB.
+	SnapshotBytesPerSecond int
 	// OnStatus is called by the driver whenever leader, term or members change. It must not block.
 	OnStatus func(Status)
 	Logger   *slog.Logger
@@ -65,6 +68,7 @@ func (c *Config) setDefaults() {
 	def(&c.CheckpointInterval, time.Minute)
 	def(&c.KeepBytes, 8<<20)
 	def(&c.ApplyQueueBytes, 64<<20)
+	def(&c.SnapshotBytesPerSecond, 128<<20)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -138,6 +142,7 @@ type Group struct {
 	machineMu   sync.Mutex    // held while the machine takes a snapshot or restores one: never both
 	markMu      sync.Mutex    // held while a mark is recorded in log and tail; a leaf, as machineMu is
 	disk        diskWatch     // of the driver
+	pace        *rate.Limiter // of the snapshots that are sent
 	changeOwner []byte        // of the applier: the header of a change of members that is half done
 }
 
@@ -162,6 +167,7 @@ func Open(cfg Config, machine fsm.Machine) (*Group, error) {
 		queue:   newApplyQueue(cfg.ApplyQueueBytes),
 		stopped: make(chan struct{}),
 		meters:  newMeters(),
+		pace:    rate.NewLimiter(rate.Limit(cfg.SnapshotBytesPerSecond), paceBurst),
 
 		checkNow: make(chan struct{}, 1),
 		sending:  make(chan struct{}, maxSending),

@@ -132,7 +132,7 @@ func (g *Group) WriteSnapshot(ctx context.Context, desc []byte, w io.Writer) err
 		return fault.New(fault.Exhausted, "%d members are being sent the state already", maxSending)
 	}
 	defer func() { <-g.sending }()
-	if err := g.machine.WriteSnapshot(ctx, desc, w); err != nil {
+	if err := g.machine.WriteSnapshot(ctx, desc, &paced{ctx, w, g.pace}); err != nil {
 		return err
 	}
 	g.meters.sent.Add(1)
