@@ -3,9 +3,6 @@ package raftgroup
 import "time"
 
 const (
-	// slowTicks is how many ticks the average sync of a leader's log may take. Beyond that every write of the group is slow, while
-	// the disks of other members may be fine.
-	slowTicks = 3
 	// restTicks is how long a leader that gave up because of its disk, or could not, waits before it looks again.
 	restTicks = 200
 	// newest is the weight of the newest sync in the average.
@@ -34,13 +31,13 @@ func (d *diskWatch) noted(took time.Duration) {
 	d.average += time.Duration(newest * float64(took-d.average))
 }
 
-// tick reports whether leadership should be given up now.
-func (d *diskWatch) tick(tick time.Duration) bool {
+// tick reports whether leadership should be given up now, because syncs take longer than slow.
+func (d *diskWatch) tick(slow time.Duration) bool {
 	if d.rest > 0 {
 		d.rest--
 		return false
 	}
-	if d.average <= slowTicks*tick {
+	if d.average <= slow {
 		return false
 	}
 	d.rest = restTicks
@@ -49,7 +46,7 @@ func (d *diskWatch) tick(tick time.Duration) bool {
 
 // watchDisk hands leadership over where this leader's disk is slow.
 func (g *Group) watchDisk() {
-	if !g.step.view.leading || g.step.alone() || !g.disk.tick(g.cfg.TickInterval) {
+	if !g.step.view.leading || g.step.alone() || !g.disk.tick(g.cfg.SlowSync) {
 		return
 	}
 	average := g.disk.average.Round(time.Millisecond)

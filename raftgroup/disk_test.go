@@ -1,6 +1,7 @@
 package raftgroup
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -8,22 +9,24 @@ import (
 
 // Goal: a leader whose disk has become slow lets another member lead, and writes are quick again; one whose disk is fine stays.
 func TestSlowDiskGivesUpLeadership(t *testing.T) {
-	c := newCluster(t, 3, Config{})
+	c := newCluster(t, 3, Config{TickInterval: 50 * time.Millisecond, SlowSync: 80 * time.Millisecond})
 	first := c.leader()
 	slow := &atomic.Bool{}
 	if err := first.call(t.Context(), func() {
 		first.disk.before = func() {
 			if slow.Load() {
-				time.Sleep(6 * tickInterval)
+				time.Sleep(200 * time.Millisecond) // an election takes longer
 			}
 		}
 	}); err != nil {
 		t.Fatal(err)
 	}
-	writer, n := c.writer(), uint64(1)
+	writer, n := c.writer(), uint64(0)
 	write := func() {
-		c.write(writer, n, 1, 0)
 		n++
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		_, _ = c.leader().Propose(ctx, command(writer, n, 0)) // while leadership changes some are not carried out
 	}
 	for range 20 {
 		write()
@@ -48,18 +51,18 @@ func TestDiskWatch(t *testing.T) {
 	d := diskWatch{}
 	for range 100 {
 		d.noted(time.Millisecond)
-		if d.tick(100 * time.Millisecond) {
+		if d.tick(300 * time.Millisecond) {
 			t.Fatal("a quick disk is slow")
 		}
 	}
 	d.noted(time.Second) // once
-	if d.tick(100 * time.Millisecond) {
+	if d.tick(300 * time.Millisecond) {
 		t.Error("one slow sync is enough")
 	}
 	given := 0
 	for range restTicks + 10 {
 		d.noted(time.Second)
-		if d.tick(100 * time.Millisecond) {
+		if d.tick(300 * time.Millisecond) {
 			given++
 		}
 	}

@@ -55,6 +55,9 @@ type Config struct {
 	KeepBytes int
 	// ApplyQueueBytes bounds what is committed and not yet applied. Default 64 MiB.
 	ApplyQueueBytes int
+	// SlowSync is how long the syncs of a leader's log may take, on average, before it lets another member lead: every write of the
+	// group is as slow, while the disks of the others may be fine. Default 300 ms.
+	SlowSync time.Duration
 	// SnapshotBytesPerSecond bounds how fast this member sends its state to others, all together. Default 128 MiB.
 	SnapshotBytesPerSecond int
 	// OnStatus is called by the driver whenever leader, term or members change. It must not block.
@@ -69,6 +72,7 @@ func (c *Config) setDefaults() {
 	def(&c.KeepBytes, 8<<20)
 	def(&c.ApplyQueueBytes, 64<<20)
 	def(&c.SnapshotBytesPerSecond, 128<<20)
+	def(&c.SlowSync, 300*time.Millisecond)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
