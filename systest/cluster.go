@@ -9,11 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"dragg/cluster"
 	"dragg/cluster/rpc"
+	"dragg/systest/mesh"
 )
 
 // Node is one process of a cluster.
@@ -43,7 +45,7 @@ func (n *Node) Pause() error { return n.cmd.Process.Signal(syscall.SIGSTOP) }
 // Resume lets a paused process go on.
 func (n *Node) Resume() error { return n.cmd.Process.Signal(syscall.SIGCONT) }
 
-// address returns where a port of the node is reached.
+// address returns where a port of the node is reached from outside the cluster.
 func (n *Node) address(port int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n.offset))
 }
@@ -51,47 +53,89 @@ func (n *Node) address(port int) string {
 // NodeAddress returns where other nodes reach an Alpha.
 func (n *Node) NodeAddress() string { return n.address(7080) }
 
+// advertised returns where other nodes reach a port of the node. In a mesh it is a name that only the mesh knows: for addresses of
+// this machine nobody would ask a proxy.
+func (c *Cluster) advertised(n *Node, port int) string {
+	if c.Mesh == nil {
+		return n.address(port)
+	}
+	return net.JoinHostPort(n.Name+".dragg.test", strconv.Itoa(port+n.offset))
+}
+
 // Cluster is several Zeros and one group or more of Alphas, each a process of its own.
 type Cluster struct {
 	Zeros, Alphas []*Node
-	pool          *rpc.Pool
+	// Mesh carries what the nodes say to each other; nil in a cluster that needs none.
+	Mesh *mesh.Mesh
+	pool *rpc.Pool
 }
+
+// Size is how many processes a cluster has, and how many Alphas a group.
+type Size struct{ Zeros, Alphas, Replicas int }
 
 // NewCluster prepares a cluster in dir; nothing runs before Run. The program is bin/dragg.
 func NewCluster(bin, dir string, zeros, alphas, replicas int) (*Cluster, error) {
 	c := &Cluster{pool: rpc.NewPool(rpc.Config{})}
-	offset, err := freeOffsets(zeros + alphas)
+	return c, c.prepare(bin, dir, Size{zeros, alphas, replicas})
+}
+
+// NewMeshCluster prepares a cluster whose nodes reach each other through a mesh, which ends with ctx or Kill.
+func NewMeshCluster(ctx context.Context, bin, dir string, size Size) (*Cluster, error) {
+	c := &Cluster{pool: rpc.NewPool(rpc.Config{}), Mesh: mesh.New(ctx)}
+	return c, c.prepare(bin, dir, size)
+}
+
+// prepare makes the nodes.
+func (c *Cluster) prepare(bin, dir string, size Size) error {
+	offset, err := freeOffsets(size.Zeros + size.Alphas)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	node := func(name string) *Node {
+	node := func(kind string, i int) *Node {
+		name := kind + strconv.Itoa(i+1)
 		offset++
 		return &Node{Dragg: &Dragg{Bin: bin, Data: filepath.Join(dir, name), offset: offset - 1}, Name: name}
 	}
-	var addresses string
-	for i := range zeros {
-		n := node(fmt.Sprintf("zero%d", i+1))
-		if i > 0 {
-			addresses += ","
-		}
-		addresses += n.address(5080)
+	var addresses []string
+	for i := range size.Zeros {
+		n := node("zero", i)
+		addresses = append(addresses, c.advertised(n, 5080))
 		c.Zeros = append(c.Zeros, n)
 	}
+	zeros := strings.Join(addresses, ",")
 	for i, n := range c.Zeros {
 		n.args = []string{
-			"zero", "--idx", strconv.Itoa(i + 1), "--zeros", addresses, "--my", n.address(5080), "--replicas", strconv.Itoa(replicas),
+			"zero", "--idx", strconv.Itoa(i + 1), "--zeros", zeros, "--my", c.advertised(n, 5080), "--replicas", strconv.Itoa(size.Replicas),
 			"--data", n.Data, "--bind", "127.0.0.1", "--port-offset", strconv.Itoa(n.offset),
 		}
 	}
-	for i := range alphas {
-		n := node(fmt.Sprintf("alpha%d", i+1))
+	for i := range size.Alphas {
+		n := node("alpha", i)
 		n.args = []string{
-			"alpha", "--zero", addresses, "--my", n.address(7080), "--memory-limit", "512MiB",
+			"alpha", "--zero", zeros, "--my", c.advertised(n, 7080), "--memory-limit", "512MiB",
 			"--data", n.Data, "--bind", "127.0.0.1", "--port-offset", strconv.Itoa(n.offset),
 		}
 		c.Alphas = append(c.Alphas, n)
 	}
-	return c, nil
+	return c.join()
+}
+
+// join gives every node its place in the mesh.
+func (c *Cluster) join() error {
+	if c.Mesh == nil {
+		return nil
+	}
+	for _, n := range c.Nodes() {
+		url, err := c.Mesh.Join(n.Name)
+		if err != nil {
+			return err
+		}
+		n.Env = append(n.Env, "HTTPS_PROXY="+url, "NO_PROXY=", "no_proxy=")
+		for _, port := range []int{5080, 7080} {
+			c.Mesh.Publish(n.Name, c.advertised(n, port), n.address(port))
+		}
+	}
+	return nil
 }
 
 // Nodes returns all processes.
@@ -141,6 +185,9 @@ func (c *Cluster) Kill() error {
 			errs = append(errs, err)
 		}
 		<-n.done
+	}
+	if c.Mesh != nil {
+		errs = append(errs, c.Mesh.Close())
 	}
 	return errors.Join(append(errs, c.pool.Close())...)
 }
