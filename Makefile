@@ -5,9 +5,14 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 DATA ?= ./data
 FUZZTIME ?= 10m
 CHAOS ?= 20
+DURATION ?= 10m
+SEED ?= 0
+WORKLOAD ?=
+FAULTS ?= kill,pause,partition,move
+KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit race lint systest bench fuzz proto proto-check clean
+.PHONY: help build run test unit race lint systest chaos bench fuzz proto proto-check clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -25,7 +30,7 @@ unit: ## unit tests
 	$(GO) test ./...
 
 race: ## the packages with concurrency, under the race detector
-	$(GO) test -race ./raftgroup/... ./zero/... ./cluster/... ./posting/... ./storage/... ./alpha/... ./query/ ./load/...
+	$(GO) test -race ./raftgroup/... ./zero/... ./cluster/... ./posting/... ./storage/... ./alpha/... ./query/ ./load/... ./systest/mesh ./systest/workload
 
 lint: proto-check ## vet, staticcheck, gofumpt, house rules, fresh generated code
 	$(GO) vet -tags systest ./...
@@ -35,6 +40,10 @@ lint: proto-check ## vet, staticcheck, gofumpt, house rules, fresh generated cod
 
 systest: build ## whole-system tests against real processes
 	$(GO) test -tags systest -timeout 20m ./systest -args -chaos $(CHAOS)
+
+chaos: build ## every workload (or WORKLOAD=a,b) for DURATION under FAULTS; SEED=n repeats a run, KEEP=dir keeps its histories
+	$(GO) test -tags systest -count 1 -timeout 0 -v -run '^TestChaos$$' ./systest -args -chaos-time $(DURATION) -chaos-seed $(SEED) \
+	  -chaos-workload "$(WORKLOAD)" -chaos-faults "$(FAULTS)" -chaos-keep "$(abspath $(KEEP))"
 
 bench: build ## the figures of docs/benchmarks.md, side by side in one run
 	$(GO) test -tags systest -timeout 30m -run '^$$' -bench . -benchtime 1x ./systest/bench

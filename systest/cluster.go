@@ -81,7 +81,10 @@ func NewCluster(bin, dir string, zeros, alphas, replicas int) (*Cluster, error) 
 
 // NewMeshCluster prepares a cluster whose nodes reach each other through a mesh, which ends with ctx or Kill.
 func NewMeshCluster(ctx context.Context, bin, dir string, size Size) (*Cluster, error) {
-	c := &Cluster{pool: rpc.NewPool(rpc.Config{}), Mesh: mesh.New(ctx)}
+	m := mesh.New(ctx)
+	c := &Cluster{Mesh: m, pool: rpc.NewPool(rpc.Config{Dial: func(ctx context.Context, name string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", m.Resolve(name)) // the test is no node: nothing cuts it off
+	}})}
 	return c, c.prepare(bin, dir, size)
 }
 

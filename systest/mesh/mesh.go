@@ -24,17 +24,16 @@ type Mesh struct {
 	workers sync.WaitGroup
 
 	mu        sync.Mutex
-	listeners []net.Listener    // guarded by mu
-	places    map[string]place  // guarded by mu: by name
-	flows     map[way]*flow     // guarded by mu
-	tunnels   map[*tunnel]way   // guarded by mu
-	proxies   map[string]string // guarded by mu: by node
-	carried   int               // guarded by mu: tunnels ever made
+	listeners []net.Listener   // guarded by mu
+	places    map[string]place // guarded by mu: by name
+	flows     map[way]*flow    // guarded by mu
+	tunnels   map[*tunnel]way  // guarded by mu
+	carried   int              // guarded by mu: tunnels ever made
 }
 
 // New returns a mesh without nodes. It works until ctx ends or Close is called.
 func New(ctx context.Context) *Mesh {
-	m := &Mesh{places: map[string]place{}, flows: map[way]*flow{}, tunnels: map[*tunnel]way{}, proxies: map[string]string{}}
+	m := &Mesh{places: map[string]place{}, flows: map[way]*flow{}, tunnels: map[*tunnel]way{}}
 	m.life, m.cancel = context.WithCancel(ctx)
 	return m
 }
@@ -48,7 +47,6 @@ func (m *Mesh) Join(node string) (string, error) {
 	url := "http://" + l.Addr().String()
 	m.mu.Lock()
 	m.listeners = append(m.listeners, l)
-	m.proxies[node] = url
 	m.mu.Unlock()
 	m.workers.Go(func() {
 		for {
@@ -69,11 +67,14 @@ func (m *Mesh) Publish(node, name, address string) {
 	m.places[name] = place{node, address}
 }
 
-// Nodes returns how many nodes have joined.
-func (m *Mesh) Nodes() int {
+// Resolve returns where the node of a name listens, and what is no name as it is.
+func (m *Mesh) Resolve(name string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.proxies)
+	if p, ok := m.places[name]; ok {
+		return p.address
+	}
+	return name
 }
 
 // Carried returns how many connections the mesh has carried.
