@@ -1,7 +1,9 @@
 // Package rpc keeps the connections between the nodes of one cluster: one for each address, shared by all who call there.
 //
-// A connection is made on first use and mends itself; calls fail at once while it is down, so that callers can turn to
-// another node. It is not the client API's: those connections are the clients'.
+// A connection is made on first use and mends itself; calls fail at once while it is down, and soon when the node is there but
+// answers nothing, so that callers can turn to another node. It is not the client API's: those connections are the clients'.
+//
+// Threading: the pool owns the goroutines that ask silent nodes whether they are there; Close waits for them.
 package rpc
 
 import (
@@ -9,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +25,8 @@ import (
 type Config struct {
 	// MessageBytes bounds one message either way. Default 64 MiB.
 	MessageBytes int
+	// Patience is how long a node may leave the question whether it is there unanswered. Default 2 s.
+	Patience time.Duration
 	// Dial opens a connection; nil for TCP. Tests put their own network here.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
 }
@@ -37,17 +42,22 @@ const (
 
 // Pool is the connections of one process. It is safe for concurrent use.
 type Pool struct {
-	options []grpc.DialOption
+	options  []grpc.DialOption
+	patience time.Duration
+	probers  sync.WaitGroup
+	closed   chan struct{}
 
-	mu     sync.Mutex
-	conns  map[string]*grpc.ClientConn // guarded by mu
-	closed bool                        // guarded by mu
+	mu    sync.Mutex
+	links map[string]*link // guarded by mu; nil when closed
 }
 
 // NewPool returns a pool without connections.
 func NewPool(cfg Config) *Pool {
 	if cfg.MessageBytes == 0 {
 		cfg.MessageBytes = 64 << 20
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = 2 * time.Second
 	}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -62,7 +72,7 @@ func NewPool(cfg Config) *Pool {
 	if cfg.Dial != nil {
 		options = append(options, grpc.WithContextDialer(cfg.Dial))
 	}
-	return &Pool{options: options, conns: map[string]*grpc.ClientConn{}}
+	return &Pool{options: options, patience: cfg.Patience, closed: make(chan struct{}), links: map[string]*link{}}
 }
 
 var errClosed = errors.New("the connections of this node are closed")
@@ -71,29 +81,37 @@ var errClosed = errors.New("the connections of this node are closed")
 func (p *Pool) Conn(address string) (*grpc.ClientConn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.links == nil {
 		return nil, errClosed
 	}
-	if c := p.conns[address]; c != nil {
-		return c, nil
+	if l := p.links[address]; l != nil {
+		return l.conn, nil
 	}
-	c, err := grpc.NewClient("passthrough:///"+address, p.options...)
+	l := &link{patient: p.patience, probers: &p.probers, closed: p.closed, calls: map[*call]struct{}{}}
+	options := append(slices.Clone(p.options), grpc.WithUnaryInterceptor(l.unary), grpc.WithStreamInterceptor(l.stream))
+	c, err := grpc.NewClient("passthrough:///"+address, options...)
 	if err != nil {
 		return nil, fmt.Errorf("address %q: %w", address, err)
 	}
-	p.conns[address] = c
+	l.conn = c
+	p.links[address] = l
 	return c, nil
 }
 
 // Close ends all connections and the calls on them.
 func (p *Pool) Close() error {
 	p.mu.Lock()
-	conns := p.conns
-	p.conns, p.closed = nil, true
+	links := p.links
+	p.links = nil
 	p.mu.Unlock()
-	var errs []error
-	for _, c := range conns {
-		errs = append(errs, c.Close())
+	if links == nil {
+		return nil
 	}
+	close(p.closed)
+	var errs []error
+	for _, l := range links {
+		errs = append(errs, l.conn.Close())
+	}
+	p.probers.Wait()
 	return errors.Join(errs...)
 }
