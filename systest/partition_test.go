@@ -5,6 +5,7 @@ package systest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,5 +93,68 @@ func TestCutOff(t *testing.T) {
 	}
 	if n := c.Mesh.Carried(); n < len(nodes) {
 		t.Errorf("the mesh carried %d connections between %d nodes", n, len(nodes))
+	}
+}
+
+// reached returns, for each node, whom it reaches both ways, itself included, as a text of 0 and 1.
+func reached(c *Cluster) map[string]string {
+	out := map[string]string{}
+	for _, a := range c.Nodes() {
+		for _, b := range c.Nodes() {
+			there, back := c.Mesh.Get(a.Name, b.Name), c.Mesh.Get(b.Name, a.Name)
+			if there.Cut || there.Refuse || back.Cut || back.Refuse {
+				out[a.Name] += "0"
+			} else {
+				out[a.Name] += "1"
+			}
+		}
+	}
+	return out
+}
+
+// Goal: partitions have the shapes that they are named after. Method: three Zeros and two groups of three that do not run; many
+// partitions.
+func TestShapes(t *testing.T) {
+	c, err := NewMeshCluster(t.Context(), "none", t.TempDir(), Size{Zeros: 3, Alphas: 6, Replicas: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Kill()
+	n := NewNemesis(c, nil, 1)
+	n.roles = roles{group: map[string]string{}, leaders: []*Node{c.Zeros[0], c.Alphas[0], c.Alphas[3]}}
+	for i, node := range c.Nodes() {
+		n.roles.group[node.Name] = fmt.Sprint(i / 3)
+	}
+	count := map[string]int{}
+	for range 400 {
+		shape := n.partition()
+		sees := reached(c)
+		different := map[string]bool{}
+		least, most := 9, 0
+		for _, set := range sees {
+			different[set] = true
+			least, most = min(least, strings.Count(set, "1")), max(most, strings.Count(set, "1"))
+		}
+		c.Mesh.Heal()
+		kind := strings.Fields(strings.TrimPrefix(shape, "leading "))
+		what := kind[0]
+		if what == "zero" || what == "alpha" {
+			what = kind[1]
+		}
+		count[what]++
+		ok := map[string]bool{
+			"halves":   len(different) == 2 && least == 4 && most == 5 || strings.HasSuffix(shape, "slow") && least == 9,
+			"ring":     len(different) == 9 && least == 5 && most == 5,
+			"one":      len(different) == 2 && least == 1 && most == 8,
+			"isolated": len(different) == 2 && least == 1 && most == 8,
+			"minority": len(different) == 2 && least == 3 && most == 6,
+			"bridge":   len(different) == 3 && least == 6 && most == 9,
+		}
+		if !ok[what] {
+			t.Errorf("%s: %v", shape, sees)
+		}
+	}
+	if len(count) != 6 {
+		t.Errorf("made %v", count)
 	}
 }

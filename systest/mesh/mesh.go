@@ -113,6 +113,12 @@ func (m *Mesh) Set(from, to string, c Condition) {
 	}
 }
 
+// Get returns the condition of the way from one node to another.
+func (m *Mesh) Get(from, to string) Condition {
+	c, _ := m.flow(from, to).get()
+	return c
+}
+
 // Heal mends everything.
 func (m *Mesh) Heal() {
 	m.mu.Lock()
