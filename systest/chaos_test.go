@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/dgraph-io/dgo/v250/protos/api"
 
 	"dragg/systest/cycle"
+	"dragg/systest/history"
 	"dragg/systest/workload"
 )
 
@@ -151,6 +153,9 @@ func (k *chaos) prepare(ctx context.Context) {
 	}
 }
 
+// recoveries is how many rounds there are for each after which it is checked that all is well, beside the last.
+const recoveries = 5
+
 // disturb lets the nemesis loose for the time of the test.
 func (k *chaos) disturb(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, *chaosTime)
@@ -162,10 +167,13 @@ func (k *chaos) disturb(ctx context.Context) {
 		if err := k.nemesis.Round(limited); err != nil {
 			k.Fatal(err)
 		}
+		if k.nemesis.rng.IntN(recoveries) == 0 && limited.Err() == nil {
+			k.recover(ctx)
+		}
 	}
 }
 
-// maxSilence is how long after the last fault was healed it may take until every client has got something done.
+// maxSilence is how long after faults were healed it may take until every client has got something done.
 const maxSilence = 10 * time.Second
 
 // recover checks that work goes on for everybody once all is well, at every Alpha.
@@ -191,11 +199,11 @@ func (k *chaos) recover(ctx context.Context) {
 		return nil
 	})
 	if took := time.Since(healed); took <= maxSilence {
-		k.Logf("after the last fault everybody got something done within %v", took.Round(time.Millisecond))
+		k.Logf("after the faults everybody got something done within %v", took.Round(time.Millisecond))
 	} else if starved() {
-		k.Logf("after the last fault it took %v, but the machine has too little CPU for all that runs on it", took)
+		k.Logf("after the faults it took %v, but the machine has too little CPU for all that runs on it", took)
 	} else {
-		k.Errorf("after the last fault it took %v until everybody had got something done, the most is %v", took, maxSilence)
+		k.Errorf("after the faults it took %v until everybody had got something done, the most is %v", took, maxSilence)
 	}
 }
 
@@ -231,6 +239,8 @@ func (k *chaos) judge(ctx context.Context) {
 		k.Errorf("no client should be told: %s", text)
 	}
 	k.Logf("faults: %v; errors by code: %v", k.nemesis.Counts(), k.crowd.Errors.Counts())
+	rest, who := k.crowd.Longest()
+	k.Logf("the longest time in which a client got nothing done: %v, %s", rest.Round(time.Millisecond), who)
 	if k.mover != nil {
 		k.Logf("%v", k.mover)
 	}
@@ -242,12 +252,18 @@ func (k *chaos) keep() {
 		return
 	}
 	err := os.MkdirAll(*chaosKeep, 0o755)
-	for _, w := range k.crowd.Workloads {
-		f, e := os.Create(filepath.Join(*chaosKeep, w.Name()+".jsonl"))
+	save := func(name string, to func(w io.Writer) error) {
+		f, e := os.Create(filepath.Join(*chaosKeep, name+".jsonl"))
 		if e == nil {
-			e = errors.Join(cycle.Save(f, w.Txns()), f.Close())
+			e = errors.Join(to(f), f.Close())
 		}
 		err = errors.Join(err, e)
+	}
+	for _, w := range k.crowd.Workloads {
+		save(w.Name(), func(out io.Writer) error { return cycle.Save(out, w.Txns()) })
+	}
+	if k.bank != nil {
+		save("bank", func(out io.Writer) error { return history.Save(out, k.bank.rec.History()) })
 	}
 	for _, n := range k.c.Nodes() {
 		err = errors.Join(err, os.WriteFile(filepath.Join(*chaosKeep, n.Name+".log"), []byte(n.Log()), 0o644))

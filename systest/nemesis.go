@@ -38,15 +38,24 @@ func NewNemesis(c *Cluster, faults []string, seed uint64) *Nemesis {
 // Counts returns how often each fault was made, by fault and role.
 func (n *Nemesis) Counts() map[string]int { return n.counts }
 
-// How long faults last, and the rest between two rounds. Partitions outlast elections.
+// faultsAtATime is how many faults a round makes at most, longestRest how long it rests after them.
 const (
-	shortestHold  = 300 * time.Millisecond
-	longestHold   = 5 * time.Second
-	shortestCut   = 3 * time.Second
-	longestCut    = 10 * time.Second
-	longestRest   = 3 * time.Second
 	faultsAtATime = 3
+	longestRest   = 3 * time.Second
 )
+
+// hold draws how long a fault lasts. Partitions outlast elections; other faults are as often shorter than one, about as long, and longer:
+// a leader that is back just when another is elected is the worst.
+func (n *Nemesis) hold(partition bool) time.Duration {
+	spans := [][2]time.Duration{
+		{300 * time.Millisecond, time.Second}, {time.Second, 2500 * time.Millisecond}, {2500 * time.Millisecond, 5 * time.Second},
+	}
+	if partition {
+		spans = [][2]time.Duration{{3 * time.Second, 10 * time.Second}}
+	}
+	span := spans[n.rng.IntN(len(spans))]
+	return span[0] + time.Duration(n.rng.Int64N(int64(span[1]-span[0])))
+}
 
 // Round makes one fault or several at once, holds them and heals everything. It ends early with ctx, healed too.
 func (n *Nemesis) Round(ctx context.Context) error {
@@ -54,7 +63,7 @@ func (n *Nemesis) Round(ctx context.Context) error {
 	hit := map[string]bool{}
 	var healing []func() error
 	var names []string
-	hold := shortestHold + time.Duration(n.rng.Int64N(int64(longestHold)))
+	hold := n.hold(false)
 	for range 1 + n.rng.IntN(faultsAtATime) {
 		name := n.Faults[n.rng.IntN(len(n.Faults))]
 		if hit[name] && name != "kill" && name != "pause" {
@@ -62,7 +71,7 @@ func (n *Nemesis) Round(ctx context.Context) error {
 		}
 		hit[name] = true
 		if name == "partition" {
-			hold = max(hold, shortestCut+time.Duration(n.rng.Int64N(int64(longestCut-shortestCut))))
+			hold = max(hold, n.hold(true))
 		}
 		what, heal, err := n.inject(name, hit)
 		if err != nil {

@@ -26,6 +26,7 @@ type member struct {
 	c    *Client
 	name string
 	done atomic.Int64 // nanoseconds since 1970
+	rest atomic.Int64 // the longest time in nanoseconds in which it got nothing done
 	n    [3]atomic.Int64
 }
 
@@ -66,6 +67,15 @@ const (
 	unknown
 )
 
+// succeed notes that something was done.
+func (m *member) succeed() {
+	now := time.Now().UnixNano()
+	if last := m.done.Swap(now); last > 0 && now-last > m.rest.Load() {
+		m.rest.Store(now - last)
+	}
+	m.n[succeeded].Add(1)
+}
+
 func (m *member) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		limited, cancel := context.WithTimeout(ctx, requestTime)
@@ -73,19 +83,18 @@ func (m *member) run(ctx context.Context) {
 		cancel()
 		switch o {
 		case history.OK:
-			m.n[succeeded].Add(1)
-			m.done.Store(time.Now().UnixNano())
+			m.succeed()
 		case history.Fail:
 			m.n[failed].Add(1)
 		default:
 			m.n[unknown].Add(1)
 			m.c.Process += 1000 // what it did may still happen: it is not the same client that goes on
 		}
-		rest := time.NewTimer(time.Duration(m.c.RNG.Int64N(int64(pauseTime))))
+		pause := time.NewTimer(time.Duration(m.c.RNG.Int64N(int64(pauseTime))))
 		select {
-		case <-rest.C:
+		case <-pause.C:
 		case <-ctx.Done():
-			rest.Stop()
+			pause.Stop()
 		}
 	}
 }
@@ -98,6 +107,16 @@ func (c *Crowd) Waiting(since time.Time) (names []string) {
 		}
 	}
 	return names
+}
+
+// Longest returns the longest time in which a client got nothing done between two successes, and who that was.
+func (c *Crowd) Longest() (rest time.Duration, name string) {
+	for _, m := range c.members {
+		if d := time.Duration(m.rest.Load()); d > rest {
+			rest, name = d, m.name
+		}
+	}
+	return rest, name
 }
 
 // Done returns how many operations of all workloads succeeded.
