@@ -72,9 +72,13 @@ func TestSilentLeader(t *testing.T) {
 	}
 }
 
-// writeAndRead tries until a write is committed, and asks once for what both groups have.
+// writeAndRead tries until a write to both groups is committed, and asks once for what they have.
 func writeAndRead(ctx context.Context, c *Client) error {
-	for err := insertName(ctx, c, "x"); err != nil; err = insertName(ctx, c, "x") {
+	for {
+		err := insert(ctx, c, "_:n <name> \"x\" .\n_:n <title> \"x\" .")
+		if err == nil {
+			break
+		}
 		if ctx.Err() != nil {
 			return err
 		}

@@ -40,11 +40,14 @@ func startMeshCluster(t *testing.T, size Size) (*Cluster, []*Client) {
 
 // insertName writes one node within a second.
 func insertName(ctx context.Context, c *Client, name string) error {
+	return insert(ctx, c, fmt.Sprintf("_:n <name> %q .", name))
+}
+
+// insert commits N-Quads within a second.
+func insert(ctx context.Context, c *Client, nquads string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	_, err := c.Stub.Query(ctx, &api.Request{
-		Mutations: []*api.Mutation{{SetNquads: fmt.Appendf(nil, "_:n <name> %q .", name)}}, CommitNow: true,
-	})
+	_, err := c.Stub.Query(ctx, &api.Request{Mutations: []*api.Mutation{{SetNquads: []byte(nquads)}}, CommitNow: true})
 	return err
 }
 
