@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+
+	"dragg/internal/fault"
 )
 
 // link is the connection to one peer. While calls are under way it asks the peer now and then whether it is there: a process that is
@@ -41,7 +43,7 @@ func (l *link) begin(ctx context.Context) (_ context.Context, end func(), err er
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.silent {
-		return nil, nil, status.Error(codes.Unavailable, errSilent.Error())
+		return nil, nil, fault.ToPeer(fault.As(fault.Unavailable, errSilent)) // nothing is sent: it is surely not carried out
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	c := &call{cancel}

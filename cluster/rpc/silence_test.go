@@ -12,6 +12,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"dragg/internal/fault"
 )
 
 const (
@@ -98,14 +100,14 @@ func TestFrozenNode(t *testing.T) {
 	n := startNode(t, 0)
 	in := n.feed(t)
 	n.frozen.Store(true)
-	if err := n.work(t); status.Code(err) != codes.Unavailable {
+	if err := n.work(t); status.Code(err) != codes.Unavailable || fault.ClassOf(fault.FromPeer(err)) != fault.Unknown {
 		t.Errorf("a call: %v", err)
 	}
 	if err := in.RecvMsg(&emptypb.Empty{}); status.Code(err) != codes.Unavailable {
 		t.Errorf("a stream: %v", err)
 	}
 	began := time.Now()
-	if err := n.work(t); status.Code(err) != codes.Unavailable || time.Since(began) > 100*time.Millisecond {
+	if err := n.work(t); fault.ClassOf(fault.FromPeer(err)) != fault.Unavailable || time.Since(began) > 100*time.Millisecond {
 		t.Errorf("a later call: %v after %v", err, time.Since(began))
 	}
 	if _, err := n.conn(t).NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, feedMethod); status.Code(err) != codes.Unavailable {
