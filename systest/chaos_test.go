@@ -68,6 +68,7 @@ func TestChaos(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), *chaosTime+10*time.Minute)
 	defer cancel()
 	k.prepare(ctx)
+	defer k.keep()
 	work, stop := context.WithCancel(ctx)
 	var workers sync.WaitGroup
 	workers.Go(func() { k.crowd.Run(work) })
@@ -85,7 +86,6 @@ func TestChaos(t *testing.T) {
 	workers.Wait()
 	k.judge(ctx)
 	sameReplicas(ctx, t, k.c)
-	k.keep()
 	if err := k.c.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func (n *Nemesis) Round(ctx context.Context) error {
 		}
 		what, heal, err := n.inject(name, hit)
 		if err != nil {
-			return errors.Join(err, healAll(healing))
+			return errors.Join(fmt.Errorf("%s: %w", what, err), healAll(healing))
 		}
 		healing = append(healing, heal)
 		names = append(names, what)
@@ -110,15 +110,24 @@ func (n *Nemesis) inject(fault string, hit map[string]bool) (what string, heal f
 	switch fault {
 	case "kill":
 		node := n.target(hit)
-		return n.roles.title(node) + " killed", node.Run, node.Kill()
+		return n.roles.title(node) + " killed", node.Run, named(node, node.Kill())
 	case "pause":
 		node := n.target(hit)
-		return n.roles.title(node) + " paused", node.Resume, node.Pause()
+		return n.roles.title(node) + " paused", node.Resume, named(node, node.Pause())
 	case "partition":
 		shape := n.partition()
 		return shape, func() error { n.Cluster.Mesh.Heal(); return nil }, nil
 	}
 	return "", nil, fmt.Errorf("there is no fault called %q: kill, pause and partition are", fault)
+}
+
+// named says which node an error is of, and that of one that was not to end what it said last.
+func named(n *Node, err error) error {
+	if err == nil {
+		return nil
+	}
+	lines := strings.Split(strings.TrimSpace(n.Log()), "\n")
+	return fmt.Errorf("%s: %w; it said last: %s", n.Name, err, lines[len(lines)-1])
 }
 
 // target picks a node that is not disturbed: half of the time one that leads, if any does.

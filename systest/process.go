@@ -143,10 +143,10 @@ func (d *Dragg) Healthy(ctx context.Context) bool {
 	return errors.Join(err, resp.Body.Close()) == nil && resp.StatusCode == http.StatusOK
 }
 
-// Kill ends the process with SIGKILL.
+// Kill ends the process with SIGKILL. If it had ended before, the error says how.
 func (d *Dragg) Kill() error {
 	if err := d.cmd.Process.Kill(); err != nil {
-		return err
+		return fmt.Errorf("%w: %v", err, d.cmd.ProcessState)
 	}
 	<-d.done
 	return nil
