@@ -39,8 +39,32 @@ func (n *Node) asked(group uint32) error {
 	return nil
 }
 
+// passOn has the group's leader do what another group asked this member for, which does not lead. Whoever asks may have no way to
+// the leader. false: there is no leader to be asked, or it was passed on before.
+func (n *Node) passOn(
+	ctx context.Context, group uint32, before bool, call func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error),
+) (reply *pb.WriteReply, passed bool, err error) {
+	if before || group != uint32(n.group) || n.Leading() || n.links == nil {
+		return nil, false, nil
+	}
+	leader := n.raft.Status().Leader
+	address, ok := n.address(leader)
+	if leader == n.id.Node || !ok {
+		return nil, false, nil
+	}
+	reply, err = callPeer(ctx, n, address, call)
+	return reply, true, err
+}
+
 // Prewrite implements the service.
 func (s *peerService) Prewrite(ctx context.Context, r *pb.WriteRequest) (*pb.WriteReply, error) {
+	reply, passed, err := s.n.passOn(ctx, r.Group, r.PassedOn, func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error) {
+		r.PassedOn = true
+		return p.Prewrite(ctx, r)
+	})
+	if passed {
+		return reply, fault.ToPeer(err)
+	}
 	if err := s.n.asked(r.Group); err != nil {
 		return nil, fault.ToPeer(err)
 	}
@@ -60,6 +84,13 @@ func (s *peerService) Prewrite(ctx context.Context, r *pb.WriteRequest) (*pb.Wri
 
 // Close implements the service.
 func (s *peerService) Close(ctx context.Context, r *pb.CloseRequest) (*pb.WriteReply, error) {
+	reply, passed, err := s.n.passOn(ctx, r.Group, r.PassedOn, func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error) {
+		r.PassedOn = true
+		return p.Close(ctx, r)
+	})
+	if passed {
+		return reply, fault.ToPeer(err)
+	}
 	if err := s.n.asked(r.Group); err != nil {
 		return nil, fault.ToPeer(err)
 	}
@@ -82,7 +113,7 @@ func (n *Node) prewrite(ctx context.Context, w shard.Writing) (shard.Written, er
 		}
 		return p.Prewrite(ctx, &pb.WriteRequest{
 			Group: uint32(n.group), StartTs: uint64(w.Start), After: uint64(w.After), Steps: steps, Last: w.Last,
-			Known: uint64(w.Known),
+			Known: uint64(w.Known), PassedOn: true,
 		})
 	})
 	return shard.Written{Epochs: reply.GetEpochs(), Keys: reply.GetKeys()}, err
@@ -94,7 +125,7 @@ func (n *Node) closeTxn(ctx context.Context, start graph.Timestamp) (shard.Writt
 		out, ok, err := n.shard.Close(ctx, start)
 		return &pb.WriteReply{Nothing: !ok, Epochs: out.Epochs, Keys: out.Keys}, err
 	}, func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error) {
-		return p.Close(ctx, &pb.CloseRequest{Group: uint32(n.group), StartTs: uint64(start)})
+		return p.Close(ctx, &pb.CloseRequest{Group: uint32(n.group), StartTs: uint64(start), PassedOn: true})
 	})
 	if err != nil {
 		return shard.Written{}, false, err

@@ -161,3 +161,40 @@ func TestShapes(t *testing.T) {
 		t.Errorf("made %v", count)
 	}
 }
+
+// Goal: an Alpha that reaches some members of another group, but not its leader, still writes there. Method: two groups of three; every
+// way between one Alpha and the other group's leader is cut, and that Alpha writes to both groups in one transaction.
+func TestWaysAroundACut(t *testing.T) {
+	c, clients := startMeshCluster(t, Size{Zeros: 1, Alphas: 6, Replicas: 3})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	for i := range 4 { // both groups serve some
+		if err := clients[0].Alter(ctx, &api.Operation{Schema: fmt.Sprintf("p%d: string .", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(at int) error {
+		return insert(ctx, clients[at], "_:n <p0> \"x\" .\n_:n <p1> \"x\" .\n_:n <p2> \"x\" .\n_:n <p3> \"x\" .")
+	}
+	for i := range clients {
+		eventually(ctx, t, "a write at "+c.Alphas[i].Name, func() error { return write(i) })
+	}
+	waitFor(t, "every group to have a leader", func() bool { return len(c.roles(ctx).leaders) == 3 })
+	r := c.roles(ctx)
+	cut := 0
+	for i, n := range c.Alphas {
+		for _, l := range r.leaders {
+			if r.group[l.Name] == r.group[n.Name] || r.group[l.Name] == "" || strings.HasPrefix(l.Name, "zero") {
+				continue
+			}
+			c.Mesh.Set(n.Name, l.Name, mesh.Condition{Refuse: true})
+			c.Mesh.Set(l.Name, n.Name, mesh.Condition{Refuse: true})
+			cut++
+			eventually(ctx, t, fmt.Sprintf("a write at %s, which does not reach %s", n.Name, l.Name), func() error { return write(i) })
+			c.Mesh.Heal()
+		}
+	}
+	if cut != 6 {
+		t.Errorf("%d ways were cut, want 6", cut)
+	}
+}

@@ -5185,7 +5185,8 @@ type WriteRequest struct {
 	After         uint64                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
 	Steps         []*WriteStep           `protobuf:"bytes,4,rep,name=steps,proto3" json:"steps,omitempty"`
 	Last          bool                   `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`
-	Known         uint64                 `protobuf:"varint,6,opt,name=known,proto3" json:"known,omitempty"` // the tablets as of here must be known first
+	Known         uint64                 `protobuf:"varint,6,opt,name=known,proto3" json:"known,omitempty"`                       // the tablets as of here must be known first
+	PassedOn      bool                   `protobuf:"varint,7,opt,name=passed_on,json=passedOn,proto3" json:"passed_on,omitempty"` // by a member that does not lead: it goes no further
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5260,6 +5261,13 @@ func (x *WriteRequest) GetKnown() uint64 {
 		return x.Known
 	}
 	return 0
+}
+
+func (x *WriteRequest) GetPassedOn() bool {
+	if x != nil {
+		return x.PassedOn
+	}
+	return false
 }
 
 type WriteStep struct {
@@ -5577,6 +5585,7 @@ type CloseRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
 	StartTs       uint64                 `protobuf:"varint,2,opt,name=start_ts,json=startTs,proto3" json:"start_ts,omitempty"`
+	PassedOn      bool                   `protobuf:"varint,3,opt,name=passed_on,json=passedOn,proto3" json:"passed_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5623,6 +5632,13 @@ func (x *CloseRequest) GetStartTs() uint64 {
 		return x.StartTs
 	}
 	return 0
+}
+
+func (x *CloseRequest) GetPassedOn() bool {
+	if x != nil {
+		return x.PassedOn
+	}
+	return false
 }
 
 var File_protos_pb_dragg_proto protoreflect.FileDescriptor
@@ -6046,14 +6062,15 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	" \x01(\fR\x03set\x12\x14\n" +
 	"\x05lists\x18\v \x01(\x03R\x05lists\"0\n" +
 	"\bFacetRow\x12$\n" +
-	"\x06facets\x18\x01 \x03(\v2\f.dragg.FacetR\x06facets\"\xa7\x01\n" +
+	"\x06facets\x18\x01 \x03(\v2\f.dragg.FacetR\x06facets\"\xc4\x01\n" +
 	"\fWriteRequest\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x19\n" +
 	"\bstart_ts\x18\x02 \x01(\x04R\astartTs\x12\x14\n" +
 	"\x05after\x18\x03 \x01(\x04R\x05after\x12&\n" +
 	"\x05steps\x18\x04 \x03(\v2\x10.dragg.WriteStepR\x05steps\x12\x12\n" +
 	"\x04last\x18\x05 \x01(\bR\x04last\x12\x14\n" +
-	"\x05known\x18\x06 \x01(\x04R\x05known\".\n" +
+	"\x05known\x18\x06 \x01(\x04R\x05known\x12\x1b\n" +
+	"\tpassed_on\x18\a \x01(\bR\bpassedOn\".\n" +
 	"\tWriteStep\x12!\n" +
 	"\x05edges\x18\x01 \x03(\v2\v.dragg.EdgeR\x05edges\"\xe2\x01\n" +
 	"\x04Edge\x12\x18\n" +
@@ -6075,10 +6092,11 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"WriteReply\x12\x18\n" +
 	"\anothing\x18\x01 \x01(\bR\anothing\x12\x16\n" +
 	"\x06epochs\x18\x02 \x03(\x04R\x06epochs\x12\x12\n" +
-	"\x04keys\x18\x03 \x03(\x06R\x04keys\"?\n" +
+	"\x04keys\x18\x03 \x03(\x06R\x04keys\"\\\n" +
 	"\fCloseRequest\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x19\n" +
-	"\bstart_ts\x18\x02 \x01(\x04R\astartTs*Z\n" +
+	"\bstart_ts\x18\x02 \x01(\x04R\astartTs\x12\x1b\n" +
+	"\tpassed_on\x18\x03 \x01(\bR\bpassedOn*Z\n" +
 	"\vAbortReason\x12\x0f\n" +
 	"\vNOT_ABORTED\x10\x00\x12\f\n" +
 	"\bCONFLICT\x10\x01\x12\x10\n" +
