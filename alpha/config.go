@@ -6,6 +6,7 @@ import (
 
 	"dragg/cluster/rpc"
 	"dragg/internal/metrics"
+	"dragg/storage"
 )
 
 // Config says how an Alpha is run. Zero values take the defaults.
@@ -26,6 +27,8 @@ type Config struct {
 	ZeroName string
 	// Version is what CheckVersion and /health say.
 	Version string
+	// Engine holds the posting lists instead of Badger in Dir, where an embedder wants another; it is the node's to close.
+	Engine storage.Engine
 	// MemoryBytes is the budget that caches and pending transactions share. Default 1 GiB.
 	MemoryBytes int64
 	// DiskReserveBytes is how much room on the disk is left alone: below it, writes are refused, and what was accepted

@@ -100,22 +100,35 @@ const maxEngineBytes = 1 << 30
 // free; what was accepted from them, and the work in the background, may use the first half; the second is for the log, whose
 // end would be the end of the process.
 func (n *Node) openReplica() error {
-	engine, err := badgerkv.Open(filepath.Join(n.cfg.Dir, "p"), badgerkv.Config{
-		MemoryBytes: min(n.cfg.MemoryBytes/4, maxEngineBytes), ReserveBytes: n.cfg.DiskReserveBytes / 2, Logger: n.lg,
-	})
+	room, err := n.openEngine()
 	if err != nil {
 		return fmt.Errorf("opening the posting lists: %w", err)
 	}
-	n.engine = engine
 	n.shard, err = shard.Open(shard.Config{
 		Group: n.group, CacheBytes: n.cfg.MemoryBytes / 4, PendingBytes: int(n.cfg.MemoryBytes / 8),
-		Horizon: n.cfg.TxnAbortAfter, Logger: n.lg,
-		Room: func(bytes int64) error { return engine.Room(n.cfg.DiskReserveBytes, bytes) },
+		Horizon: n.cfg.TxnAbortAfter, Logger: n.lg, Room: room,
 	}, n.engine)
 	if err != nil {
 		return err
 	}
 	return n.openGroup()
+}
+
+// openEngine opens the store of the posting lists. The function says whether the disk has room for more; it is nil where no
+// disk is written.
+func (n *Node) openEngine() (room func(bytes int64) error, err error) {
+	if n.cfg.Engine != nil {
+		n.engine = n.cfg.Engine
+		return nil, nil
+	}
+	engine, err := badgerkv.Open(filepath.Join(n.cfg.Dir, "p"), badgerkv.Config{
+		MemoryBytes: min(n.cfg.MemoryBytes/4, maxEngineBytes), ReserveBytes: n.cfg.DiskReserveBytes / 2, Logger: n.lg,
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.engine = engine
+	return func(bytes int64) error { return engine.Room(n.cfg.DiskReserveBytes, bytes) }, nil
 }
 
 // openGroup opens the Raft group and its way to the other members.

@@ -1,0 +1,96 @@
+// Package embedded runs a whole database within the test's process: a Zero and an Alpha that call each other directly, with real
+// Raft logs, and posting lists in memory. It serves what does not need processes, ports or a disk: language tests and oracles.
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"path/filepath"
+	"time"
+
+	"github.com/dgraph-io/dgo/v250"
+	"github.com/dgraph-io/dgo/v250/protos/api"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+
+	"dragg/alpha"
+	"dragg/graph"
+	"dragg/storage/memkv"
+	"dragg/zero"
+)
+
+// Database is a database in this process. Close ends it.
+type Database struct {
+	*alpha.Node
+	zero  *zero.Server
+	stop  context.CancelFunc
+	ended chan error // gets what each of the two nodes ended with
+}
+
+// Start opens a database with its logs in dir, and returns once it answers.
+func Start(ctx context.Context, dir string) (*Database, error) {
+	z, err := zero.Open(ctx, zero.Config{Dir: filepath.Join(dir, "zero")})
+	if err != nil {
+		return nil, err
+	}
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	d := &Database{zero: z, stop: stop, ended: make(chan error, 2)}
+	go func() { d.ended <- z.Run(life) }()
+	d.Node, err = alpha.Open(ctx, alpha.Config{Dir: filepath.Join(dir, "alpha"), Engine: memkv.New(memkv.Config{})}, z)
+	if err != nil {
+		stop()
+		return nil, errors.Join(err, <-d.ended)
+	}
+	go func() { d.ended <- d.Run(life) }()
+	if err := until(ctx, "the database to be ready", d.Ready); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// Close ends both nodes.
+func (d *Database) Close() error {
+	d.stop()
+	return errors.Join(<-d.ended, <-d.ended)
+}
+
+// until returns when holds does.
+func until(ctx context.Context, what string, holds func() bool) error {
+	for ; !holds(); time.Sleep(time.Millisecond) {
+		if ctx.Err() != nil {
+			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+		}
+	}
+	return nil
+}
+
+// LeaseUIDs makes the uids up to n usable by name. It returns when mutations may use them.
+func (d *Database) LeaseUIDs(ctx context.Context, n uint64) error {
+	if _, err := d.zero.LeaseUIDs(ctx, n); err != nil {
+		return err
+	}
+	// The lease reaches the Alpha in the order of everything else that Zero decides.
+	return until(ctx, "the lease", func() bool {
+		_, err := d.Do(ctx, &api.Request{CommitNow: true, Mutations: []*api.Mutation{{
+			DelNquads: fmt.Appendf(nil, "<%s> <dgraph.type> * .", graph.UID(n)),
+		}}}, alpha.Options{})
+		return err == nil
+	})
+}
+
+// Serve offers the client API over a connection in memory, and its HTTP surface at url. Close ends both.
+func (d *Database) Serve() (client *dgo.Dgraph, url string, closeServers func(), err error) {
+	pipe := bufconn.Listen(1 << 20)
+	server := grpc.NewServer()
+	d.Register(server)
+	go func() { _ = server.Serve(pipe) }() // ends with Stop
+	web := httptest.NewServer(d.Handler())
+	client, err = dgo.NewClient("passthrough:///embedded",
+		dgo.WithGrpcOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
+		dgo.WithGrpcOption(grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return pipe.DialContext(ctx) })))
+	return client, web.URL, func() { web.Close(); server.Stop() }, err
+}
