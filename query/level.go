@@ -105,10 +105,15 @@ func (r *run) rootFound(l *level, uids []graph.UID, ascending, paged bool) error
 func (r *run) refine(l *level, paged bool, then func() error) error {
 	return r.filterLevel(l, func() error {
 		return r.orderLevel(l, func() error {
-			if l.cascade == nil && !paged {
+			switch {
+			case paged:
+				return then()
+			case l.cascade == nil:
 				r.cut(l)
-				l.rows.compact()
+			case l.page.after > 0:
+				l.rows.page(0, 0, l.page.after) // only first and offset wait for the pruning (dql.md fact 53)
 			}
+			l.rows.compact()
 			return then()
 		})
 	})

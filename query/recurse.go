@@ -13,6 +13,10 @@ type recursion struct {
 	// seen are the edges that were followed, where they may not be followed again.
 	seen  map[hop]struct{}
 	edges int
+	// asked are the edges of the current level of nodes, waiting those of them that are not there yet. The next level begins when
+	// all are: which branch may use an edge must not depend on how many rounds the filters of another take.
+	asked   []*level
+	waiting int
 }
 
 // hop is one edge of the graph.
@@ -42,6 +46,24 @@ func (w *recursion) descend(r *run, l *level) error {
 	return nil
 }
 
+// arrived begins the next level with the last edge of this one.
+func (w *recursion) arrived(r *run) error {
+	if w.waiting--; w.waiting > 0 {
+		return nil
+	}
+	level := w.asked
+	w.asked = nil
+	for _, c := range level {
+		if len(c.rows.targets) == 0 {
+			continue
+		}
+		if err := r.descend(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // fetch asks for one field. Past the last level only variables are filled.
 func (w *recursion) fetch(r *run, c *level) error {
 	if c.kind != dql.PredicateField || !c.edges || c.def == nil {
@@ -52,6 +74,9 @@ func (w *recursion) fetch(r *run, c *level) error {
 		return nil
 	}
 	c.hidden = last
+	if !last {
+		w.asked, w.waiting = append(w.asked, c), w.waiting+1
+	}
 	return r.fetchEdges(c, c.parent.rows.uids, false, func() error {
 		w.edges += len(c.rows.targets)
 		if w.edges > r.opts.TraversedEdges {
@@ -65,10 +90,7 @@ func (w *recursion) fetch(r *run, c *level) error {
 				c.block.uidVars = append(c.block.uidVars, uidVar{c.varName, c})
 				return nil
 			}
-			if len(c.rows.targets) == 0 {
-				return nil
-			}
-			return r.descend(c)
+			return w.arrived(r)
 		})
 	})
 }
