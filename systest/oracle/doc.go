@@ -1,0 +1,11 @@
+// Package oracle checks the engine against a second, naive reading of the language. It makes random graphs and random queries over
+// them, and a small evaluator answers these from sets of triples: no indexes, no columns, no plan, every question asked anew for
+// each node. What the server says must be the same, byte for byte.
+//
+// A seed is one graph and many queries. A query is made as a tree, printed for the server, and evaluated from the tree, so that
+// the parser is under test too. Where the answers differ the tree is cut down to the least that still differs.
+//
+// The evaluator knows the core of the language: root functions, filters, traversal, paging, order, variables and their
+// propagation, math, aggregation, @groupby, @cascade, @recurse, @normalize, @ignorereflex. It follows the facts of the language's
+// description, whose numbers the comments give, and must not follow the engine's code.
+package oracle

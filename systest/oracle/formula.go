@@ -1,0 +1,140 @@
+package oracle
+
+import "math"
+
+// result is what a formula gives at a node. A constant is there at every node but makes no other operand be there.
+type result struct {
+	v      value
+	ok     bool
+	fixed  bool
+	failed bool // an operation without a result: the whole field disappears (fact 61)
+}
+
+// formula evaluates an expression at a node of a level.
+func (e *evaluator) formula(x *expr, at *node, u uid) result {
+	switch {
+	case x.v != "":
+		m := e.seen(x.v, at)
+		if v, ok := m[constant]; ok {
+			return result{v: v, ok: true, fixed: true}
+		}
+		v, ok := m[u]
+		return result{v: v, ok: ok}
+	case x.op == "":
+		return result{v: x.fixed, ok: true, fixed: true}
+	}
+	var kids []result
+	for _, k := range x.kids {
+		kids = append(kids, e.formula(k, at, u))
+	}
+	switch x.op {
+	case "neg":
+		return negated(kids[0])
+	case "cond":
+		return chosen(kids)
+	}
+	a, b := kids[0], kids[1]
+	if a.failed || b.failed {
+		return result{failed: true}
+	}
+	if (!a.ok || a.fixed) && (!b.ok || b.fixed) && !(a.fixed && b.fixed) {
+		return result{} // no operand is there
+	}
+	// A missing operand is the integer 0 (fact 61).
+	if !a.ok {
+		a.v = int64(0)
+	}
+	if !b.ok {
+		b.v = int64(0)
+	}
+	v, ok := apply(x.op, a.v, b.v)
+	return result{v: v, ok: ok, fixed: a.fixed && b.fixed, failed: !ok}
+}
+
+func negated(a result) result {
+	switch v := a.v.(type) {
+	case int64:
+		a.v = -v
+	case float64:
+		a.v = -v
+	default:
+		a.failed = a.failed || a.ok
+		a.ok = false
+	}
+	return a
+}
+
+// chosen is cond(test, yes, no).
+func chosen(kids []result) result {
+	if !kids[0].ok {
+		return kids[0]
+	}
+	pick := kids[2]
+	if kids[0].v.(bool) {
+		pick = kids[1]
+	}
+	pick.fixed = pick.fixed && kids[0].fixed
+	return pick
+}
+
+// apply is a binary operator; ok is false where it fails.
+func apply(op string, a, b value) (value, bool) {
+	if !numeric(a) || !numeric(b) {
+		return nil, false
+	}
+	switch op {
+	case "<", "<=", ">", ">=", "==", "!=":
+		return relation(op, compare(a, b)), true
+	}
+	x, xi := a.(int64)
+	y, yi := b.(int64)
+	if xi && yi {
+		return ofInts(op, x, y)
+	}
+	return ofFloats(op, number(a), number(b))
+}
+
+// ofInts stays with integers: division truncates (fact 36).
+func ofInts(op string, x, y int64) (value, bool) {
+	switch op {
+	case "+":
+		return x + y, true
+	case "-":
+		return x - y, true
+	case "*":
+		return x * y, true
+	case "min":
+		return min(x, y), true
+	case "max":
+		return max(x, y), true
+	}
+	if y == 0 {
+		return nil, false
+	}
+	if op == "/" {
+		return x / y, true
+	}
+	return x % y, true
+}
+
+func ofFloats(op string, x, y float64) (value, bool) {
+	switch op {
+	case "+":
+		return x + y, true
+	case "-":
+		return x - y, true
+	case "*":
+		return x * y, true
+	case "min":
+		return min(x, y), true
+	case "max":
+		return max(x, y), true
+	}
+	if y == 0 {
+		return nil, false
+	}
+	if op == "/" {
+		return x / y, true
+	}
+	return math.Mod(x, y), true
+}

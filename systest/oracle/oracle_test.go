@@ -1,0 +1,106 @@
+package oracle
+
+import (
+	"context"
+	"flag"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/dgraph-io/dgo/v250/protos/api"
+
+	"dragg/alpha"
+	"dragg/systest/embedded"
+)
+
+var (
+	graphs  = flag.Int("graphs", 60, "graphs to draw")
+	queries = flag.Int("queries", 50, "queries on each graph")
+	seed    = flag.Uint64("seed", 1, "seed of the first graph")
+)
+
+// maxFailures is how many differences are shown, one for a graph.
+const maxFailures = 5
+
+// Goal: answers are right, whatever the query. Method: random queries over random graphs, against the naive evaluator; see the
+// package comment. -graphs 2000 is the long run.
+func TestEngineAgreesWithTheOracle(t *testing.T) {
+	s := newServer(t)
+	began, total, failures := time.Now(), 0, 0
+	for i := range uint64(*graphs) {
+		rnd := rand.New(rand.NewPCG(*seed+i, 0))
+		g := randomGraph(rnd)
+		s.load(g)
+		for j := range *queries {
+			q := randomQuery(rnd, g)
+			total++
+			if s.agrees(g, q) {
+				continue
+			}
+			q = shrink(q, func(q *query) bool { return !s.agrees(g, q) })
+			g = shrinkGraph(g, func(g *triples) bool { s.load(g); return !s.agrees(g, q) })
+			s.load(g)
+			t.Errorf("seed %d, query %d, on\n%s%s\nwant %s\ngot  %s", *seed+i, j, g.quads(), q.text(), answer(g, q), s.ask(q.text()))
+			if failures++; failures == maxFailures {
+				return
+			}
+			break
+		}
+	}
+	t.Logf("%d queries in %v", total, time.Since(began))
+}
+
+// server is the engine under test.
+type server struct {
+	t *testing.T
+	d *embedded.Database
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	d, err := embedded.Start(ctx, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := d.LeaseUIDs(ctx, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Alter(ctx, &api.Operation{Schema: schema()}); err != nil {
+		t.Fatal(err)
+	}
+	return &server{t, d}
+}
+
+// load replaces all data by a graph.
+func (s *server) load(g *triples) {
+	s.t.Helper()
+	ctx := context.Background()
+	if err := s.d.Alter(ctx, &api.Operation{DropOp: api.Operation_DATA}); err != nil {
+		s.t.Fatal(err)
+	}
+	_, err := s.d.Do(ctx, &api.Request{CommitNow: true, Mutations: []*api.Mutation{{SetNquads: []byte(g.quads())}}}, alpha.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	// A strong read waits until the commit is applied; from then on the replica's own watermark is good enough.
+	if _, err := s.d.Do(ctx, &api.Request{Query: "{ q(func: uid(1)) { uid } }", ReadOnly: true}, alpha.Options{}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *server) ask(text string) string {
+	resp, err := s.d.Do(context.Background(), &api.Request{Query: text, ReadOnly: true, BestEffort: true}, alpha.Options{})
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	return string(resp.Json)
+}
+
+func (s *server) agrees(g *triples, q *query) bool { return s.ask(q.text()) == answer(g, q) }
