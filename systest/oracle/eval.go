@@ -56,8 +56,15 @@ func (e *evaluator) root(c *cond) []uid {
 		}
 		return distinct(list)
 	}
+	nodes := e.g.nodes
+	if c.val != "" {
+		nodes = e.set(c.val) // some of them may hold no data
+	}
 	var list []uid
-	for _, u := range e.g.nodes {
+	for _, u := range nodes {
+		if c.count && len(e.g.edges[c.pred][u]) == 0 {
+			continue // zero is not tracked (fact 82)
+		}
 		if e.holds(c, u) {
 			list = append(list, u)
 		}

@@ -319,6 +319,10 @@ func (m *maker) fields(n *node, depth int, s scope, defined []variable) ([]*node
 	var here []variable // defined at this level
 	if m.chance(40) && !n.normalize && !s.plain {
 		kids = append(kids, &node{kind: uidOf})
+		if m.chance(20) {
+			kids[0].v = m.name("v")
+			defined = append(defined, variable{name: kids[0].v, kind: "uid"})
+		}
 	}
 	all := append(predicates(), predicate{name: "~friend", kind: "uid", list: true}, predicate{name: "~boss", kind: "uid", list: true})
 	m.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -349,7 +353,12 @@ func (m *maker) fields(n *node, depth int, s scope, defined []variable) ([]*node
 	if !s.plain {
 		kids = append(kids, m.computed(append(slices.Clone(s.above), here...), &here)...)
 		if m.chance(15) && (n.kind == block || !single(n.pred)) {
-			kids = append(kids, &node{kind: countUID})
+			k := &node{kind: countUID}
+			if n.kind == block && m.chance(30) {
+				k.v = m.name("v")
+				defined = append(defined, variable{name: k.v, kind: "int", once: true})
+			}
+			kids = append(kids, k)
 		}
 	}
 	return kids, append(defined, here...)

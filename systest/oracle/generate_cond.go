@@ -103,8 +103,10 @@ func (m *maker) counted(p predicate, root bool) *cond {
 	}
 	low := int64(m.rnd.IntN(4))
 	if root {
-		c.op = pick(m, []string{"eq", "ge", "gt"})
 		low++
+		if c.op == "lt" {
+			low++ // below one is refused
+		}
 	}
 	c.args = []value{low}
 	if c.op == "between" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,4 +104,10 @@ func (s *server) ask(text string) string {
 	return string(resp.Json)
 }
 
-func (s *server) agrees(g *triples, q *query) bool { return s.ask(q.text()) == answer(g, q) }
+func (s *server) agrees(g *triples, q *query) bool {
+	got, want := s.ask(q.text()), answer(g, q)
+	if strings.HasPrefix(got, "error: @normalize makes too many results") {
+		return strings.Count(want, "{") > 10_000 // fact 44
+	}
+	return got == want
+}
