@@ -57,7 +57,7 @@ func TestGoldenInMemory(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err := d.LeaseUIDs(ctx, 100_000); err != nil {
+	if _, err := d.Lease(ctx, 100_000); err != nil {
 		t.Fatal(err)
 	}
 	dgraph, url, stop, err := d.Serve()

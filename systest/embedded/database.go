@@ -68,15 +68,17 @@ func until(ctx context.Context, what string, holds func() bool) error {
 	return nil
 }
 
-// LeaseUIDs makes the uids up to n usable by name. It returns when mutations may use them.
-func (d *Database) LeaseUIDs(ctx context.Context, n uint64) error {
-	if _, err := d.zero.LeaseUIDs(ctx, n); err != nil {
-		return err
+// Lease makes n uids usable by name, and returns the first of them. It returns when mutations may use them.
+func (d *Database) Lease(ctx context.Context, n uint64) (uint64, error) {
+	first, err := d.zero.LeaseUIDs(ctx, n)
+	if err != nil {
+		return 0, err
 	}
+	last := first + graph.UID(n-1)
 	// The lease reaches the Alpha in the order of everything else that Zero decides.
-	return until(ctx, "the lease", func() bool {
+	return uint64(first), until(ctx, "the lease", func() bool {
 		_, err := d.Do(ctx, &api.Request{CommitNow: true, Mutations: []*api.Mutation{{
-			DelNquads: fmt.Appendf(nil, "<%s> <dgraph.type> * .", graph.UID(n)),
+			DelNquads: fmt.Appendf(nil, "<%s> <dgraph.type> * .", last),
 		}}}, alpha.Options{})
 		return err == nil
 	})

@@ -70,7 +70,7 @@ func newServer(t *testing.T) *server {
 			t.Error(err)
 		}
 	})
-	if err := d.LeaseUIDs(ctx, 1000); err != nil {
+	if _, err := d.Lease(ctx, 1000); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Alter(ctx, &api.Operation{Schema: schema()}); err != nil {

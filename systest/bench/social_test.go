@@ -1,0 +1,125 @@
+//go:build systest
+
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dragg/systest"
+)
+
+var people = flag.Int("people", 50_000, "people in the social graph; each is about 22 N-Quads")
+
+// windows are how long an empty call and a shape are measured.
+const (
+	baseWindow  = time.Second
+	shapeWindow = 3 * time.Second
+)
+
+// BenchmarkSocial compares each shape of query with an empty call just before and after it: 8 clients over gRPC.
+func BenchmarkSocial(b *testing.B) {
+	d := start(b)
+	dir := b.TempDir()
+	schema := write(b, dir, "social.schema", func(w *bufio.Writer) { fmt.Fprint(w, SocialSchema) })
+	data := write(b, dir, "social.rdf", func(w *bufio.Writer) { must(b, Social{People: *people}.Write(w)) })
+	b.Logf("loaded %.0f quads/s", live(b, d, "-f", data, "-s", schema))
+	cs := clients(b, d, 8)
+	world := survey(b, cs[0])
+	for _, s := range Shapes() {
+		b.Run(strings.ReplaceAll(s.Name, " ", "_"), func(b *testing.B) {
+			for b.Loop() {
+				measure(b, cs, s, world)
+			}
+		})
+	}
+	b.Run("memory", func(b *testing.B) {
+		for b.Loop() {
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(rss(b, d.PID()), "server-MiB")
+		}
+	})
+}
+
+// measure reports one shape.
+func measure(b *testing.B, cs []*systest.Client, s Shape, world World) {
+	b.Helper()
+	ask := func(c *systest.Client, worker, i int) error {
+		_, err := c.NewReadOnlyTxn().Query(context.Background(), s.Text(world, worker*1009+i))
+		return err
+	}
+	before := timed(b, cs, baseWindow, checkVersion)
+	times := timed(b, cs, shapeWindow, ask)
+	after := timed(b, cs, baseWindow, checkVersion)
+	base := float64(len(before)+len(after)) / (2 * baseWindow.Seconds())
+	rate := float64(len(times)) / shapeWindow.Seconds()
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(rate, "queries/s")
+	b.ReportMetric(float64(times[len(times)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(times[len(times)*99/100].Microseconds()), "p99-µs")
+	b.ReportMetric(rate/base, "ratio")
+	b.ReportMetric(s.Aim, "aim")
+}
+
+// timed runs fn on every client for the window and returns how long each call took, ascending.
+func timed(b *testing.B, cs []*systest.Client, window time.Duration, fn func(c *systest.Client, worker, i int) error) []time.Duration {
+	b.Helper()
+	var mu sync.Mutex
+	var all []time.Duration // guarded by mu
+	var wg sync.WaitGroup
+	began := time.Now()
+	for worker, c := range cs {
+		wg.Go(func() {
+			var own []time.Duration
+			for i := 0; time.Since(began) < window; i++ {
+				from := time.Now()
+				if err := fn(c, worker, i); err != nil {
+					b.Error(err)
+					return
+				}
+				own = append(own, time.Since(from))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, own...)
+		})
+	}
+	wg.Wait()
+	slices.Sort(all)
+	if len(all) == 0 {
+		b.Fatal("no call came through")
+	}
+	return all
+}
+
+// survey asks for what the shapes have to know.
+func survey(b *testing.B, c *systest.Client) World {
+	b.Helper()
+	return Survey(*people, func(text string) []string { return uids(b, c, text) }, rand.New(rand.NewPCG(1, 0)))
+}
+
+func uids(b *testing.B, c *systest.Client, text string) []string {
+	b.Helper()
+	r, err := c.NewReadOnlyTxn().Query(context.Background(), text)
+	must(b, err)
+	var answer struct {
+		Q []struct {
+			UID string `json:"uid"`
+		} `json:"q"`
+	}
+	must(b, json.Unmarshal(r.Json, &answer))
+	var list []string
+	for _, n := range answer.Q {
+		list = append(list, n.UID)
+	}
+	return list
+}
