@@ -84,9 +84,22 @@ func (r *run) start(b *blockRun) error {
 	if paged {
 		t.Page = l.page.task()
 	}
+	t.Best = r.best(l, b.fn)
 	return r.ask(l, []task.Task{t}, func(res []task.Result) error {
 		return r.rootFound(l, res[0].Set.AppendTo(nil), true, paged)
 	})
+}
+
+// best says which nodes of a root function matter where they are ordered by the very predicate that it looks at and then cut.
+func (r *run) best(l *level, fn *function) task.Best {
+	if l.filter != nil || l.cascade != nil || len(l.order) == 0 || l.page.after != 0 || fn.count || fn.reverse {
+		return task.Best{}
+	}
+	k := l.order[0]
+	if k.varName != "" || k.pred != fn.pred || len(k.langs) > 0 || len(fn.langs) > 0 {
+		return task.Best{}
+	}
+	return task.Best{N: r.pageEnd(l), Desc: k.desc}
 }
 
 // rootFound takes the nodes of the root function. ascending says that they ascend, paged that they were cut

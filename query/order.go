@@ -250,10 +250,15 @@ func smallest(list []ranked, n int, compare func(a, b ranked) int) []ranked {
 // wanted returns how many elements of an ordered list can matter: those of the page, if there is one list
 // and it is cut from the front; 0 for all.
 func (r *run) wanted(l *level) int {
-	p := l.page
-	if l.rows.len() != 1 || l.cascade != nil || p.first < 0 || p.after != 0 {
+	if l.rows.len() != 1 || l.cascade != nil || l.page.first < 0 || l.page.after != 0 {
 		return 0
 	}
+	return r.pageEnd(l)
+}
+
+// pageEnd returns how many elements of an ordered list its page reaches into; 0 for all.
+func (r *run) pageEnd(l *level) int {
+	p := l.page
 	switch {
 	case p.first > 0:
 		return p.offset + p.first

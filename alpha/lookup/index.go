@@ -178,6 +178,19 @@ type span struct {
 	edges bool
 }
 
+// bounds returns the index keys of a span in one language: from is included, to is not.
+func (b *builder) bounds(k tok.Tokenizer, lang string, s span) (prefix, from, to []byte) {
+	prefix = keys.IndexLangPrefix(b.p.inc, k.ID(), lang)
+	from, to = append(bytes.Clone(prefix), s.lo...), keys.End(prefix)
+	if !s.open {
+		to = append(bytes.Clone(prefix), s.hi...)
+		if !s.below {
+			to = append(to, 0)
+		}
+	}
+	return prefix, from, to
+}
+
 // within returns the subjects of the tokens of a span in one language. It takes the keys that it walks over from
 // the budget, and gives up when there is none left.
 func (b *builder) within(
@@ -185,15 +198,7 @@ func (b *builder) within(
 ) (f found, ok bool, err error) {
 	var tick ticks
 	var sure, maybe uidset.Builder
-	prefix := keys.IndexLangPrefix(b.p.inc, k.ID(), lang)
-	from := append(bytes.Clone(prefix), s.lo...)
-	to := keys.End(prefix)
-	if !s.open {
-		to = append(bytes.Clone(prefix), s.hi...)
-		if !s.below {
-			to = append(to, 0)
-		}
-	}
+	prefix, from, to := b.bounds(k, lang, s)
 	it := b.r.view.Scan(from, to)
 	defer func() {
 		if e := it.Close(); err == nil && e != nil {

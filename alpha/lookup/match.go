@@ -75,7 +75,7 @@ func (r *runner) compile(t *task.Task, p tablet, tags tagSet) (condition, error)
 	if p.IsUID() {
 		return condition{}, fmt.Errorf("attribute %s is not valid scalar type", p.Name)
 	}
-	b := builder{r: r, p: p, tags: tags, fn: t.Func, root: t.AtRoot}
+	b := builder{r: r, p: p, tags: tags, fn: t.Func, root: t.AtRoot, best: t.Best}
 	switch t.Func.Name {
 	case task.Eq:
 		return b.eq()
@@ -103,6 +103,7 @@ type builder struct {
 	tags tagSet
 	fn   task.Func
 	root bool
+	best task.Best
 }
 
 // root finds all nodes that meet c.

@@ -14,6 +14,7 @@ import (
 	"dragg/posting/uidset"
 	"dragg/query/task"
 	"dragg/schema"
+	"dragg/schema/tok"
 )
 
 // matchHas answers has(pred): nodes with an edge or a value. Untagged it means the untagged value of an @lang
@@ -28,6 +29,14 @@ func (r *runner) matchHas(ctx context.Context, t *task.Task, p tablet) (uidset.S
 			return !l.IsEmpty()
 		}
 		return tags.count(l) > 0
+	}
+	if t.AtRoot && t.Best.N > 0 && !p.Lang && !p.List && !t.Reverse && !p.IsUID() {
+		b := builder{r: r, p: p, best: t.Best}
+		if k := b.pick(tok.Tokenizer.Sortable); k != nil {
+			if f, ok, err := b.bestWithin(ctx, k, span{open: true}); ok || err != nil {
+				return f.sure, err
+			}
+		}
 	}
 	if t.AtRoot {
 		return r.scanHas(ctx, t, p, p.Lang && !t.Reverse && !tags.any, has)

@@ -47,6 +47,15 @@ type Task struct {
 	Facets *Facets
 	// Page cuts each row of Edges and Values (Facets.Filter first), and the result of a root Match.
 	Page Page
+	// Best lets a root Match leave out nodes that come late in the order of the predicate. A runner may ignore it.
+	Best Best
+}
+
+// Best says that of the nodes ordered by their values only the first N matter, the last N where Desc is set. All that share a
+// value with one of them must be in the answer too, and any others may be.
+type Best struct {
+	N    int
+	Desc bool
 }
 
 // Page is a slice of a list: After first, then Offset, then First. First < 0 takes the last -First and ignores Offset.

@@ -141,6 +141,9 @@ func (m *maker) arrange(n *node) {
 			}
 		}
 		m.rnd.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+		if n.fn != nil && slices.Contains(keys, n.fn.pred) && m.chance(50) { // what an index can answer in order
+			keys = append([]string{n.fn.pred}, slices.DeleteFunc(keys, func(k string) bool { return k == n.fn.pred })...)
+		}
 		for _, k := range keys[:1+m.rnd.IntN(3)] {
 			n.orders = append(n.orders, order{key: k, desc: m.chance(50)})
 		}
