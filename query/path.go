@@ -48,11 +48,13 @@ type label struct {
 	weight float64
 	hops   int
 	seq    int // when it was found, so that ties do not depend on luck
+	goal   bool
 	back   *label
 	arc    arc
 }
 
-// labels is a heap of open labels by weight, hops and age.
+// labels is a heap of open labels by weight, hops and age. Of labels that are as good, one at the goal comes first: to go on from
+// another cannot lead to a better path, and would ask for the edges of a whole frontier.
 type labels []*label
 
 func (h labels) Len() int      { return len(h) }
@@ -64,6 +66,8 @@ func (h labels) Less(i, j int) bool {
 		return a.weight < b.weight
 	case a.hops != b.hops:
 		return a.hops < b.hops
+	case a.goal != b.goal:
+		return a.goal
 	}
 	return a.seq < b.seq
 }
@@ -183,7 +187,7 @@ func (s *pathSearch) expand(r *run, l *label, arcs []arc) error {
 			continue
 		}
 		s.seq++
-		next := &label{node: a.to, weight: l.weight + a.weight, hops: l.hops + 1, seq: s.seq, back: l, arc: a}
+		next := &label{node: a.to, weight: l.weight + a.weight, hops: l.hops + 1, seq: s.seq, goal: a.to == s.to, back: l, arc: a}
 		if s.settled(next) {
 			continue
 		}
