@@ -154,10 +154,15 @@ func (r *run) filterLevel(l *level, then func() error) error {
 	if l.filter == nil {
 		return then()
 	}
-	return r.filterUIDs(l, l.filter, l.rows.uids, func(keep []graph.UID) error {
+	keep := func(keep []graph.UID) error {
 		l.rows.keepUIDs(keep)
 		return then()
-	})
+	}
+	if !l.pieces() {
+		return r.filterStages(l, l.filter, l.rows.uids, keep)
+	}
+	from, _ := slices.BinarySearch(l.rows.uids, l.page.after+1)
+	return r.filterPieces(l, max(firstPiece, pieceMargin*(l.page.offset+l.page.first)), nil, l.rows.uids[from:], keep)
 }
 
 // descend asks for the fields below a root or an edge.

@@ -30,6 +30,7 @@ type function struct {
 	reverse bool
 	langs   []string
 	count   bool
+	indexed bool
 	args    []dql.Arg
 
 	uids []graph.UID // the literals of uid and uid_in, ascending
@@ -100,7 +101,7 @@ func (b *builder) tabletFunction(fn *function, f *dql.Func) error {
 		return err
 	}
 	fn.kind, fn.pred, fn.reverse, fn.langs = onTablet, graph.Pred(f.Attr.Name), f.Attr.Reverse, f.Attr.Langs
-	fn.count = f.Subject == dql.OnCount
+	fn.count, fn.indexed = f.Subject == dql.OnCount, def != nil && def.Indexed()
 	if def == nil {
 		fn.kind = onNobody
 		return nil

@@ -62,6 +62,9 @@ const typeOf = "dgraph.type"
 func randomGraph(rnd *rand.Rand) *triples {
 	g := &triples{values: map[string]map[uid][]value{}, edges: map[string]map[uid][]uid{}}
 	n := 1 + rnd.IntN(24)
+	if rnd.IntN(12) == 0 {
+		n = 130 + rnd.IntN(250) // enough for what is done only with many candidates
+	}
 	for i := range n {
 		g.nodes = append(g.nodes, uid(i+1))
 	}
@@ -72,7 +75,7 @@ func randomGraph(rnd *rand.Rand) *triples {
 				continue
 			}
 			if p.kind == "uid" {
-				g.randomEdges(rnd, p, u, n)
+				g.randomEdges(rnd, p, u)
 				continue
 			}
 			g.put(p.name, u, randomValue(rnd, p.kind))
@@ -91,16 +94,17 @@ func randomGraph(rnd *rand.Rand) *triples {
 	return g
 }
 
-func (g *triples) randomEdges(rnd *rand.Rand, p predicate, u uid, n int) {
+// randomEdges draws the edges of a node: few, or now and then up to as many as a small graph has nodes.
+func (g *triples) randomEdges(rnd *rand.Rand, p predicate, u uid) {
 	many := 1
 	if p.list {
 		many = rnd.IntN(6)
 		if rnd.IntN(10) == 0 {
-			many = n
+			many = min(24, len(g.nodes))
 		}
 	}
 	for range many {
-		g.link(p.name, u, uid(1+rnd.IntN(n)))
+		g.link(p.name, u, uid(1+rnd.IntN(len(g.nodes))))
 	}
 }
 
