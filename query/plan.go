@@ -1,6 +1,7 @@
 package query
 
 import (
+	"errors"
 	"fmt"
 
 	"dragg/dql"
@@ -98,7 +99,14 @@ type groupKey struct {
 func Build(doc *dql.Document, snapshot schema.Snapshot) (*Plan, error) {
 	p := &Plan{schema: snapshot, schemaQuery: doc.Schema}
 	b := &builder{schema: snapshot}
+	paths := 0
 	for _, src := range doc.Blocks {
+		if src.Path != nil {
+			paths++
+		}
+		if paths > 1 {
+			return nil, errPaths // they would answer under one key
+		}
 		blk, err := b.block(src)
 		if err != nil {
 			return nil, err
@@ -110,6 +118,8 @@ func Build(doc *dql.Document, snapshot schema.Snapshot) (*Plan, error) {
 	}
 	return p, nil
 }
+
+var errPaths = errors.New("only one shortest block is allowed in a query")
 
 // builder makes plan nodes. It is also used while a query runs, for the fields that expand finds.
 type builder struct {
