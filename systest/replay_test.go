@@ -73,7 +73,7 @@ func goldens(t *testing.T, to target, known map[string]string) {
 	t.Helper()
 	ctx := context.Background()
 	passed, deviating := 0, 0
-	for _, folder := range []string{"lang", "api", "bugs", "facts"} {
+	for _, folder := range []string{"lang", "api", "bugs", "facts", "oracle"} {
 		files, err := filepath.Glob(filepath.Join("testdata", folder, "*.txt"))
 		if err != nil || len(files) == 0 {
 			t.Fatal(folder, err)
@@ -89,7 +89,7 @@ func goldens(t *testing.T, to target, known map[string]string) {
 		}
 	}
 	t.Logf("%d cases passed, %d deviate as listed", passed, deviating)
-	checkUsed(t, known, "lang", "api", "bugs", "facts")
+	checkUsed(t, known, "lang", "api", "bugs", "facts", "oracle")
 }
 
 // checkUsed fails for listed deviations in the folders that were not met.

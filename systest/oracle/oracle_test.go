@@ -3,7 +3,10 @@ package oracle
 import (
 	"context"
 	"flag"
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,9 +18,17 @@ import (
 )
 
 var (
-	graphs  = flag.Int("graphs", 60, "graphs to draw")
-	queries = flag.Int("queries", 50, "queries on each graph")
-	seed    = flag.Uint64("seed", 1, "seed of the first graph")
+	graphs   = flag.Int("graphs", 60, "graphs to draw")
+	queries  = flag.Int("queries", 50, "queries on each graph")
+	writeDir = flag.String("write", "", "folder for golden cases")
+	seed     = flag.Uint64("seed", 1, "seed of the first graph")
+)
+
+// What TestWriteCases writes.
+const (
+	writtenFiles = 30
+	writtenCases = 60
+	writtenSeed  = 1_000_000
 )
 
 // maxFailures is how many differences are shown, one for a graph.
@@ -110,4 +121,34 @@ func (s *server) agrees(g *triples, q *query) bool {
 		return strings.Count(want, "{") > 10_000 // fact 44
 	}
 	return got == want
+}
+
+// TestWriteCases keeps random queries with the evaluator's answers as golden cases, which also run on Badger and on three groups.
+// It is not a test but a tool: -write DIR.
+func TestWriteCases(t *testing.T) {
+	if *writeDir == "" {
+		return
+	}
+	for file := range uint64(writtenFiles) {
+		rnd := rand.New(rand.NewPCG(writtenSeed+file, 0))
+		g := randomGraph(rnd)
+		for len(g.lines()) > 150 {
+			g = randomGraph(rnd)
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "# Random queries on a random graph. The answers are those of the evaluator of systest/oracle.\n\nschema\n%s----\nok\n\nset\n%s----\nok\n",
+			schema(), g.quads())
+		for kept := 0; kept < writtenCases; {
+			q := randomQuery(rnd, g)
+			want := answer(g, q)
+			if len(want) > 1500 || !strings.ContainsAny(strings.NewReplacer("[]", "", "{}", "").Replace(want), "[{") || strings.Count(want, "{") < 3 {
+				continue
+			}
+			kept++
+			fmt.Fprintf(&b, "\nquery\n%s\n----\n%s\n", q.text(), want)
+		}
+		if err := os.WriteFile(filepath.Join(*writeDir, fmt.Sprintf("graph%02d.txt", file+1)), []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
