@@ -47,7 +47,7 @@ func Survey(people int, ask func(text string) []string, rnd *rand.Rand) (w World
 		}
 		w.Paths = append(w.Paths, [2]string{from, end})
 	}
-	w.Hub = ask(`{ var(func: ge(count(~knows), 100)) { n as count(~knows) } q(func: uid(n), orderdesc: val(n), first: 1) { uid } }`)[0]
+	w.Hub = ask(`{ var(func: ge(count(~knows), 20)) { n as count(~knows) } q(func: uid(n), orderdesc: val(n), first: 1) { uid } }`)[0]
 	return w
 }
 

@@ -6,10 +6,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -38,7 +41,7 @@ func BenchmarkSocial(b *testing.B) {
 	for _, s := range Shapes() {
 		b.Run(strings.ReplaceAll(s.Name, " ", "_"), func(b *testing.B) {
 			for b.Loop() {
-				measure(b, cs, s, world)
+				measure(b, d, cs, s, world)
 			}
 		})
 	}
@@ -50,24 +53,42 @@ func BenchmarkSocial(b *testing.B) {
 	})
 }
 
-// measure reports one shape.
-func measure(b *testing.B, cs []*systest.Client, s Shape, world World) {
+// measure reports one shape: its throughput as a part of that of an empty call, and the same by the processor time that server
+// and clients use for a call, which does not depend on who else uses the machine.
+func measure(b *testing.B, d *systest.Dragg, cs []*systest.Client, s Shape, world World) {
 	b.Helper()
 	ask := func(c *systest.Client, worker, i int) error {
 		_, err := c.NewReadOnlyTxn().Query(context.Background(), s.Text(world, worker*1009+i))
 		return err
 	}
+	start := busy(b, d)
 	before := timed(b, cs, baseWindow, checkVersion)
+	base := busy(b, d) - start
 	times := timed(b, cs, shapeWindow, ask)
+	spent := busy(b, d) - start - base
 	after := timed(b, cs, baseWindow, checkVersion)
-	base := float64(len(before)+len(after)) / (2 * baseWindow.Seconds())
+	baseRate := float64(len(before)+len(after)) / (2 * baseWindow.Seconds())
 	rate := float64(len(times)) / shapeWindow.Seconds()
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(rate, "queries/s")
 	b.ReportMetric(float64(times[len(times)/2].Microseconds()), "p50-µs")
 	b.ReportMetric(float64(times[len(times)*99/100].Microseconds()), "p99-µs")
-	b.ReportMetric(rate/base, "ratio")
+	b.ReportMetric(rate/baseRate, "ratio")
+	b.ReportMetric(base.Seconds()/float64(len(before))*float64(len(times))/spent.Seconds(), "cpu-ratio")
 	b.ReportMetric(s.Aim, "aim")
+}
+
+// busy returns the processor time that the server and this process have used.
+func busy(b *testing.B, d *systest.Dragg) time.Duration {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.PID()))
+	must(b, err)
+	f := strings.Fields(string(text)[strings.LastIndexByte(string(text), ')')+1:]) // the name may hold blanks
+	user, err1 := strconv.ParseInt(f[11], 10, 64)
+	system, err2 := strconv.ParseInt(f[12], 10, 64)
+	must(b, errors.Join(err1, err2))
+	const tick = 10 * time.Millisecond
+	return processorTime(b) + time.Duration(user+system)*tick
 }
 
 // timed runs fn on every client for the window and returns how long each call took, ascending.

@@ -1,0 +1,58 @@
+package bench
+
+import (
+	"context"
+	"testing"
+
+	"github.com/dgraph-io/dgo/v250/protos/api"
+
+	"dragg/alpha"
+)
+
+// cost is the most that a shape may need on average on a graph of 1,000 people: nodes asked about, as num_uids tells them, and
+// allocations.
+type cost struct{ nodes, allocations float64 }
+
+// Goal: a query that begins to ask about more nodes, or to allocate more, fails here, without a clock. Method: the first queries of
+// each shape on a small graph, which is the same each time; a bound is a third above what was needed when it was set.
+func TestShapesCostNoMore(t *testing.T) {
+	limits := map[string]cost{
+		"one node by uid, three values":                          {6, 166},
+		"eq on exact index, four values":                         {7, 215},
+		"1 hop (8 edges), two values each":                       {26, 208},
+		"2 hops (70 nodes), two values each":                     {214, 426},
+		"3 hops, count of distinct nodes":                        {634, 400},
+		"recurse depth 3":                                        {115, 418},
+		"shortest path between two people":                       {96, 1515},
+		"edges filtered by facet":                                {10, 224},
+		"eq on a 2,000-node name, filter by eq and ge(count)":    {160, 403},
+		"a hub's reverse edges ordered by an int, first 5":       {102, 252},
+		"ge on an indexed int, ordered desc, first 20, one hop":  {315, 704},
+		"alloftext of two words, first 10":                       {27, 207},
+		"anyofterms of two words with ge filter, first 20":       {167, 471},
+		"a date range of 80 nodes by year index, one hop":        {22, 376},
+		"groupby over 2,000 nodes":                               {160, 650},
+		"200 nodes: two counts, math, order by val, avg and max": {24, 448},
+	}
+	s := newSocial(t, 1000)
+	for _, shape := range Shapes() {
+		limit, ok := limits[shape.Name]
+		if !ok {
+			t.Errorf("shape %q has no limit", shape.Name)
+		}
+		const queries = 20
+		nodes := 0.0
+		for i := range queries {
+			resp, err := s.d.Do(context.Background(), &api.Request{Query: shape.Text(s.world, i), ReadOnly: true, BestEffort: true}, alpha.Options{})
+			if err != nil {
+				t.Fatal(shape.Name, err)
+			}
+			nodes += float64(resp.Metrics.NumUids["_total"]) / queries
+		}
+		i := 0
+		allocations := testing.AllocsPerRun(queries, func() { s.ask(shape.Text(s.world, i), true); i++ })
+		if nodes > limit.nodes || allocations > limit.allocations {
+			t.Errorf("%q: {%.0f, %.0f}, want at most {%.0f, %.0f}", shape.Name, nodes, allocations, limit.nodes, limit.allocations)
+		}
+	}
+}
