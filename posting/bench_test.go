@@ -20,7 +20,7 @@ import (
 
 // filled returns a world whose predicate name has n values and friend ten edges a node, all committed in
 // large batches.
-func filled(b *testing.B, n int, e storage.Engine, cfg posting.Config) *world {
+func filled(b testing.TB, n int, e storage.Engine, cfg posting.Config) *world {
 	b.Helper()
 	w := newWorld(b, "name: string @index(exact, term) .\nfriend: [uid] @reverse .")
 	if e != nil {

@@ -16,6 +16,8 @@ type View struct {
 	own   *Pending
 	lists int
 	ready func() error // called before the first read of the store; nil when it may be read
+	// touched keeps the compiler from leaving out what Prefetch reads.
+	touched int
 }
 
 // View returns the view at readTs. Every commit at or below readTs must have been flushed. own may be nil.

@@ -165,10 +165,11 @@ func (r *runner) test(
 ) ([]graph.UID, error) {
 	var tick ticks
 	var passed []graph.UID
-	for _, uid := range uids {
+	for i, uid := range uids {
 		if err := tick.check(ctx); err != nil {
 			return nil, err
 		}
+		r.ahead(p, false, uids, i)
 		l, err := r.row(p, false, uid)
 		if err != nil {
 			return nil, err

@@ -50,10 +50,11 @@ func (r *runner) pick(
 ) (uidset.Set, error) {
 	var tick ticks
 	var passed []graph.UID
-	for _, uid := range t.Src {
+	for i, uid := range t.Src {
 		if err := tick.check(ctx); err != nil {
 			return uidset.Set{}, err
 		}
+		r.ahead(p, t.Reverse, t.Src, i)
 		l, err := r.row(p, t.Reverse, uid)
 		if err != nil {
 			return uidset.Set{}, err

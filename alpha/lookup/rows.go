@@ -31,10 +31,11 @@ func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result
 	if err != nil {
 		return task.Result{}, err
 	}
-	for _, uid := range t.Src {
+	for i, uid := range t.Src {
 		if err := tick.check(ctx); err != nil {
 			return task.Result{}, err
 		}
+		r.ahead(p, t.Reverse, t.Src, i)
 		l, err := r.row(p, t.Reverse, uid)
 		if err != nil {
 			return task.Result{}, err
@@ -65,10 +66,11 @@ func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Resul
 	if w.pick.all {
 		w.res.Langs = make([]string, 0, len(t.Src))
 	}
-	for _, uid := range t.Src {
+	for i, uid := range t.Src {
 		if err := tick.check(ctx); err != nil {
 			return task.Result{}, err
 		}
+		r.ahead(p, false, t.Src, i)
 		l, err := r.row(p, false, uid)
 		if err != nil {
 			return task.Result{}, err
@@ -190,6 +192,7 @@ func (r *runner) counts(ctx context.Context, t *task.Task, p tablet) (task.Resul
 		if err := tick.check(ctx); err != nil {
 			return task.Result{}, err
 		}
+		r.ahead(p, t.Reverse, t.Src, i)
 		l, err := r.row(p, t.Reverse, uid)
 		if err != nil {
 			return task.Result{}, err
