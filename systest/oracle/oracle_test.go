@@ -118,7 +118,7 @@ func (s *server) ask(text string) string {
 func (s *server) agrees(g *triples, q *query) bool {
 	got, want := s.ask(q.text()), answer(g, q)
 	if strings.HasPrefix(got, "error: @normalize makes too many results") {
-		return strings.Count(want, "{") > 10_000 // fact 44
+		return strings.Count(want, "{") > 10_000/4 // fact 44; the engine counts the objects of each of up to four levels
 	}
 	return got == want
 }
