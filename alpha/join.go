@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"dragg/cluster"
 	"dragg/graph"
@@ -96,4 +97,21 @@ func (n *Node) address(id uint64) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// learnInterval is how often a node looks whether there are Zeros that it does not know.
+const learnInterval = time.Second
+
+// learnZeros tells the way to the Zeros of those that joined later: the ones that the node was started with may all be replaced.
+func (n *Node) learnZeros(ctx context.Context) error {
+	z, ok := n.zero.(interface{ Learn(address string) })
+	if !ok {
+		return nil
+	}
+	for pause(ctx, learnInterval) == nil {
+		for _, m := range n.membersOf(0) {
+			z.Learn(m.Address)
+		}
+	}
+	return ctx.Err()
 }

@@ -3,7 +3,6 @@ package alpha
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -170,34 +169,12 @@ func (n *Node) wasRemoved() bool {
 
 // nextChange returns the next step from the members that are to those that shall be, nil if they are the same.
 func (n *Node) nextChange() (change *raftpb.ConfChangeV2, what string) {
-	st := n.raft.Status()
-	shall := map[uint64]*pb.Member{}
-	for _, m := range n.shard.Members() {
-		if m.Group == uint32(n.group) {
-			shall[m.Id] = m
-		}
+	shall := map[uint64]bool{}
+	for _, m := range n.membersOf(n.group) {
+		shall[m.Id] = m.Learner
 	}
 	if len(shall) == 0 {
 		return nil, "" // not heard of ourselves yet
 	}
-	one := func(typ raftpb.ConfChangeType, id uint64, what string) (*raftpb.ConfChangeV2, string) {
-		return &raftpb.ConfChangeV2{Changes: []*raftpb.ConfChangeSingle{{Type: &typ, NodeId: &id}}}, fmt.Sprintf("%s node %d", what, id)
-	}
-	voters, learners := st.Members.GetVoters(), st.Members.GetLearners()
-	for _, id := range slices.Concat(voters, learners) {
-		if shall[id] == nil && id != n.id.Node { // this one is for the next leader to remove
-			return one(raftpb.ConfChangeRemoveNode, id, "remove")
-		}
-	}
-	for _, p := range st.Progress {
-		if m := shall[p.ID]; m != nil && !m.Learner && p.CaughtUp && slices.Contains(learners, p.ID) {
-			return one(raftpb.ConfChangeAddNode, p.ID, "let vote")
-		}
-	}
-	for id := range shall {
-		if !slices.Contains(voters, id) && !slices.Contains(learners, id) {
-			return one(raftpb.ConfChangeAddLearnerNode, id, "add")
-		}
-	}
-	return nil, ""
+	return n.raft.Status().Next(n.id.Node, shall)
 }

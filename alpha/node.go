@@ -168,6 +168,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	eg.Go(func() error { return n.shard.Maintain(running, n.Leading, n.publishBuilt) })
 	eg.Go(func() error { return n.getReady(running) })
+	eg.Go(func() error { return n.learnZeros(running) })
 	err := eg.Wait()
 	n.ready.Store(false)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -59,6 +59,9 @@ func (c *Client) Learn(address string) {
 func (c *Client) current() (address string, of int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.addresses) == 0 {
+		return "", 1
+	}
 	return c.addresses[c.at], len(c.addresses)
 }
 
@@ -66,7 +69,7 @@ func (c *Client) current() (address string, of int) {
 func (c *Client) turn(from string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.addresses[c.at] == from {
+	if len(c.addresses) > 0 && c.addresses[c.at] == from {
 		c.at = (c.at + 1) % len(c.addresses)
 	}
 }
@@ -248,4 +251,9 @@ func (c *Client) SetDrain(ctx context.Context, d *pb.Drain) (*pb.RemoveReply, er
 func (c *Client) SetPolicy(ctx context.Context, p *pb.RebalancePolicy) error {
 	_, err := ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.AckReply, error) { return z.SetPolicy(ctx, p) })
 	return err
+}
+
+// JoinZero implements Catalog.
+func (c *Client) JoinZero(ctx context.Context, m *pb.Member) (*pb.ZeroState, error) {
+	return ask(ctx, c, c.patient(), func(ctx context.Context, z pb.ZeroClient) (*pb.ZeroState, error) { return z.JoinZero(ctx, m) })
 }

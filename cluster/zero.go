@@ -39,6 +39,8 @@ type Catalog interface {
 	// Move takes a step of a tablet's move. It may be asked again and answers the same. An error of class fault.Aborted means
 	// that the move is over.
 	Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error)
+	// JoinZero makes a further Zero a member, and returns the state as it is then. Asked twice it changes nothing.
+	JoinZero(ctx context.Context, m *pb.Member) (*pb.ZeroState, error)
 	// SetDrain has a node emptied, or ends that: it leads nothing where others can, and a group of such nodes gives its tablets away.
 	SetDrain(ctx context.Context, d *pb.Drain) (*pb.RemoveReply, error)
 	// SetPolicy says when tablets are moved to even out the groups.

@@ -123,6 +123,24 @@ func (c *Cluster) prepare(bin, dir string, size Size) error {
 	return c.join()
 }
 
+// AddZero prepares a further Zero of the cluster, under a number of its own. It does not run before Run. A cluster with a mesh takes none.
+func (c *Cluster) AddZero(bin, dir string, id int) (*Node, error) {
+	offset, err := freeOffsets(1)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{Dragg: &Dragg{Bin: bin, Data: filepath.Join(dir, fmt.Sprint("zero-", id)), offset: offset}, Name: fmt.Sprint("zero", id)}
+	var peers []string
+	for _, z := range c.Zeros {
+		peers = append(peers, z.address(5080))
+	}
+	n.args = []string{
+		"zero", "--idx", strconv.Itoa(id), "--peer", strings.Join(peers, ","), "--my", n.address(5080),
+		"--data", n.Data, "--bind", "127.0.0.1", "--port-offset", strconv.Itoa(n.offset),
+	}
+	return n, nil
+}
+
 // join gives every node its place in the mesh.
 func (c *Cluster) join() error {
 	if c.Mesh == nil {

@@ -128,14 +128,23 @@ func removeNode(t *testing.T, c *Cluster, id string) {
 
 func get(t *testing.T, url string) []byte {
 	t.Helper()
-	resp, err := http.Get(url)
+	body, err := tryGet(url)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return body
+}
+
+// tryGet returns the answer to a request, which is an error where it is not OK.
+func tryGet(url string) ([]byte, error) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return nil, err
+	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s %s %v", url, resp.Status, body, err)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s %s", url, resp.Status, body)
 	}
-	return body
+	return body, err
 }

@@ -127,9 +127,6 @@ func (s *Server) removeBy(ctx context.Context, from, idText, groupText string) (
 	if err1 != nil || err2 != nil || id == 0 {
 		return "", fault.New(fault.Invalid, "id=%q and group=%q must be numbers: see /state for the nodes that there are", idText, groupText)
 	}
-	if group == 0 {
-		return "", fault.New(fault.Invalid, "removing a Zero is not possible yet")
-	}
 	if _, err := s.leader().RemoveMember(ctx, &pb.RemoveNode{Id: id, Group: uint32(group)}); err != nil {
 		return "", err
 	}

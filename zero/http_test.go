@@ -35,7 +35,7 @@ func TestRemoveNodeOverHTTP(t *testing.T) {
 		{"nonsense", "id=1&group=1", 403, "localhost"},
 		{"127.0.0.1:99", "id=x&group=1", 400, "must be numbers"},
 		{"127.0.0.1:99", "id=1", 400, "must be numbers"},
-		{"127.0.0.1:99", "id=1&group=0", 400, "not possible yet"},
+		{"127.0.0.1:99", "id=1&group=0", 400, "no node 1"},
 		{"127.0.0.1:99", "id=9&group=1", 400, "no node 9"},
 		{"[::1]:99", "id=2&group=2", 200, "Removed node"},
 		{"127.0.0.1:99", "id=2&group=2", 400, "no node 2"},

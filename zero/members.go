@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"dragg/cluster"
@@ -23,6 +24,10 @@ func (s *Server) identity(ctx context.Context) (raftlog.Identity, error) {
 		return id, err
 	}
 	id = raftlog.Identity{Node: s.cfg.ID}
+	if len(s.cfg.Peers) > 0 {
+		id.Cluster, err = s.joinOthers(ctx)
+		return id, err
+	}
 	if len(s.cfg.Zeros) < 2 {
 		id.Cluster = newClusterID()
 		return id, nil
@@ -46,6 +51,101 @@ func (s *Server) identity(ctx context.Context) (raftlog.Identity, error) {
 		return nil
 	})
 	return id, err
+}
+
+// joinOthers makes this new Zero a member of a running cluster, and returns the cluster's name. It waits as long as nobody there
+// answers, and gives up where it is refused.
+func (s *Server) joinOthers(ctx context.Context) (name string, err error) {
+	z := cluster.NewClient(cluster.ClientConfig{Addresses: s.cfg.Peers, Pool: s.cfg.Pool, Logger: s.lg})
+	p := cluster.Patience{Peer: "the Zeros at " + strings.Join(s.cfg.Peers, ", "), Logger: s.lg}
+	err = p.Do(ctx, func(ctx context.Context) error {
+		st, err := z.JoinZero(ctx, &pb.Member{Id: s.cfg.ID, Address: s.cfg.My})
+		if err != nil {
+			return err
+		}
+		name, s.seeds = st.ClusterId, st.Members
+		return nil
+	})
+	return name, err
+}
+
+// JoinZero implements cluster.Catalog.
+func (s *Server) JoinZero(ctx context.Context, m *pb.Member) (*pb.ZeroState, error) {
+	if !s.Leading() {
+		return nil, errNoLeader
+	}
+	if s.links == nil {
+		return nil, fault.New(fault.Disabled, "this Zero runs in one process with an Alpha: no other can join it")
+	}
+	res, err := s.propose(ctx, &pb.ZeroEntry{JoinZero: m})
+	if err != nil {
+		return nil, err
+	}
+	if refused, ok := res.(error); ok {
+		return nil, refused
+	}
+	s.lg.Info("a further Zero joins", "zero", m.Id, "address", m.Address)
+	return s.describe(), nil
+}
+
+// reconcileInterval is how often the leader compares which Zeros are members of the group with those that shall be.
+const reconcileInterval = 200 * time.Millisecond
+
+// reconcile makes the members of the Zeros' group those that the state says, one change at a time.
+func (s *Server) reconcile(ctx context.Context) error {
+	ticker := time.NewTicker(reconcileInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		shall := map[uint64]bool{}
+		for _, m := range s.machine.Members() {
+			if m.Group != 0 {
+				continue
+			}
+			shall[m.Id] = m.Learner
+			if m.Id != s.id.Node {
+				s.others.Learn(m.Address)
+			}
+		}
+		if s.Leading() && len(shall) > 0 {
+			s.takeStep(ctx, shall)
+		}
+	}
+}
+
+// takeStep takes the next step towards the members that shall be.
+func (s *Server) takeStep(ctx context.Context, shall map[uint64]bool) {
+	st := s.group.Status()
+	if _, stays := shall[s.id.Node]; !stays && len(st.Members.GetVoters()) > 1 {
+		if err := s.group.TransferLeadership(ctx, 0); err != nil && ctx.Err() == nil {
+			s.lg.Warn("this Zero was removed, but could not hand over leadership; will try again", "err", err)
+		}
+		return
+	}
+	change, what := st.Next(s.id.Node, shall)
+	if change == nil {
+		return
+	}
+	err := s.group.ChangeMembers(ctx, change)
+	switch {
+	case err == nil:
+		s.lg.Info("changed which Zeros there are", "change", what)
+	case ctx.Err() == nil && fault.ClassOf(err) != fault.Unavailable:
+		s.lg.Warn("could not change which Zeros there are; will try again", "change", what, "err", err)
+	}
+}
+
+// alone reports whether this Zero is the only one.
+func (s *Server) alone() bool {
+	if s.links == nil {
+		return true
+	}
+	m := s.group.Status().Members
+	return len(m.GetVoters()) == 1 && len(m.GetVotersOutgoing()) == 0
 }
 
 // identifyTimeout bounds the question for the cluster's name.
@@ -89,7 +189,7 @@ func (s *Server) connect(group *raftgroup.Config) {
 		Cluster: s.id.Cluster, Pool: s.cfg.Pool, Address: s.address, Unreachable: func(uint64) {}, Logger: s.lg,
 	})
 	group.Transport, group.Fetch = s.links, s.links.Fetch
-	var others []string
+	others := slices.Clone(s.cfg.Peers)
 	for _, id := range slices.Sorted(maps.Keys(s.cfg.Zeros)) {
 		if id != s.id.Node {
 			others = append(others, s.cfg.Zeros[id])
@@ -102,6 +202,11 @@ func (s *Server) connect(group *raftgroup.Config) {
 func (s *Server) address(id uint64) (string, bool) {
 	for _, m := range s.machine.Members() {
 		if m.Group == 0 && m.Id == id && m.Address != "" {
+			return m.Address, true
+		}
+	}
+	for _, m := range s.seeds {
+		if m.Group == 0 && m.Id == id {
 			return m.Address, true
 		}
 	}
@@ -134,7 +239,7 @@ func (s *Server) member(group uint32) (name string, self uint64, m transport.Mem
 
 // leader returns the Zero that leads: this one, or the way to the others.
 func (s *Server) leader() cluster.Zero {
-	if s.others == nil || s.Leading() {
+	if s.others == nil || s.Leading() || s.alone() {
 		return s
 	}
 	return s.others

@@ -41,6 +41,9 @@ type Config struct {
 	// Zeros are the addresses of all Zeros that a new cluster starts with, itself among them, by number: the same on each of
 	// them. Empty is this one alone.
 	Zeros map[uint64]string
+	// Peers are addresses of Zeros of a running cluster that this one joins, where it has no log yet. ID must be a number that no
+	// Zero of it has or had.
+	Peers []string
 	// Replicas is how many Alphas fill a group. 0 leaves what the cluster has, which is 1 at first.
 	Replicas int
 	// TickInterval is Raft's unit of time; an election starts after ten to twenty ticks without a leader. Default 100 ms.
@@ -88,8 +91,9 @@ type Server struct {
 	id      raftlog.Identity
 	machine *state.Machine
 	group   *raftgroup.Group
-	links   *transport.Links // nil for a Zero alone
-	others  *cluster.Client  // finds the leader when it is another Zero; nil for a Zero alone
+	links   *transport.Links // nil for a Zero that no other can join
+	others  *cluster.Client  // finds the leader when it is another Zero; nil where links is
+	seeds   []*pb.Member     // who was in the cluster that this one has just joined
 	clock   clock
 	meters  meters
 	term    atomic.Uint64 // for log lines
@@ -138,7 +142,8 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 			}
 		},
 	}
-	if len(cfg.Zeros) > 1 {
+	group.Join = len(cfg.Peers) > 0
+	if len(cfg.Zeros) > 1 || cfg.Pool != nil && cfg.My != "" {
 		s.connect(&group)
 	}
 	if s.group, err = raftgroup.Open(group, s.machine); err != nil {
@@ -168,6 +173,7 @@ func (s *Server) Run(ctx context.Context) error {
 	eg.Go(func() error { return s.catchUp(running) })
 	if s.links != nil {
 		eg.Go(func() error { return s.links.Run(running) })
+		eg.Go(func() error { return s.reconcile(running) })
 	}
 	if err := eg.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
@@ -180,7 +186,7 @@ const handOverTimeout = time.Second
 
 // handOver gives up leadership in good order, so that the others do not have to notice that their leader is gone.
 func (s *Server) handOver(ctx context.Context) {
-	if s.links == nil || !s.group.Status().Leading {
+	if s.alone() || !s.group.Status().Leading {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
@@ -352,7 +358,7 @@ func (s *Server) Timestamps(ctx context.Context, n uint32) (first, after graph.T
 
 // confirm returns nil if this node led the term without a break from when term was read until after a majority said so.
 func (s *Server) confirm(ctx context.Context, term uint64) error {
-	if s.links == nil {
+	if s.alone() {
 		return nil
 	}
 	if _, err := s.group.ReadIndex(ctx); err != nil {

@@ -120,3 +120,8 @@ func (v *service) SetPolicy(ctx context.Context, p *pb.RebalancePolicy) (*pb.Ack
 	}
 	return &pb.AckReply{}, nil
 }
+
+func (v *service) JoinZero(ctx context.Context, m *pb.Member) (*pb.ZeroState, error) {
+	st, err := v.s.JoinZero(ctx, m)
+	return st, fault.ToPeer(err)
+}

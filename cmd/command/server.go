@@ -149,6 +149,7 @@ func Zero() *cobra.Command {
 type zeroFlags struct {
 	id        uint64
 	zeros     []string
+	peers     []string
 	replicas  int
 	rebalance time.Duration
 }
@@ -157,6 +158,8 @@ func (f *zeroFlags) add(flags *pflag.FlagSet) {
 	flags.Uint64Var(&f.id, "idx", 1, "number of this Zero: its place in --zeros, counted from 1")
 	flags.StringSliceVar(&f.zeros, "zeros", nil,
 		"host:port of the gRPC service of every Zero that a new cluster starts with, in the same order on each; empty for this one alone")
+	flags.StringSliceVar(&f.peers, "peer", nil,
+		"host:port of the gRPC service of Zeros of a running cluster that this new one joins, under a number (--idx) that none of them had")
 	flags.IntVar(&f.replicas, "replicas", 0, "Alphas that fill a group; 0 leaves what the cluster has, which is 1 at first")
 	flags.DurationVar(&f.rebalance, "rebalance-interval", 8*time.Minute,
 		"pause between two moves of predicates that even out the groups; 0 for never; a policy that was set by the API wins")
@@ -167,6 +170,9 @@ func (f *zeroFlags) config(cfg zero.Config, pool *rpc.Pool) (zero.Config, error)
 	cfg.ID, cfg.Replicas, cfg.Pool, cfg.RebalanceInterval = f.id, f.replicas, pool, f.rebalance
 	if f.rebalance == 0 {
 		cfg.RebalanceInterval = -1
+	}
+	if cfg.Peers = f.peers; len(f.peers) > 0 && len(f.zeros) > 0 {
+		return cfg, errors.New("--peer joins a running cluster, --zeros begins one: give one of them")
 	}
 	if len(f.zeros) == 0 {
 		return cfg, nil

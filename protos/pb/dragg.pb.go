@@ -150,6 +150,7 @@ type ZeroEntry struct {
 	Move          *MoveStep              `protobuf:"bytes,8,opt,name=move,proto3" json:"move,omitempty"`
 	Drain         *Drain                 `protobuf:"bytes,9,opt,name=drain,proto3" json:"drain,omitempty"`
 	Policy        *RebalancePolicy       `protobuf:"bytes,10,opt,name=policy,proto3" json:"policy,omitempty"`
+	JoinZero      *Member                `protobuf:"bytes,11,opt,name=join_zero,json=joinZero,proto3" json:"join_zero,omitempty"` // a further Zero
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -250,6 +251,13 @@ func (x *ZeroEntry) GetDrain() *Drain {
 func (x *ZeroEntry) GetPolicy() *RebalancePolicy {
 	if x != nil {
 		return x.Policy
+	}
+	return nil
+}
+
+func (x *ZeroEntry) GetJoinZero() *Member {
+	if x != nil {
+		return x.JoinZero
 	}
 	return nil
 }
@@ -5645,7 +5653,7 @@ var File_protos_pb_dragg_proto protoreflect.FileDescriptor
 
 const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\n" +
-	"\x15protos/pb/dragg.proto\x12\x05dragg\"\x97\x03\n" +
+	"\x15protos/pb/dragg.proto\x12\x05dragg\"\xc3\x03\n" +
 	"\tZeroEntry\x12.\n" +
 	"\tbootstrap\x18\x01 \x01(\v2\x10.dragg.BootstrapR\tbootstrap\x12\x1f\n" +
 	"\x04term\x18\x02 \x01(\v2\v.dragg.TermR\x04term\x12\"\n" +
@@ -5657,7 +5665,8 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x04move\x18\b \x01(\v2\x0f.dragg.MoveStepR\x04move\x12\"\n" +
 	"\x05drain\x18\t \x01(\v2\f.dragg.DrainR\x05drain\x12.\n" +
 	"\x06policy\x18\n" +
-	" \x01(\v2\x16.dragg.RebalancePolicyR\x06policy\"k\n" +
+	" \x01(\v2\x16.dragg.RebalancePolicyR\x06policy\x12*\n" +
+	"\tjoin_zero\x18\v \x01(\v2\r.dragg.MemberR\bjoinZero\"k\n" +
 	"\tBootstrap\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x1a\n" +
@@ -6112,7 +6121,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\fMOVE_UNFENCE\x10\x03\x12\x0f\n" +
 	"\vMOVE_SWITCH\x10\x04\x12\x0e\n" +
 	"\n" +
-	"MOVE_ABORT\x10\x052\xb9\x06\n" +
+	"MOVE_ABORT\x10\x052\xe6\x06\n" +
 	"\x04Zero\x12(\n" +
 	"\aConnect\x12\v.dragg.Join\x1a\x10.dragg.JoinReply\x12>\n" +
 	"\n" +
@@ -6128,7 +6137,8 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\fRemoveMember\x12\x11.dragg.RemoveNode\x1a\x12.dragg.RemoveReply\x12)\n" +
 	"\x04Move\x12\x0f.dragg.MoveStep\x1a\x10.dragg.MoveReply\x12-\n" +
 	"\x06Report\x12\x12.dragg.GroupReport\x1a\x0f.dragg.AckReply\x12,\n" +
-	"\bSetDrain\x12\f.dragg.Drain\x1a\x12.dragg.RemoveReply\x124\n" +
+	"\bSetDrain\x12\f.dragg.Drain\x1a\x12.dragg.RemoveReply\x12+\n" +
+	"\bJoinZero\x12\r.dragg.Member\x1a\x10.dragg.ZeroState\x124\n" +
 	"\tSetPolicy\x12\x16.dragg.RebalancePolicy\x1a\x0f.dragg.AckReply\x125\n" +
 	"\aPromote\x12\x15.dragg.PromoteRequest\x1a\x13.dragg.PromoteReply\x128\n" +
 	"\bIdentify\x12\x16.dragg.IdentifyRequest\x1a\x14.dragg.IdentifyReply2r\n" +
@@ -6247,135 +6257,138 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	nil,                       // 85: dragg.ZeroState.LeadersEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
-	3,  // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
-	4,  // 1: dragg.ZeroEntry.term:type_name -> dragg.Term
-	5,  // 2: dragg.ZeroEntry.lease:type_name -> dragg.Lease
-	6,  // 3: dragg.ZeroEntry.commits:type_name -> dragg.CommitBatch
-	10, // 4: dragg.ZeroEntry.alter:type_name -> dragg.Alter
-	25, // 5: dragg.ZeroEntry.join:type_name -> dragg.Join
-	30, // 6: dragg.ZeroEntry.remove:type_name -> dragg.RemoveNode
-	17, // 7: dragg.ZeroEntry.move:type_name -> dragg.MoveStep
-	28, // 8: dragg.ZeroEntry.drain:type_name -> dragg.Drain
-	29, // 9: dragg.ZeroEntry.policy:type_name -> dragg.RebalancePolicy
-	27, // 10: dragg.Bootstrap.zeros:type_name -> dragg.Member
-	8,  // 11: dragg.CommitBatch.requests:type_name -> dragg.CommitRequest
-	7,  // 12: dragg.CommitBatch.acks:type_name -> dragg.Ack
-	0,  // 13: dragg.CommitReply.reason:type_name -> dragg.AbortReason
-	11, // 14: dragg.Alter.predicates:type_name -> dragg.PredicateChange
-	12, // 15: dragg.Alter.types:type_name -> dragg.TypeChange
-	14, // 16: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	82, // 17: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
-	15, // 18: dragg.Tablet.move:type_name -> dragg.Move
-	16, // 19: dragg.Tablet.former:type_name -> dragg.Former
-	1,  // 20: dragg.MoveStep.kind:type_name -> dragg.MoveKind
-	19, // 21: dragg.MoveStep.source:type_name -> dragg.Digest
-	19, // 22: dragg.MoveStep.target:type_name -> dragg.Digest
-	14, // 23: dragg.MoveReply.tablet:type_name -> dragg.Tablet
-	83, // 24: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
-	21, // 25: dragg.Event.verdict:type_name -> dragg.Verdict
-	22, // 26: dragg.Event.tablet_set:type_name -> dragg.TabletSet
-	23, // 27: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
-	12, // 28: dragg.Event.type_change:type_name -> dragg.TypeChange
-	27, // 29: dragg.Event.member:type_name -> dragg.Member
-	27, // 30: dragg.Event.member_gone:type_name -> dragg.Member
-	14, // 31: dragg.TabletSet.tablet:type_name -> dragg.Tablet
-	20, // 32: dragg.StreamBatch.events:type_name -> dragg.Event
-	84, // 33: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
-	27, // 34: dragg.ZeroState.members:type_name -> dragg.Member
-	14, // 35: dragg.ZeroState.tablets:type_name -> dragg.Tablet
-	12, // 36: dragg.ZeroState.types:type_name -> dragg.TypeChange
-	33, // 37: dragg.ZeroState.streams:type_name -> dragg.GroupStream
-	34, // 38: dragg.ZeroState.oracle:type_name -> dragg.OracleState
-	27, // 39: dragg.ZeroState.removed:type_name -> dragg.Member
-	85, // 40: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
-	29, // 41: dragg.ZeroState.policy:type_name -> dragg.RebalancePolicy
-	43, // 42: dragg.ZeroState.loads:type_name -> dragg.TabletLoad
-	44, // 43: dragg.ZeroState.progress:type_name -> dragg.MoveProgress
-	27, // 44: dragg.ZeroState.silent:type_name -> dragg.Member
-	20, // 45: dragg.GroupStream.events:type_name -> dragg.Event
-	37, // 46: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
-	24, // 47: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
-	36, // 48: dragg.GroupEntry.ingest:type_name -> dragg.Ingest
-	22, // 49: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
-	12, // 50: dragg.ShardMeta.types:type_name -> dragg.TypeChange
-	37, // 51: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
-	23, // 52: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
-	27, // 53: dragg.ShardMeta.members:type_name -> dragg.Member
-	40, // 54: dragg.ShardMeta.local:type_name -> dragg.LocalBuild
-	39, // 55: dragg.ShardMeta.incoming:type_name -> dragg.Incoming
-	22, // 56: dragg.ShardMeta.left:type_name -> dragg.TabletSet
-	41, // 57: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
-	43, // 58: dragg.GroupReport.tablets:type_name -> dragg.TabletLoad
-	44, // 59: dragg.GroupReport.moves:type_name -> dragg.MoveProgress
-	19, // 60: dragg.CopyDigest.digest:type_name -> dragg.Digest
-	69, // 61: dragg.TaskRequest.tasks:type_name -> dragg.Task
-	73, // 62: dragg.TaskReply.results:type_name -> dragg.TaskResult
-	70, // 63: dragg.Task.func:type_name -> dragg.TaskFunc
-	71, // 64: dragg.Task.facets:type_name -> dragg.FacetSelection
-	72, // 65: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
-	72, // 66: dragg.FacetTree.children:type_name -> dragg.FacetTree
-	74, // 67: dragg.TaskResult.facets:type_name -> dragg.FacetRow
-	79, // 68: dragg.FacetRow.facets:type_name -> dragg.Facet
-	76, // 69: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
-	77, // 70: dragg.WriteStep.edges:type_name -> dragg.Edge
-	78, // 71: dragg.Edge.value:type_name -> dragg.Value
-	79, // 72: dragg.Edge.facets:type_name -> dragg.Facet
-	78, // 73: dragg.Facet.value:type_name -> dragg.Value
-	25, // 74: dragg.Zero.Connect:input_type -> dragg.Join
-	49, // 75: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	8,  // 76: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	51, // 77: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	53, // 78: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	10, // 79: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	55, // 80: dragg.Zero.State:input_type -> dragg.StateRequest
-	56, // 81: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	7,  // 82: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	30, // 83: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
-	17, // 84: dragg.Zero.Move:input_type -> dragg.MoveStep
-	42, // 85: dragg.Zero.Report:input_type -> dragg.GroupReport
-	28, // 86: dragg.Zero.SetDrain:input_type -> dragg.Drain
-	29, // 87: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
-	45, // 88: dragg.Zero.Promote:input_type -> dragg.PromoteRequest
-	47, // 89: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
-	58, // 90: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	60, // 91: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	75, // 92: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
-	81, // 93: dragg.Peer.Close:input_type -> dragg.CloseRequest
-	67, // 94: dragg.Peer.Run:input_type -> dragg.TaskRequest
-	65, // 95: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
-	62, // 96: dragg.Peer.Copy:input_type -> dragg.CopyRequest
-	62, // 97: dragg.Peer.Digest:input_type -> dragg.CopyRequest
-	45, // 98: dragg.Peer.Promote:input_type -> dragg.PromoteRequest
-	26, // 99: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	50, // 100: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	9,  // 101: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	52, // 102: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	54, // 103: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	13, // 104: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	32, // 105: dragg.Zero.State:output_type -> dragg.ZeroState
-	24, // 106: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	57, // 107: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	31, // 108: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
-	18, // 109: dragg.Zero.Move:output_type -> dragg.MoveReply
-	57, // 110: dragg.Zero.Report:output_type -> dragg.AckReply
-	31, // 111: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
-	57, // 112: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
-	46, // 113: dragg.Zero.Promote:output_type -> dragg.PromoteReply
-	48, // 114: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
-	59, // 115: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	61, // 116: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	80, // 117: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
-	80, // 118: dragg.Peer.Close:output_type -> dragg.WriteReply
-	68, // 119: dragg.Peer.Run:output_type -> dragg.TaskReply
-	66, // 120: dragg.Peer.Inspect:output_type -> dragg.InspectReply
-	63, // 121: dragg.Peer.Copy:output_type -> dragg.CopyChunk
-	64, // 122: dragg.Peer.Digest:output_type -> dragg.CopyDigest
-	46, // 123: dragg.Peer.Promote:output_type -> dragg.PromoteReply
-	99, // [99:124] is the sub-list for method output_type
-	74, // [74:99] is the sub-list for method input_type
-	74, // [74:74] is the sub-list for extension type_name
-	74, // [74:74] is the sub-list for extension extendee
-	0,  // [0:74] is the sub-list for field type_name
+	3,   // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
+	4,   // 1: dragg.ZeroEntry.term:type_name -> dragg.Term
+	5,   // 2: dragg.ZeroEntry.lease:type_name -> dragg.Lease
+	6,   // 3: dragg.ZeroEntry.commits:type_name -> dragg.CommitBatch
+	10,  // 4: dragg.ZeroEntry.alter:type_name -> dragg.Alter
+	25,  // 5: dragg.ZeroEntry.join:type_name -> dragg.Join
+	30,  // 6: dragg.ZeroEntry.remove:type_name -> dragg.RemoveNode
+	17,  // 7: dragg.ZeroEntry.move:type_name -> dragg.MoveStep
+	28,  // 8: dragg.ZeroEntry.drain:type_name -> dragg.Drain
+	29,  // 9: dragg.ZeroEntry.policy:type_name -> dragg.RebalancePolicy
+	27,  // 10: dragg.ZeroEntry.join_zero:type_name -> dragg.Member
+	27,  // 11: dragg.Bootstrap.zeros:type_name -> dragg.Member
+	8,   // 12: dragg.CommitBatch.requests:type_name -> dragg.CommitRequest
+	7,   // 13: dragg.CommitBatch.acks:type_name -> dragg.Ack
+	0,   // 14: dragg.CommitReply.reason:type_name -> dragg.AbortReason
+	11,  // 15: dragg.Alter.predicates:type_name -> dragg.PredicateChange
+	12,  // 16: dragg.Alter.types:type_name -> dragg.TypeChange
+	14,  // 17: dragg.AlterReply.tablets:type_name -> dragg.Tablet
+	82,  // 18: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	15,  // 19: dragg.Tablet.move:type_name -> dragg.Move
+	16,  // 20: dragg.Tablet.former:type_name -> dragg.Former
+	1,   // 21: dragg.MoveStep.kind:type_name -> dragg.MoveKind
+	19,  // 22: dragg.MoveStep.source:type_name -> dragg.Digest
+	19,  // 23: dragg.MoveStep.target:type_name -> dragg.Digest
+	14,  // 24: dragg.MoveReply.tablet:type_name -> dragg.Tablet
+	83,  // 25: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
+	21,  // 26: dragg.Event.verdict:type_name -> dragg.Verdict
+	22,  // 27: dragg.Event.tablet_set:type_name -> dragg.TabletSet
+	23,  // 28: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
+	12,  // 29: dragg.Event.type_change:type_name -> dragg.TypeChange
+	27,  // 30: dragg.Event.member:type_name -> dragg.Member
+	27,  // 31: dragg.Event.member_gone:type_name -> dragg.Member
+	14,  // 32: dragg.TabletSet.tablet:type_name -> dragg.Tablet
+	20,  // 33: dragg.StreamBatch.events:type_name -> dragg.Event
+	84,  // 34: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	27,  // 35: dragg.ZeroState.members:type_name -> dragg.Member
+	14,  // 36: dragg.ZeroState.tablets:type_name -> dragg.Tablet
+	12,  // 37: dragg.ZeroState.types:type_name -> dragg.TypeChange
+	33,  // 38: dragg.ZeroState.streams:type_name -> dragg.GroupStream
+	34,  // 39: dragg.ZeroState.oracle:type_name -> dragg.OracleState
+	27,  // 40: dragg.ZeroState.removed:type_name -> dragg.Member
+	85,  // 41: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
+	29,  // 42: dragg.ZeroState.policy:type_name -> dragg.RebalancePolicy
+	43,  // 43: dragg.ZeroState.loads:type_name -> dragg.TabletLoad
+	44,  // 44: dragg.ZeroState.progress:type_name -> dragg.MoveProgress
+	27,  // 45: dragg.ZeroState.silent:type_name -> dragg.Member
+	20,  // 46: dragg.GroupStream.events:type_name -> dragg.Event
+	37,  // 47: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
+	24,  // 48: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
+	36,  // 49: dragg.GroupEntry.ingest:type_name -> dragg.Ingest
+	22,  // 50: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
+	12,  // 51: dragg.ShardMeta.types:type_name -> dragg.TypeChange
+	37,  // 52: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
+	23,  // 53: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
+	27,  // 54: dragg.ShardMeta.members:type_name -> dragg.Member
+	40,  // 55: dragg.ShardMeta.local:type_name -> dragg.LocalBuild
+	39,  // 56: dragg.ShardMeta.incoming:type_name -> dragg.Incoming
+	22,  // 57: dragg.ShardMeta.left:type_name -> dragg.TabletSet
+	41,  // 58: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
+	43,  // 59: dragg.GroupReport.tablets:type_name -> dragg.TabletLoad
+	44,  // 60: dragg.GroupReport.moves:type_name -> dragg.MoveProgress
+	19,  // 61: dragg.CopyDigest.digest:type_name -> dragg.Digest
+	69,  // 62: dragg.TaskRequest.tasks:type_name -> dragg.Task
+	73,  // 63: dragg.TaskReply.results:type_name -> dragg.TaskResult
+	70,  // 64: dragg.Task.func:type_name -> dragg.TaskFunc
+	71,  // 65: dragg.Task.facets:type_name -> dragg.FacetSelection
+	72,  // 66: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
+	72,  // 67: dragg.FacetTree.children:type_name -> dragg.FacetTree
+	74,  // 68: dragg.TaskResult.facets:type_name -> dragg.FacetRow
+	79,  // 69: dragg.FacetRow.facets:type_name -> dragg.Facet
+	76,  // 70: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
+	77,  // 71: dragg.WriteStep.edges:type_name -> dragg.Edge
+	78,  // 72: dragg.Edge.value:type_name -> dragg.Value
+	79,  // 73: dragg.Edge.facets:type_name -> dragg.Facet
+	78,  // 74: dragg.Facet.value:type_name -> dragg.Value
+	25,  // 75: dragg.Zero.Connect:input_type -> dragg.Join
+	49,  // 76: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	8,   // 77: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	51,  // 78: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	53,  // 79: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	10,  // 80: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	55,  // 81: dragg.Zero.State:input_type -> dragg.StateRequest
+	56,  // 82: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	7,   // 83: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	30,  // 84: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
+	17,  // 85: dragg.Zero.Move:input_type -> dragg.MoveStep
+	42,  // 86: dragg.Zero.Report:input_type -> dragg.GroupReport
+	28,  // 87: dragg.Zero.SetDrain:input_type -> dragg.Drain
+	27,  // 88: dragg.Zero.JoinZero:input_type -> dragg.Member
+	29,  // 89: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
+	45,  // 90: dragg.Zero.Promote:input_type -> dragg.PromoteRequest
+	47,  // 91: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	58,  // 92: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	60,  // 93: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	75,  // 94: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
+	81,  // 95: dragg.Peer.Close:input_type -> dragg.CloseRequest
+	67,  // 96: dragg.Peer.Run:input_type -> dragg.TaskRequest
+	65,  // 97: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
+	62,  // 98: dragg.Peer.Copy:input_type -> dragg.CopyRequest
+	62,  // 99: dragg.Peer.Digest:input_type -> dragg.CopyRequest
+	45,  // 100: dragg.Peer.Promote:input_type -> dragg.PromoteRequest
+	26,  // 101: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	50,  // 102: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	9,   // 103: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	52,  // 104: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	54,  // 105: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	13,  // 106: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	32,  // 107: dragg.Zero.State:output_type -> dragg.ZeroState
+	24,  // 108: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	57,  // 109: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	31,  // 110: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	18,  // 111: dragg.Zero.Move:output_type -> dragg.MoveReply
+	57,  // 112: dragg.Zero.Report:output_type -> dragg.AckReply
+	31,  // 113: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
+	32,  // 114: dragg.Zero.JoinZero:output_type -> dragg.ZeroState
+	57,  // 115: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
+	46,  // 116: dragg.Zero.Promote:output_type -> dragg.PromoteReply
+	48,  // 117: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	59,  // 118: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	61,  // 119: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	80,  // 120: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
+	80,  // 121: dragg.Peer.Close:output_type -> dragg.WriteReply
+	68,  // 122: dragg.Peer.Run:output_type -> dragg.TaskReply
+	66,  // 123: dragg.Peer.Inspect:output_type -> dragg.InspectReply
+	63,  // 124: dragg.Peer.Copy:output_type -> dragg.CopyChunk
+	64,  // 125: dragg.Peer.Digest:output_type -> dragg.CopyDigest
+	46,  // 126: dragg.Peer.Promote:output_type -> dragg.PromoteReply
+	101, // [101:127] is the sub-list for method output_type
+	75,  // [75:101] is the sub-list for method input_type
+	75,  // [75:75] is the sub-list for extension type_name
+	75,  // [75:75] is the sub-list for extension extendee
+	0,   // [0:75] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }

@@ -35,6 +35,7 @@ const (
 	Zero_Move_FullMethodName         = "/dragg.Zero/Move"
 	Zero_Report_FullMethodName       = "/dragg.Zero/Report"
 	Zero_SetDrain_FullMethodName     = "/dragg.Zero/SetDrain"
+	Zero_JoinZero_FullMethodName     = "/dragg.Zero/JoinZero"
 	Zero_SetPolicy_FullMethodName    = "/dragg.Zero/SetPolicy"
 	Zero_Promote_FullMethodName      = "/dragg.Zero/Promote"
 	Zero_Identify_FullMethodName     = "/dragg.Zero/Identify"
@@ -57,6 +58,7 @@ type ZeroClient interface {
 	Move(ctx context.Context, in *MoveStep, opts ...grpc.CallOption) (*MoveReply, error)
 	Report(ctx context.Context, in *GroupReport, opts ...grpc.CallOption) (*AckReply, error)
 	SetDrain(ctx context.Context, in *Drain, opts ...grpc.CallOption) (*RemoveReply, error)
+	JoinZero(ctx context.Context, in *Member, opts ...grpc.CallOption) (*ZeroState, error)
 	SetPolicy(ctx context.Context, in *RebalancePolicy, opts ...grpc.CallOption) (*AckReply, error)
 	Promote(ctx context.Context, in *PromoteRequest, opts ...grpc.CallOption) (*PromoteReply, error)
 	// Identify says of which cluster this Zero is; it needs no leader.
@@ -210,6 +212,16 @@ func (c *zeroClient) SetDrain(ctx context.Context, in *Drain, opts ...grpc.CallO
 	return out, nil
 }
 
+func (c *zeroClient) JoinZero(ctx context.Context, in *Member, opts ...grpc.CallOption) (*ZeroState, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ZeroState)
+	err := c.cc.Invoke(ctx, Zero_JoinZero_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *zeroClient) SetPolicy(ctx context.Context, in *RebalancePolicy, opts ...grpc.CallOption) (*AckReply, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(AckReply)
@@ -257,6 +269,7 @@ type ZeroServer interface {
 	Move(context.Context, *MoveStep) (*MoveReply, error)
 	Report(context.Context, *GroupReport) (*AckReply, error)
 	SetDrain(context.Context, *Drain) (*RemoveReply, error)
+	JoinZero(context.Context, *Member) (*ZeroState, error)
 	SetPolicy(context.Context, *RebalancePolicy) (*AckReply, error)
 	Promote(context.Context, *PromoteRequest) (*PromoteReply, error)
 	// Identify says of which cluster this Zero is; it needs no leader.
@@ -309,6 +322,9 @@ func (UnimplementedZeroServer) Report(context.Context, *GroupReport) (*AckReply,
 }
 func (UnimplementedZeroServer) SetDrain(context.Context, *Drain) (*RemoveReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetDrain not implemented")
+}
+func (UnimplementedZeroServer) JoinZero(context.Context, *Member) (*ZeroState, error) {
+	return nil, status.Error(codes.Unimplemented, "method JoinZero not implemented")
 }
 func (UnimplementedZeroServer) SetPolicy(context.Context, *RebalancePolicy) (*AckReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetPolicy not implemented")
@@ -567,6 +583,24 @@ func _Zero_SetDrain_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Zero_JoinZero_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(Member)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ZeroServer).JoinZero(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Zero_JoinZero_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ZeroServer).JoinZero(ctx, req.(*Member))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Zero_SetPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RebalancePolicy)
 	if err := dec(in); err != nil {
@@ -675,6 +709,10 @@ var Zero_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetDrain",
 			Handler:    _Zero_SetDrain_Handler,
+		},
+		{
+			MethodName: "JoinZero",
+			Handler:    _Zero_JoinZero_Handler,
 		},
 		{
 			MethodName: "SetPolicy",

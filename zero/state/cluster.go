@@ -86,6 +86,8 @@ func (c *cluster) apply(e *pb.ZeroEntry) any {
 		return c.applyMove(e.Move)
 	case e.Drain != nil:
 		return c.applyDrain(e.Drain)
+	case e.JoinZero != nil:
+		return c.applyJoinZero(e.JoinZero)
 	case e.Policy != nil:
 		c.policy = e.Policy
 	}

@@ -58,7 +58,9 @@ func randomLog(t *testing.T, rng *rand.Rand, n int) [][]byte {
 	}
 	for len(log) < n {
 		e := &pb.ZeroEntry{}
-		switch rng.IntN(23) {
+		switch rng.IntN(24) {
+		case 23:
+			e.JoinZero = &pb.Member{Id: rng.Uint64N(5), Address: []string{"", "z:1", "z:2", "z:3"}[rng.IntN(4)]}
 		case 21:
 			e.Drain = &pb.Drain{Id: rng.Uint64N(4), Group: uint32(rng.IntN(3)), Draining: rng.IntN(2) == 0}
 		case 22:

@@ -27,6 +27,26 @@ func (c *cluster) applyBootstrap(b *pb.Bootstrap) {
 	}
 }
 
+// applyJoinZero makes a further Zero known: the leader adds it to the Zeros' group. Asked twice it changes nothing.
+func (c *cluster) applyJoinZero(m *pb.Member) any {
+	if c.wasRemoved(zeros, m.Id) {
+		return fault.New(fault.Invalid, "Zero %d was removed from cluster %s: its number is not used again, take another --idx", m.Id, c.clusterID)
+	}
+	for _, o := range c.inGroup(zeros) {
+		switch {
+		case o.Id == m.Id && o.Address != m.Address:
+			return fault.New(fault.Invalid, "Zero %d is at %s already: take another --idx", m.Id, o.Address)
+		case o.Id != m.Id && o.Address == m.Address:
+			return fault.New(fault.Invalid, "Zero %d is at %s already: remove it first, or take another address", o.Id, o.Address)
+		}
+	}
+	if m.Id == 0 || m.Address == "" {
+		return fault.New(fault.Invalid, "a Zero that joins needs a number above 0 and an address")
+	}
+	c.keepMember(&pb.Member{Id: m.Id, Address: m.Address})
+	return nil
+}
+
 // applyJoin gives a node its id and its group, or takes note of a known node's address.
 func (c *cluster) applyJoin(j *pb.Join) any {
 	if j.ClusterId != "" && j.ClusterId != c.clusterID {

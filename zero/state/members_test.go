@@ -125,3 +125,36 @@ func TestBootstrapKeepsAddresses(t *testing.T) {
 		t.Errorf("%v", st)
 	}
 }
+
+// A Zero joins under a number and an address that no other has or had; asking again changes nothing.
+func TestJoinZero(t *testing.T) {
+	d := drive(t)
+	d.apply(&pb.ZeroEntry{Bootstrap: &pb.Bootstrap{Zeros: []*pb.Member{{Id: 1, Address: "a:1"}}}})
+	join := func(id uint64, address string) error {
+		err, _ := d.apply(&pb.ZeroEntry{JoinZero: &pb.Member{Id: id, Address: address}}).(error)
+		return err
+	}
+	for range 2 {
+		if err := join(2, "b:1"); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, c := range []struct {
+		id      uint64
+		address string
+	}{{0, "c:1"}, {3, ""}, {2, "c:1"}, {3, "a:1"}} {
+		if err := join(c.id, c.address); fault.ClassOf(err) != fault.Invalid {
+			t.Errorf("Zero %d at %q: %v", c.id, c.address, err)
+		}
+	}
+	d.apply(&pb.ZeroEntry{Remove: &pb.RemoveNode{Id: 1}})
+	if err := join(1, "a:1"); fault.ClassOf(err) != fault.Invalid {
+		t.Errorf("a number that was given up: %v", err)
+	}
+	if err := join(3, "a:1"); err != nil {
+		t.Errorf("the address of one that was removed: %v", err)
+	}
+	if n := len(d.m.Members()); n != 2 {
+		t.Errorf("%d Zeros, want 2", n)
+	}
+}
