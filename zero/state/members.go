@@ -30,7 +30,8 @@ func (c *cluster) applyBootstrap(b *pb.Bootstrap) {
 // applyJoinZero makes a further Zero known: the leader adds it to the Zeros' group. Asked twice it changes nothing.
 func (c *cluster) applyJoinZero(m *pb.Member) any {
 	if c.wasRemoved(zeros, m.Id) {
-		return fault.New(fault.Invalid, "Zero %d was removed from cluster %s: its number is not used again, take another --idx", m.Id, c.clusterID)
+		return fault.New(fault.Invalid, "Zero %d was removed from cluster %s: its number is not used again, take another --idx",
+			m.Id, c.clusterID)
 	}
 	for _, o := range c.inGroup(zeros) {
 		switch {
