@@ -16,8 +16,10 @@ const streamPace = 5 * time.Millisecond
 func (n *Node) follow(ctx context.Context) error {
 	p := cluster.Patience{Peer: n.cfg.ZeroName, Logger: n.lg}
 	for ctx.Err() == nil {
+		var from uint64
 		err := p.Do(ctx, func(ctx context.Context) error {
-			err := n.zero.Stream(ctx, n.group, n.shard.Seq(), func(b *pb.StreamBatch) error {
+			from = n.shard.Seq()
+			err := n.zero.Stream(ctx, n.group, from, func(b *pb.StreamBatch) error {
 				if err := n.shard.Deliver(ctx, b); err != nil {
 					return err
 				}
@@ -28,11 +30,21 @@ func (n *Node) follow(ctx context.Context) error {
 			}
 			return err
 		})
-		if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil && !n.wasBehind(ctx, from) {
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+// wasBehind reports whether this member asked for events from a place where the group no longer was: Zero may have forgotten them, on
+// the word of a leader that this one does not know of yet. It is so as long as a majority does not confirm that this one leads, or when
+// it has applied more since.
+func (n *Node) wasBehind(ctx context.Context, from uint64) bool {
+	if _, err := n.raft.ReadIndex(ctx); err != nil {
+		return pause(ctx, moveRetry) == nil
+	}
+	return n.shard.Seq() > from
 }
 
 // ackInterval is how often Zero is told what it may forget.
