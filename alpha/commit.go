@@ -71,8 +71,10 @@ func (n *Node) abandon(start graph.Timestamp) {
 		r.Abort = true
 		_, err = n.decide(ctx, r)
 	}
-	if err != nil {
-		n.lg.Warn("a failed transaction could not be aborted now; it will be when it has been idle", "start", start, "err", err)
+	if err != nil && n.life.Err() == nil { // there may be very many of them
+		n.abandoned.Do(func() {
+			n.lg.Warn("a failed transaction could not be aborted now; it will be when it has been idle", "start", start, "err", err)
+		})
 	}
 }
 

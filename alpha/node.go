@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"dragg/alpha/shard"
 	"dragg/cluster"
@@ -50,14 +51,15 @@ type Node struct {
 	blanks  blanks
 	life    context.Context // of the node: ends with Run
 
-	first    bool          // a new node that begins its group
-	seeds    []*pb.Member  // who was in the cluster at the start
-	status   chan struct{} // capacity 1: the group's status may have changed
-	turns    turns         // of the members of other groups
-	moves    progress      // of tablets to this group
-	compared comparisons
-	term     atomic.Uint64 // of the group, for log lines
-	leading  atomic.Uint64 // the term in which this member does the leader's duties, 0 for none
+	first     bool          // a new node that begins its group
+	seeds     []*pb.Member  // who was in the cluster at the start
+	status    chan struct{} // capacity 1: the group's status may have changed
+	turns     turns         // of the members of other groups
+	moves     progress      // of tablets to this group
+	compared  comparisons
+	abandoned rate.Sometimes // says that transactions could not be aborted
+	term      atomic.Uint64  // of the group, for log lines
+	leading   atomic.Uint64  // the term in which this member does the leader's duties, 0 for none
 }
 
 // Open connects to Zero, waiting for it as long as it takes, and opens the replica in cfg.Dir, making it when there is none.
@@ -87,7 +89,7 @@ func newNode(ctx context.Context, cfg Config, zero cluster.Zero) *Node {
 		starter: cluster.NewStarter(zero), uids: uidPool{clock: zero},
 		queries: query.NewBudget(cfg.MemoryBytes / 4),
 		slots:   make(chan struct{}, cfg.Limits.InFlight), started: time.Now(), life: ctx,
-		status: make(chan struct{}, 1), meters: newMeters(),
+		status: make(chan struct{}, 1), meters: newMeters(), abandoned: rate.Sometimes{First: 1, Interval: time.Second},
 	}
 }
 
