@@ -18,7 +18,7 @@ func (s *Server) Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error
 		return nil, err
 	}
 	m = proto.CloneOf(m)
-	m.Ts = uint64(ts)
+	m.Ts, m.AtMs = uint64(ts), time.Now().UnixMilli()
 	res, err := s.propose(ctx, &pb.ZeroEntry{Move: m})
 	if err != nil {
 		return nil, err
@@ -113,7 +113,8 @@ func (g *guard) look(now time.Time, moving []*pb.Tablet, heard func(move uint64)
 			step.Kind, step.Epoch = pb.MoveKind_MOVE_UNFENCE, t.Epoch
 			due = append(due, step)
 		case now.Sub(last) > maxSilence:
-			step.Kind, step.Reason = pb.MoveKind_MOVE_ABORT, "nothing was heard of it for "+maxSilence.String()
+			step.Kind, step.Outcome = pb.MoveKind_MOVE_ABORT, pb.MoveOutcome_ENDED_SILENT
+			step.Reason = "nothing was heard of it for " + maxSilence.String()
 			due = append(due, step)
 		}
 	}
@@ -141,12 +142,11 @@ func (s *Server) MoveTablet(ctx context.Context, p graph.Predicate, to uint32) (
 	ticker := time.NewTicker(guardInterval)
 	defer ticker.Stop()
 	for {
-		t := s.machine.Tablet(p)
-		switch {
-		case t.GetIncarnation() == move.Id:
+		switch end := s.machine.Ended(move.Id); {
+		case end.GetOutcome() == pb.MoveOutcome_ENDED_DONE:
 			return begun.Tablet.Group, nil
-		case t.GetMove().GetId() > move.Id, t.GetMove() == nil && s.knows(begun.Seqs):
-			return begun.Tablet.Group, fault.New(fault.Aborted, "the move of predicate %s was given up: the log of the leading Zero says why", p)
+		case end != nil:
+			return begun.Tablet.Group, fault.New(fault.Aborted, "the move of predicate %s was given up: %s", p, end.Reason)
 		}
 		select {
 		case <-ctx.Done():
@@ -154,14 +154,4 @@ func (s *Server) MoveTablet(ctx context.Context, p graph.Predicate, to uint32) (
 		case <-ticker.C:
 		}
 	}
-}
-
-// knows reports whether this Zero has applied what brought the streams to these events.
-func (s *Server) knows(seqs map[uint32]uint64) bool {
-	for g, seq := range seqs {
-		if s.machine.Seq(graph.GroupID(g)) < seq {
-			return false
-		}
-	}
-	return true
 }

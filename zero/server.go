@@ -425,7 +425,7 @@ func (s *Server) ChangeSchema(ctx context.Context, a *pb.Alter) (*pb.AlterReply,
 		return nil, err
 	}
 	a = proto.CloneOf(a)
-	a.Ts = uint64(ts)
+	a.Ts, a.AtMs = uint64(ts), time.Now().UnixMilli()
 	s.place(a)
 	res, err := s.propose(ctx, &pb.ZeroEntry{Alter: a})
 	if err != nil {

@@ -79,6 +79,68 @@ func (AbortReason) EnumDescriptor() ([]byte, []int) {
 	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{0}
 }
 
+// MoveOutcome is how a move ended.
+type MoveOutcome int32
+
+const (
+	MoveOutcome_ENDED_NOT       MoveOutcome = 0
+	MoveOutcome_ENDED_DONE      MoveOutcome = 1
+	MoveOutcome_ENDED_CANCELLED MoveOutcome = 2 // by people
+	MoveOutcome_ENDED_SILENT    MoveOutcome = 3 // nobody worked on it
+	MoveOutcome_ENDED_SLOW      MoveOutcome = 4 // the last changes took longer than writers may wait
+	MoveOutcome_ENDED_DIFFERED  MoveOutcome = 5 // what arrived was not what was sent
+	MoveOutcome_ENDED_CHANGED   MoveOutcome = 6 // the predicate was redefined or dropped
+)
+
+// Enum value maps for MoveOutcome.
+var (
+	MoveOutcome_name = map[int32]string{
+		0: "ENDED_NOT",
+		1: "ENDED_DONE",
+		2: "ENDED_CANCELLED",
+		3: "ENDED_SILENT",
+		4: "ENDED_SLOW",
+		5: "ENDED_DIFFERED",
+		6: "ENDED_CHANGED",
+	}
+	MoveOutcome_value = map[string]int32{
+		"ENDED_NOT":       0,
+		"ENDED_DONE":      1,
+		"ENDED_CANCELLED": 2,
+		"ENDED_SILENT":    3,
+		"ENDED_SLOW":      4,
+		"ENDED_DIFFERED":  5,
+		"ENDED_CHANGED":   6,
+	}
+)
+
+func (x MoveOutcome) Enum() *MoveOutcome {
+	p := new(MoveOutcome)
+	*p = x
+	return p
+}
+
+func (x MoveOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MoveOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_protos_pb_dragg_proto_enumTypes[1].Descriptor()
+}
+
+func (MoveOutcome) Type() protoreflect.EnumType {
+	return &file_protos_pb_dragg_proto_enumTypes[1]
+}
+
+func (x MoveOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MoveOutcome.Descriptor instead.
+func (MoveOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{1}
+}
+
 type MoveKind int32
 
 const (
@@ -121,11 +183,11 @@ func (x MoveKind) String() string {
 }
 
 func (MoveKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_protos_pb_dragg_proto_enumTypes[1].Descriptor()
+	return file_protos_pb_dragg_proto_enumTypes[2].Descriptor()
 }
 
 func (MoveKind) Type() protoreflect.EnumType {
-	return &file_protos_pb_dragg_proto_enumTypes[1]
+	return &file_protos_pb_dragg_proto_enumTypes[2]
 }
 
 func (x MoveKind) Number() protoreflect.EnumNumber {
@@ -134,7 +196,7 @@ func (x MoveKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MoveKind.Descriptor instead.
 func (MoveKind) EnumDescriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{1}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{2}
 }
 
 // ZeroEntry is one entry of Zero's Raft log. Exactly one field is set.
@@ -702,6 +764,7 @@ type Alter struct {
 	DropAll bool `protobuf:"varint,4,opt,name=drop_all,json=dropAll,proto3" json:"drop_all,omitempty"`
 	// Drawn by the leader as for a commit: a snapshot that is taken after the change needs everything up to it.
 	Ts            uint64 `protobuf:"varint,5,opt,name=ts,proto3" json:"ts,omitempty"`
+	AtMs          int64  `protobuf:"varint,6,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"` // the leader's clock, for people
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -767,6 +830,13 @@ func (x *Alter) GetDropAll() bool {
 func (x *Alter) GetTs() uint64 {
 	if x != nil {
 		return x.Ts
+	}
+	return 0
+}
+
+func (x *Alter) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
 	}
 	return 0
 }
@@ -1119,7 +1189,8 @@ type Move struct {
 	Base  uint64                 `protobuf:"varint,3,opt,name=base,proto3" json:"base,omitempty"` // the timestamp at which it began
 	// The timestamp from which on nothing commits to the tablet; 0 while it is being copied.
 	Fence         uint64 `protobuf:"varint,4,opt,name=fence,proto3" json:"fence,omitempty"`
-	Tries         uint32 `protobuf:"varint,5,opt,name=tries,proto3" json:"tries,omitempty"` // fences that were lifted again
+	Tries         uint32 `protobuf:"varint,5,opt,name=tries,proto3" json:"tries,omitempty"`                    // fences that were lifted again
+	BeganMs       int64  `protobuf:"varint,6,opt,name=began_ms,json=beganMs,proto3" json:"began_ms,omitempty"` // by the clock of the leader of then, for people
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1189,6 +1260,122 @@ func (x *Move) GetTries() uint32 {
 	return 0
 }
 
+func (x *Move) GetBeganMs() int64 {
+	if x != nil {
+		return x.BeganMs
+	}
+	return 0
+}
+
+// MoveEnd is a move that is over.
+type MoveEnd struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Namespace     uint64                 `protobuf:"varint,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Predicate     string                 `protobuf:"bytes,3,opt,name=predicate,proto3" json:"predicate,omitempty"`
+	From          uint32                 `protobuf:"varint,4,opt,name=from,proto3" json:"from,omitempty"`
+	To            uint32                 `protobuf:"varint,5,opt,name=to,proto3" json:"to,omitempty"`
+	Outcome       MoveOutcome            `protobuf:"varint,6,opt,name=outcome,proto3,enum=dragg.MoveOutcome" json:"outcome,omitempty"`
+	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`                   // for people
+	BeganMs       int64                  `protobuf:"varint,8,opt,name=began_ms,json=beganMs,proto3" json:"began_ms,omitempty"` // by the clocks of the leaders of then, for people
+	EndedMs       int64                  `protobuf:"varint,9,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveEnd) Reset() {
+	*x = MoveEnd{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveEnd) ProtoMessage() {}
+
+func (x *MoveEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveEnd.ProtoReflect.Descriptor instead.
+func (*MoveEnd) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *MoveEnd) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *MoveEnd) GetNamespace() uint64 {
+	if x != nil {
+		return x.Namespace
+	}
+	return 0
+}
+
+func (x *MoveEnd) GetPredicate() string {
+	if x != nil {
+		return x.Predicate
+	}
+	return ""
+}
+
+func (x *MoveEnd) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *MoveEnd) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *MoveEnd) GetOutcome() MoveOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return MoveOutcome_ENDED_NOT
+}
+
+func (x *MoveEnd) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *MoveEnd) GetBeganMs() int64 {
+	if x != nil {
+		return x.BeganMs
+	}
+	return 0
+}
+
+func (x *MoveEnd) GetEndedMs() int64 {
+	if x != nil {
+		return x.EndedMs
+	}
+	return 0
+}
+
 // Former is a copy that readers below until read: they may do so until no snapshot is as old as that.
 type Former struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1201,7 +1388,7 @@ type Former struct {
 
 func (x *Former) Reset() {
 	*x = Former{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[14]
+	mi := &file_protos_pb_dragg_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1400,7 @@ func (x *Former) String() string {
 func (*Former) ProtoMessage() {}
 
 func (x *Former) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[14]
+	mi := &file_protos_pb_dragg_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1413,7 @@ func (x *Former) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Former.ProtoReflect.Descriptor instead.
 func (*Former) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{14}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Former) GetGroup() uint32 {
@@ -1262,14 +1449,16 @@ type MoveStep struct {
 	Epoch         uint64                 `protobuf:"varint,7,opt,name=epoch,proto3" json:"epoch,omitempty"`  // unfence and switch: of the fence that is meant; there may be another one meanwhile
 	Source        *Digest                `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"` // switch: what either side holds up to the fence
 	Target        *Digest                `protobuf:"bytes,9,opt,name=target,proto3" json:"target,omitempty"`
-	Reason        string                 `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"` // abort: for people
+	Reason        string                 `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`                           // abort: for people
+	Outcome       MoveOutcome            `protobuf:"varint,11,opt,name=outcome,proto3,enum=dragg.MoveOutcome" json:"outcome,omitempty"` // abort: cancelled if it does not say
+	AtMs          int64                  `protobuf:"varint,12,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`                  // the leader's clock, for people
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MoveStep) Reset() {
 	*x = MoveStep{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[15]
+	mi := &file_protos_pb_dragg_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1281,7 +1470,7 @@ func (x *MoveStep) String() string {
 func (*MoveStep) ProtoMessage() {}
 
 func (x *MoveStep) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[15]
+	mi := &file_protos_pb_dragg_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1294,7 +1483,7 @@ func (x *MoveStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveStep.ProtoReflect.Descriptor instead.
 func (*MoveStep) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{15}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MoveStep) GetTs() uint64 {
@@ -1367,6 +1556,20 @@ func (x *MoveStep) GetReason() string {
 	return ""
 }
 
+func (x *MoveStep) GetOutcome() MoveOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return MoveOutcome_ENDED_NOT
+}
+
+func (x *MoveStep) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
 // MoveReply tells the tablet after the step.
 type MoveReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1378,7 +1581,7 @@ type MoveReply struct {
 
 func (x *MoveReply) Reset() {
 	*x = MoveReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[16]
+	mi := &file_protos_pb_dragg_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1593,7 @@ func (x *MoveReply) String() string {
 func (*MoveReply) ProtoMessage() {}
 
 func (x *MoveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[16]
+	mi := &file_protos_pb_dragg_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1606,7 @@ func (x *MoveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveReply.ProtoReflect.Descriptor instead.
 func (*MoveReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{16}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MoveReply) GetTablet() *Tablet {
@@ -1432,7 +1635,7 @@ type Digest struct {
 
 func (x *Digest) Reset() {
 	*x = Digest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[17]
+	mi := &file_protos_pb_dragg_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1647,7 @@ func (x *Digest) String() string {
 func (*Digest) ProtoMessage() {}
 
 func (x *Digest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[17]
+	mi := &file_protos_pb_dragg_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1660,7 @@ func (x *Digest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Digest.ProtoReflect.Descriptor instead.
 func (*Digest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{17}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Digest) GetChanges() uint64 {
@@ -1497,7 +1700,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[18]
+	mi := &file_protos_pb_dragg_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +1712,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[18]
+	mi := &file_protos_pb_dragg_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +1725,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{18}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Event) GetSeq() uint64 {
@@ -1584,7 +1787,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[19]
+	mi := &file_protos_pb_dragg_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1799,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[19]
+	mi := &file_protos_pb_dragg_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1812,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{19}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Verdict) GetStartTs() uint64 {
@@ -1639,7 +1842,7 @@ type TabletSet struct {
 
 func (x *TabletSet) Reset() {
 	*x = TabletSet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[20]
+	mi := &file_protos_pb_dragg_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1651,7 +1854,7 @@ func (x *TabletSet) String() string {
 func (*TabletSet) ProtoMessage() {}
 
 func (x *TabletSet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[20]
+	mi := &file_protos_pb_dragg_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1664,7 +1867,7 @@ func (x *TabletSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TabletSet.ProtoReflect.Descriptor instead.
 func (*TabletSet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{20}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TabletSet) GetTablet() *Tablet {
@@ -1700,7 +1903,7 @@ type TabletDrop struct {
 
 func (x *TabletDrop) Reset() {
 	*x = TabletDrop{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[21]
+	mi := &file_protos_pb_dragg_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1712,7 +1915,7 @@ func (x *TabletDrop) String() string {
 func (*TabletDrop) ProtoMessage() {}
 
 func (x *TabletDrop) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[21]
+	mi := &file_protos_pb_dragg_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1725,7 +1928,7 @@ func (x *TabletDrop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TabletDrop.ProtoReflect.Descriptor instead.
 func (*TabletDrop) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{21}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TabletDrop) GetNamespace() uint64 {
@@ -1770,7 +1973,7 @@ type StreamBatch struct {
 
 func (x *StreamBatch) Reset() {
 	*x = StreamBatch{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[22]
+	mi := &file_protos_pb_dragg_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1782,7 +1985,7 @@ func (x *StreamBatch) String() string {
 func (*StreamBatch) ProtoMessage() {}
 
 func (x *StreamBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[22]
+	mi := &file_protos_pb_dragg_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1795,7 +1998,7 @@ func (x *StreamBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamBatch.ProtoReflect.Descriptor instead.
 func (*StreamBatch) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{22}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StreamBatch) GetEvents() []*Event {
@@ -1835,7 +2038,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[23]
+	mi := &file_protos_pb_dragg_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1847,7 +2050,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[23]
+	mi := &file_protos_pb_dragg_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1860,7 +2063,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{23}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Join) GetAddress() string {
@@ -1917,7 +2120,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[24]
+	mi := &file_protos_pb_dragg_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1929,7 +2132,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[24]
+	mi := &file_protos_pb_dragg_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,7 +2145,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{24}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *JoinReply) GetClusterId() string {
@@ -1989,7 +2192,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[25]
+	mi := &file_protos_pb_dragg_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2001,7 +2204,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[25]
+	mi := &file_protos_pb_dragg_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2014,7 +2217,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{25}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Member) GetId() uint64 {
@@ -2078,7 +2281,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	mi := &file_protos_pb_dragg_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2090,7 +2293,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[26]
+	mi := &file_protos_pb_dragg_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2103,7 +2306,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{26}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Drain) GetId() uint64 {
@@ -2141,7 +2344,7 @@ type RebalancePolicy struct {
 
 func (x *RebalancePolicy) Reset() {
 	*x = RebalancePolicy{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	mi := &file_protos_pb_dragg_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2153,7 +2356,7 @@ func (x *RebalancePolicy) String() string {
 func (*RebalancePolicy) ProtoMessage() {}
 
 func (x *RebalancePolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[27]
+	mi := &file_protos_pb_dragg_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2166,7 +2369,7 @@ func (x *RebalancePolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalancePolicy.ProtoReflect.Descriptor instead.
 func (*RebalancePolicy) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{27}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RebalancePolicy) GetOff() bool {
@@ -2208,7 +2411,7 @@ type RemoveNode struct {
 
 func (x *RemoveNode) Reset() {
 	*x = RemoveNode{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[28]
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2220,7 +2423,7 @@ func (x *RemoveNode) String() string {
 func (*RemoveNode) ProtoMessage() {}
 
 func (x *RemoveNode) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[28]
+	mi := &file_protos_pb_dragg_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2233,7 +2436,7 @@ func (x *RemoveNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveNode.ProtoReflect.Descriptor instead.
 func (*RemoveNode) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{28}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RemoveNode) GetId() uint64 {
@@ -2259,7 +2462,7 @@ type RemoveReply struct {
 
 func (x *RemoveReply) Reset() {
 	*x = RemoveReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2271,7 +2474,7 @@ func (x *RemoveReply) String() string {
 func (*RemoveReply) ProtoMessage() {}
 
 func (x *RemoveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[29]
+	mi := &file_protos_pb_dragg_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2284,7 +2487,7 @@ func (x *RemoveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveReply.ProtoReflect.Descriptor instead.
 func (*RemoveReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{29}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RemoveReply) GetSeqs() map[uint32]uint64 {
@@ -2316,16 +2519,20 @@ type ZeroState struct {
 	Leaders map[uint32]uint64 `protobuf:"bytes,16,rep,name=leaders,proto3" json:"leaders,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	Policy  *RebalancePolicy  `protobuf:"bytes,17,opt,name=policy,proto3" json:"policy,omitempty"`
 	// What the leaders of the groups told of late: not replicated either.
-	Loads         []*TabletLoad   `protobuf:"bytes,18,rep,name=loads,proto3" json:"loads,omitempty"`
-	Progress      []*MoveProgress `protobuf:"bytes,19,rep,name=progress,proto3" json:"progress,omitempty"`
-	Silent        []*Member       `protobuf:"bytes,20,rep,name=silent,proto3" json:"silent,omitempty"` // nodes that do not answer
+	Loads    []*TabletLoad   `protobuf:"bytes,18,rep,name=loads,proto3" json:"loads,omitempty"`
+	Progress []*MoveProgress `protobuf:"bytes,19,rep,name=progress,proto3" json:"progress,omitempty"`
+	Silent   []*Member       `protobuf:"bytes,20,rep,name=silent,proto3" json:"silent,omitempty"` // nodes that do not answer
+	// The last moves that are over, oldest first, and how many there were, by outcome.
+	Ended         []*MoveEnd `protobuf:"bytes,21,rep,name=ended,proto3" json:"ended,omitempty"`
+	EndedCounts   []uint64   `protobuf:"varint,22,rep,packed,name=ended_counts,json=endedCounts,proto3" json:"ended_counts,omitempty"`
+	MovesBegun    uint64     `protobuf:"varint,23,opt,name=moves_begun,json=movesBegun,proto3" json:"moves_begun,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ZeroState) Reset() {
 	*x = ZeroState{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +2544,7 @@ func (x *ZeroState) String() string {
 func (*ZeroState) ProtoMessage() {}
 
 func (x *ZeroState) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[30]
+	mi := &file_protos_pb_dragg_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +2557,7 @@ func (x *ZeroState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZeroState.ProtoReflect.Descriptor instead.
 func (*ZeroState) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{30}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ZeroState) GetVersion() uint32 {
@@ -2493,6 +2700,27 @@ func (x *ZeroState) GetSilent() []*Member {
 	return nil
 }
 
+func (x *ZeroState) GetEnded() []*MoveEnd {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+func (x *ZeroState) GetEndedCounts() []uint64 {
+	if x != nil {
+		return x.EndedCounts
+	}
+	return nil
+}
+
+func (x *ZeroState) GetMovesBegun() uint64 {
+	if x != nil {
+		return x.MovesBegun
+	}
+	return 0
+}
+
 type GroupStream struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Group         uint32                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
@@ -2504,7 +2732,7 @@ type GroupStream struct {
 
 func (x *GroupStream) Reset() {
 	*x = GroupStream{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2516,7 +2744,7 @@ func (x *GroupStream) String() string {
 func (*GroupStream) ProtoMessage() {}
 
 func (x *GroupStream) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[31]
+	mi := &file_protos_pb_dragg_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2529,7 +2757,7 @@ func (x *GroupStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupStream.ProtoReflect.Descriptor instead.
 func (*GroupStream) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{31}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GroupStream) GetGroup() uint32 {
@@ -2567,7 +2795,7 @@ type OracleState struct {
 
 func (x *OracleState) Reset() {
 	*x = OracleState{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2579,7 +2807,7 @@ func (x *OracleState) String() string {
 func (*OracleState) ProtoMessage() {}
 
 func (x *OracleState) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[32]
+	mi := &file_protos_pb_dragg_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2592,7 +2820,7 @@ func (x *OracleState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OracleState.ProtoReflect.Descriptor instead.
 func (*OracleState) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{32}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *OracleState) GetFloor() uint64 {
@@ -2645,7 +2873,7 @@ type GroupEntry struct {
 
 func (x *GroupEntry) Reset() {
 	*x = GroupEntry{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2657,7 +2885,7 @@ func (x *GroupEntry) String() string {
 func (*GroupEntry) ProtoMessage() {}
 
 func (x *GroupEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[33]
+	mi := &file_protos_pb_dragg_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2670,7 +2898,7 @@ func (x *GroupEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupEntry.ProtoReflect.Descriptor instead.
 func (*GroupEntry) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{33}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GroupEntry) GetPrewrite() *Prewrite {
@@ -2726,7 +2954,7 @@ type Ingest struct {
 
 func (x *Ingest) Reset() {
 	*x = Ingest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2738,7 +2966,7 @@ func (x *Ingest) String() string {
 func (*Ingest) ProtoMessage() {}
 
 func (x *Ingest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[34]
+	mi := &file_protos_pb_dragg_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2751,7 +2979,7 @@ func (x *Ingest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ingest.ProtoReflect.Descriptor instead.
 func (*Ingest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{34}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Ingest) GetNamespace() uint64 {
@@ -2831,7 +3059,7 @@ type Prewrite struct {
 
 func (x *Prewrite) Reset() {
 	*x = Prewrite{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2843,7 +3071,7 @@ func (x *Prewrite) String() string {
 func (*Prewrite) ProtoMessage() {}
 
 func (x *Prewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[35]
+	mi := &file_protos_pb_dragg_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2856,7 +3084,7 @@ func (x *Prewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prewrite.ProtoReflect.Descriptor instead.
 func (*Prewrite) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{35}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Prewrite) GetStartTs() uint64 {
@@ -2920,7 +3148,7 @@ type ShardMeta struct {
 
 func (x *ShardMeta) Reset() {
 	*x = ShardMeta{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3160,7 @@ func (x *ShardMeta) String() string {
 func (*ShardMeta) ProtoMessage() {}
 
 func (x *ShardMeta) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[36]
+	mi := &file_protos_pb_dragg_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3173,7 @@ func (x *ShardMeta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardMeta.ProtoReflect.Descriptor instead.
 func (*ShardMeta) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{36}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ShardMeta) GetVersion() uint32 {
@@ -3067,7 +3295,7 @@ type Incoming struct {
 
 func (x *Incoming) Reset() {
 	*x = Incoming{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3079,7 +3307,7 @@ func (x *Incoming) String() string {
 func (*Incoming) ProtoMessage() {}
 
 func (x *Incoming) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[37]
+	mi := &file_protos_pb_dragg_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3092,7 +3320,7 @@ func (x *Incoming) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Incoming.ProtoReflect.Descriptor instead.
 func (*Incoming) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{37}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Incoming) GetNamespace() uint64 {
@@ -3142,7 +3370,7 @@ type LocalBuild struct {
 
 func (x *LocalBuild) Reset() {
 	*x = LocalBuild{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3154,7 +3382,7 @@ func (x *LocalBuild) String() string {
 func (*LocalBuild) ProtoMessage() {}
 
 func (x *LocalBuild) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[38]
+	mi := &file_protos_pb_dragg_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3167,7 +3395,7 @@ func (x *LocalBuild) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalBuild.ProtoReflect.Descriptor instead.
 func (*LocalBuild) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{38}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *LocalBuild) GetIncarnation() uint64 {
@@ -3202,7 +3430,7 @@ type OwedBuild struct {
 
 func (x *OwedBuild) Reset() {
 	*x = OwedBuild{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3214,7 +3442,7 @@ func (x *OwedBuild) String() string {
 func (*OwedBuild) ProtoMessage() {}
 
 func (x *OwedBuild) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[39]
+	mi := &file_protos_pb_dragg_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3227,7 +3455,7 @@ func (x *OwedBuild) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OwedBuild.ProtoReflect.Descriptor instead.
 func (*OwedBuild) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{39}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *OwedBuild) GetNames() []string {
@@ -3258,7 +3486,7 @@ type GroupReport struct {
 
 func (x *GroupReport) Reset() {
 	*x = GroupReport{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3270,7 +3498,7 @@ func (x *GroupReport) String() string {
 func (*GroupReport) ProtoMessage() {}
 
 func (x *GroupReport) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[40]
+	mi := &file_protos_pb_dragg_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3283,7 +3511,7 @@ func (x *GroupReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupReport.ProtoReflect.Descriptor instead.
 func (*GroupReport) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{40}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GroupReport) GetGroup() uint32 {
@@ -3322,18 +3550,21 @@ func (x *GroupReport) GetSilent() []uint64 {
 }
 
 type TabletLoad struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Incarnation   uint64                 `protobuf:"varint,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
-	Bytes         int64                  `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`   // on disk, about
-	Reads         uint64                 `protobuf:"varint,3,opt,name=reads,proto3" json:"reads,omitempty"`   // tasks answered since the leader began
-	Writes        uint64                 `protobuf:"varint,4,opt,name=writes,proto3" json:"writes,omitempty"` // commits
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Incarnation uint64                 `protobuf:"varint,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Bytes       int64                  `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`   // on disk, about
+	Reads       uint64                 `protobuf:"varint,3,opt,name=reads,proto3" json:"reads,omitempty"`   // tasks answered since the leader began
+	Writes      uint64                 `protobuf:"varint,4,opt,name=writes,proto3" json:"writes,omitempty"` // commits
+	// Zero adds: reads and writes a second, averaged over the last reports, and over how many of them.
+	Rate          float64 `protobuf:"fixed64,5,opt,name=rate,proto3" json:"rate,omitempty"`
+	Reports       uint32  `protobuf:"varint,6,opt,name=reports,proto3" json:"reports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TabletLoad) Reset() {
 	*x = TabletLoad{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3345,7 +3576,7 @@ func (x *TabletLoad) String() string {
 func (*TabletLoad) ProtoMessage() {}
 
 func (x *TabletLoad) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[41]
+	mi := &file_protos_pb_dragg_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3358,7 +3589,7 @@ func (x *TabletLoad) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TabletLoad.ProtoReflect.Descriptor instead.
 func (*TabletLoad) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{41}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *TabletLoad) GetIncarnation() uint64 {
@@ -3389,6 +3620,20 @@ func (x *TabletLoad) GetWrites() uint64 {
 	return 0
 }
 
+func (x *TabletLoad) GetRate() float64 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *TabletLoad) GetReports() uint32 {
+	if x != nil {
+		return x.Reports
+	}
+	return 0
+}
+
 type MoveProgress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -3400,7 +3645,7 @@ type MoveProgress struct {
 
 func (x *MoveProgress) Reset() {
 	*x = MoveProgress{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[42]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3412,7 +3657,7 @@ func (x *MoveProgress) String() string {
 func (*MoveProgress) ProtoMessage() {}
 
 func (x *MoveProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[42]
+	mi := &file_protos_pb_dragg_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3425,7 +3670,7 @@ func (x *MoveProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveProgress.ProtoReflect.Descriptor instead.
 func (*MoveProgress) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{42}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *MoveProgress) GetId() uint64 {
@@ -3460,7 +3705,7 @@ type PromoteRequest struct {
 
 func (x *PromoteRequest) Reset() {
 	*x = PromoteRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3472,7 +3717,7 @@ func (x *PromoteRequest) String() string {
 func (*PromoteRequest) ProtoMessage() {}
 
 func (x *PromoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[43]
+	mi := &file_protos_pb_dragg_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3485,7 +3730,7 @@ func (x *PromoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteRequest.ProtoReflect.Descriptor instead.
 func (*PromoteRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{43}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PromoteRequest) GetGroup() uint32 {
@@ -3510,7 +3755,7 @@ type PromoteReply struct {
 
 func (x *PromoteReply) Reset() {
 	*x = PromoteReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3522,7 +3767,7 @@ func (x *PromoteReply) String() string {
 func (*PromoteReply) ProtoMessage() {}
 
 func (x *PromoteReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[44]
+	mi := &file_protos_pb_dragg_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3535,7 +3780,7 @@ func (x *PromoteReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteReply.ProtoReflect.Descriptor instead.
 func (*PromoteReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{44}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{45}
 }
 
 type IdentifyRequest struct {
@@ -3546,7 +3791,7 @@ type IdentifyRequest struct {
 
 func (x *IdentifyRequest) Reset() {
 	*x = IdentifyRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3558,7 +3803,7 @@ func (x *IdentifyRequest) String() string {
 func (*IdentifyRequest) ProtoMessage() {}
 
 func (x *IdentifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[45]
+	mi := &file_protos_pb_dragg_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3571,7 +3816,7 @@ func (x *IdentifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifyRequest.ProtoReflect.Descriptor instead.
 func (*IdentifyRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{45}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
 }
 
 type IdentifyReply struct {
@@ -3583,7 +3828,7 @@ type IdentifyReply struct {
 
 func (x *IdentifyReply) Reset() {
 	*x = IdentifyReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3595,7 +3840,7 @@ func (x *IdentifyReply) String() string {
 func (*IdentifyReply) ProtoMessage() {}
 
 func (x *IdentifyReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[46]
+	mi := &file_protos_pb_dragg_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3608,7 +3853,7 @@ func (x *IdentifyReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentifyReply.ProtoReflect.Descriptor instead.
 func (*IdentifyReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{46}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *IdentifyReply) GetClusterId() string {
@@ -3627,7 +3872,7 @@ type TimestampsRequest struct {
 
 func (x *TimestampsRequest) Reset() {
 	*x = TimestampsRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3639,7 +3884,7 @@ func (x *TimestampsRequest) String() string {
 func (*TimestampsRequest) ProtoMessage() {}
 
 func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[47]
+	mi := &file_protos_pb_dragg_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3652,7 +3897,7 @@ func (x *TimestampsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsRequest.ProtoReflect.Descriptor instead.
 func (*TimestampsRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{47}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *TimestampsRequest) GetCount() uint32 {
@@ -3673,7 +3918,7 @@ type TimestampsReply struct {
 
 func (x *TimestampsReply) Reset() {
 	*x = TimestampsReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3685,7 +3930,7 @@ func (x *TimestampsReply) String() string {
 func (*TimestampsReply) ProtoMessage() {}
 
 func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[48]
+	mi := &file_protos_pb_dragg_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3698,7 +3943,7 @@ func (x *TimestampsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampsReply.ProtoReflect.Descriptor instead.
 func (*TimestampsReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{48}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *TimestampsReply) GetFirst() uint64 {
@@ -3724,7 +3969,7 @@ type OutcomeRequest struct {
 
 func (x *OutcomeRequest) Reset() {
 	*x = OutcomeRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3736,7 +3981,7 @@ func (x *OutcomeRequest) String() string {
 func (*OutcomeRequest) ProtoMessage() {}
 
 func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[49]
+	mi := &file_protos_pb_dragg_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3749,7 +3994,7 @@ func (x *OutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRequest.ProtoReflect.Descriptor instead.
 func (*OutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{49}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *OutcomeRequest) GetStartTs() uint64 {
@@ -3769,7 +4014,7 @@ type OutcomeReply struct {
 
 func (x *OutcomeReply) Reset() {
 	*x = OutcomeReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3781,7 +4026,7 @@ func (x *OutcomeReply) String() string {
 func (*OutcomeReply) ProtoMessage() {}
 
 func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[50]
+	mi := &file_protos_pb_dragg_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3794,7 +4039,7 @@ func (x *OutcomeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeReply.ProtoReflect.Descriptor instead.
 func (*OutcomeReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{50}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *OutcomeReply) GetKnown() bool {
@@ -3820,7 +4065,7 @@ type LeaseRequest struct {
 
 func (x *LeaseRequest) Reset() {
 	*x = LeaseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3832,7 +4077,7 @@ func (x *LeaseRequest) String() string {
 func (*LeaseRequest) ProtoMessage() {}
 
 func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[51]
+	mi := &file_protos_pb_dragg_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3845,7 +4090,7 @@ func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{51}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *LeaseRequest) GetCount() uint64 {
@@ -3865,7 +4110,7 @@ type LeaseReply struct {
 
 func (x *LeaseReply) Reset() {
 	*x = LeaseReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	mi := &file_protos_pb_dragg_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3877,7 +4122,7 @@ func (x *LeaseReply) String() string {
 func (*LeaseReply) ProtoMessage() {}
 
 func (x *LeaseReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[52]
+	mi := &file_protos_pb_dragg_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3890,7 +4135,7 @@ func (x *LeaseReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseReply.ProtoReflect.Descriptor instead.
 func (*LeaseReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{52}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *LeaseReply) GetFirst() uint64 {
@@ -3915,7 +4160,7 @@ type StateRequest struct {
 
 func (x *StateRequest) Reset() {
 	*x = StateRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[53]
+	mi := &file_protos_pb_dragg_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3927,7 +4172,7 @@ func (x *StateRequest) String() string {
 func (*StateRequest) ProtoMessage() {}
 
 func (x *StateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[53]
+	mi := &file_protos_pb_dragg_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3940,7 +4185,7 @@ func (x *StateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
 func (*StateRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{53}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{54}
 }
 
 type StreamRequest struct {
@@ -3953,7 +4198,7 @@ type StreamRequest struct {
 
 func (x *StreamRequest) Reset() {
 	*x = StreamRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[54]
+	mi := &file_protos_pb_dragg_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3965,7 +4210,7 @@ func (x *StreamRequest) String() string {
 func (*StreamRequest) ProtoMessage() {}
 
 func (x *StreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[54]
+	mi := &file_protos_pb_dragg_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3978,7 +4223,7 @@ func (x *StreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRequest.ProtoReflect.Descriptor instead.
 func (*StreamRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{54}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *StreamRequest) GetGroup() uint32 {
@@ -4003,7 +4248,7 @@ type AckReply struct {
 
 func (x *AckReply) Reset() {
 	*x = AckReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[55]
+	mi := &file_protos_pb_dragg_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4015,7 +4260,7 @@ func (x *AckReply) String() string {
 func (*AckReply) ProtoMessage() {}
 
 func (x *AckReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[55]
+	mi := &file_protos_pb_dragg_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4028,7 +4273,7 @@ func (x *AckReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckReply.ProtoReflect.Descriptor instead.
 func (*AckReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{55}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{56}
 }
 
 // RaftBatch is messages of one group from one member to another, in order.
@@ -4044,7 +4289,7 @@ type RaftBatch struct {
 
 func (x *RaftBatch) Reset() {
 	*x = RaftBatch{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[56]
+	mi := &file_protos_pb_dragg_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4056,7 +4301,7 @@ func (x *RaftBatch) String() string {
 func (*RaftBatch) ProtoMessage() {}
 
 func (x *RaftBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[56]
+	mi := &file_protos_pb_dragg_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4069,7 +4314,7 @@ func (x *RaftBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftBatch.ProtoReflect.Descriptor instead.
 func (*RaftBatch) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{56}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RaftBatch) GetClusterId() string {
@@ -4108,7 +4353,7 @@ type RaftAck struct {
 
 func (x *RaftAck) Reset() {
 	*x = RaftAck{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[57]
+	mi := &file_protos_pb_dragg_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4120,7 +4365,7 @@ func (x *RaftAck) String() string {
 func (*RaftAck) ProtoMessage() {}
 
 func (x *RaftAck) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[57]
+	mi := &file_protos_pb_dragg_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4133,7 +4378,7 @@ func (x *RaftAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaftAck.ProtoReflect.Descriptor instead.
 func (*RaftAck) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{57}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{58}
 }
 
 type SnapshotRequest struct {
@@ -4147,7 +4392,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[58]
+	mi := &file_protos_pb_dragg_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4159,7 +4404,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[58]
+	mi := &file_protos_pb_dragg_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4172,7 +4417,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{58}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *SnapshotRequest) GetClusterId() string {
@@ -4205,7 +4450,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[59]
+	mi := &file_protos_pb_dragg_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4217,7 +4462,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[59]
+	mi := &file_protos_pb_dragg_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4230,7 +4475,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{59}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SnapshotChunk) GetData() []byte {
@@ -4257,7 +4502,7 @@ type CopyRequest struct {
 
 func (x *CopyRequest) Reset() {
 	*x = CopyRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[60]
+	mi := &file_protos_pb_dragg_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4269,7 +4514,7 @@ func (x *CopyRequest) String() string {
 func (*CopyRequest) ProtoMessage() {}
 
 func (x *CopyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[60]
+	mi := &file_protos_pb_dragg_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4282,7 +4527,7 @@ func (x *CopyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyRequest.ProtoReflect.Descriptor instead.
 func (*CopyRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{60}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *CopyRequest) GetGroup() uint32 {
@@ -4345,7 +4590,7 @@ type CopyChunk struct {
 
 func (x *CopyChunk) Reset() {
 	*x = CopyChunk{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[61]
+	mi := &file_protos_pb_dragg_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4357,7 +4602,7 @@ func (x *CopyChunk) String() string {
 func (*CopyChunk) ProtoMessage() {}
 
 func (x *CopyChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[61]
+	mi := &file_protos_pb_dragg_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4370,7 +4615,7 @@ func (x *CopyChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyChunk.ProtoReflect.Descriptor instead.
 func (*CopyChunk) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{61}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *CopyChunk) GetChanges() []byte {
@@ -4403,7 +4648,7 @@ type CopyDigest struct {
 
 func (x *CopyDigest) Reset() {
 	*x = CopyDigest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[62]
+	mi := &file_protos_pb_dragg_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4415,7 +4660,7 @@ func (x *CopyDigest) String() string {
 func (*CopyDigest) ProtoMessage() {}
 
 func (x *CopyDigest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[62]
+	mi := &file_protos_pb_dragg_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4428,7 +4673,7 @@ func (x *CopyDigest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyDigest.ProtoReflect.Descriptor instead.
 func (*CopyDigest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{62}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *CopyDigest) GetDigest() *Digest {
@@ -4451,7 +4696,7 @@ type InspectRequest struct {
 
 func (x *InspectRequest) Reset() {
 	*x = InspectRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[63]
+	mi := &file_protos_pb_dragg_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4463,7 +4708,7 @@ func (x *InspectRequest) String() string {
 func (*InspectRequest) ProtoMessage() {}
 
 func (x *InspectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[63]
+	mi := &file_protos_pb_dragg_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4476,7 +4721,7 @@ func (x *InspectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectRequest.ProtoReflect.Descriptor instead.
 func (*InspectRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{63}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *InspectRequest) GetGroup() uint32 {
@@ -4523,7 +4768,7 @@ type InspectReply struct {
 
 func (x *InspectReply) Reset() {
 	*x = InspectReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[64]
+	mi := &file_protos_pb_dragg_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4535,7 +4780,7 @@ func (x *InspectReply) String() string {
 func (*InspectReply) ProtoMessage() {}
 
 func (x *InspectReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[64]
+	mi := &file_protos_pb_dragg_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4548,7 +4793,7 @@ func (x *InspectReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectReply.ProtoReflect.Descriptor instead.
 func (*InspectReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{64}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *InspectReply) GetHasData() bool {
@@ -4572,7 +4817,7 @@ type TaskRequest struct {
 
 func (x *TaskRequest) Reset() {
 	*x = TaskRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[65]
+	mi := &file_protos_pb_dragg_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4584,7 +4829,7 @@ func (x *TaskRequest) String() string {
 func (*TaskRequest) ProtoMessage() {}
 
 func (x *TaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[65]
+	mi := &file_protos_pb_dragg_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4597,7 +4842,7 @@ func (x *TaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskRequest.ProtoReflect.Descriptor instead.
 func (*TaskRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{65}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *TaskRequest) GetGroup() uint32 {
@@ -4644,7 +4889,7 @@ type TaskReply struct {
 
 func (x *TaskReply) Reset() {
 	*x = TaskReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[66]
+	mi := &file_protos_pb_dragg_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4656,7 +4901,7 @@ func (x *TaskReply) String() string {
 func (*TaskReply) ProtoMessage() {}
 
 func (x *TaskReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[66]
+	mi := &file_protos_pb_dragg_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4669,7 +4914,7 @@ func (x *TaskReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskReply.ProtoReflect.Descriptor instead.
 func (*TaskReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{66}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *TaskReply) GetResults() []*TaskResult {
@@ -4700,7 +4945,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[67]
+	mi := &file_protos_pb_dragg_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4712,7 +4957,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[67]
+	mi := &file_protos_pb_dragg_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4725,7 +4970,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{67}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Task) GetKind() uint32 {
@@ -4824,7 +5069,7 @@ type TaskFunc struct {
 
 func (x *TaskFunc) Reset() {
 	*x = TaskFunc{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[68]
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4836,7 +5081,7 @@ func (x *TaskFunc) String() string {
 func (*TaskFunc) ProtoMessage() {}
 
 func (x *TaskFunc) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[68]
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4849,7 +5094,7 @@ func (x *TaskFunc) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskFunc.ProtoReflect.Descriptor instead.
 func (*TaskFunc) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{68}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *TaskFunc) GetName() string {
@@ -4891,7 +5136,7 @@ type FacetSelection struct {
 
 func (x *FacetSelection) Reset() {
 	*x = FacetSelection{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4903,7 +5148,7 @@ func (x *FacetSelection) String() string {
 func (*FacetSelection) ProtoMessage() {}
 
 func (x *FacetSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4916,7 +5161,7 @@ func (x *FacetSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetSelection.ProtoReflect.Descriptor instead.
 func (*FacetSelection) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{69}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *FacetSelection) GetAll() bool {
@@ -4953,7 +5198,7 @@ type FacetTree struct {
 
 func (x *FacetTree) Reset() {
 	*x = FacetTree{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[70]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4965,7 +5210,7 @@ func (x *FacetTree) String() string {
 func (*FacetTree) ProtoMessage() {}
 
 func (x *FacetTree) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[70]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4978,7 +5223,7 @@ func (x *FacetTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetTree.ProtoReflect.Descriptor instead.
 func (*FacetTree) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{70}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *FacetTree) GetOp() uint32 {
@@ -5036,7 +5281,7 @@ type TaskResult struct {
 
 func (x *TaskResult) Reset() {
 	*x = TaskResult{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[71]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5048,7 +5293,7 @@ func (x *TaskResult) String() string {
 func (*TaskResult) ProtoMessage() {}
 
 func (x *TaskResult) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[71]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5061,7 +5306,7 @@ func (x *TaskResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskResult.ProtoReflect.Descriptor instead.
 func (*TaskResult) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{71}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *TaskResult) GetOffsets() []uint32 {
@@ -5150,7 +5395,7 @@ type FacetRow struct {
 
 func (x *FacetRow) Reset() {
 	*x = FacetRow{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[72]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5162,7 +5407,7 @@ func (x *FacetRow) String() string {
 func (*FacetRow) ProtoMessage() {}
 
 func (x *FacetRow) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[72]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5175,7 +5420,7 @@ func (x *FacetRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetRow.ProtoReflect.Descriptor instead.
 func (*FacetRow) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{72}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *FacetRow) GetFacets() []*Facet {
@@ -5201,7 +5446,7 @@ type WriteRequest struct {
 
 func (x *WriteRequest) Reset() {
 	*x = WriteRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[73]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5213,7 +5458,7 @@ func (x *WriteRequest) String() string {
 func (*WriteRequest) ProtoMessage() {}
 
 func (x *WriteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[73]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5226,7 +5471,7 @@ func (x *WriteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
 func (*WriteRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{73}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *WriteRequest) GetGroup() uint32 {
@@ -5287,7 +5532,7 @@ type WriteStep struct {
 
 func (x *WriteStep) Reset() {
 	*x = WriteStep{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[74]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5299,7 +5544,7 @@ func (x *WriteStep) String() string {
 func (*WriteStep) ProtoMessage() {}
 
 func (x *WriteStep) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[74]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5312,7 +5557,7 @@ func (x *WriteStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStep.ProtoReflect.Descriptor instead.
 func (*WriteStep) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{74}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *WriteStep) GetEdges() []*Edge {
@@ -5339,7 +5584,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[75]
+	mi := &file_protos_pb_dragg_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5351,7 +5596,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[75]
+	mi := &file_protos_pb_dragg_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5364,7 +5609,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{75}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Edge) GetSubject() uint64 {
@@ -5434,7 +5679,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[76]
+	mi := &file_protos_pb_dragg_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5446,7 +5691,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[76]
+	mi := &file_protos_pb_dragg_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5459,7 +5704,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{76}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Value) GetType() uint32 {
@@ -5486,7 +5731,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[77]
+	mi := &file_protos_pb_dragg_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5498,7 +5743,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[77]
+	mi := &file_protos_pb_dragg_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5511,7 +5756,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{77}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Facet) GetKey() string {
@@ -5540,7 +5785,7 @@ type WriteReply struct {
 
 func (x *WriteReply) Reset() {
 	*x = WriteReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[78]
+	mi := &file_protos_pb_dragg_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5552,7 +5797,7 @@ func (x *WriteReply) String() string {
 func (*WriteReply) ProtoMessage() {}
 
 func (x *WriteReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[78]
+	mi := &file_protos_pb_dragg_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5565,7 +5810,7 @@ func (x *WriteReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteReply.ProtoReflect.Descriptor instead.
 func (*WriteReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{78}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *WriteReply) GetNothing() bool {
@@ -5600,7 +5845,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[79]
+	mi := &file_protos_pb_dragg_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5612,7 +5857,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[79]
+	mi := &file_protos_pb_dragg_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5625,7 +5870,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{79}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *CloseRequest) GetGroup() uint32 {
@@ -5695,7 +5940,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x06groups\x18\x06 \x03(\rR\x06groups\"V\n" +
 	"\vCommitReply\x12\x1b\n" +
 	"\tcommit_ts\x18\x01 \x01(\x04R\bcommitTs\x12*\n" +
-	"\x06reason\x18\x02 \x01(\x0e2\x12.dragg.AbortReasonR\x06reason\"\xb0\x01\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x12.dragg.AbortReasonR\x06reason\"\xc5\x01\n" +
 	"\x05Alter\x126\n" +
 	"\n" +
 	"predicates\x18\x01 \x03(\v2\x16.dragg.PredicateChangeR\n" +
@@ -5703,7 +5948,8 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05types\x18\x02 \x03(\v2\x11.dragg.TypeChangeR\x05types\x12\x1b\n" +
 	"\tdrop_data\x18\x03 \x01(\bR\bdropData\x12\x19\n" +
 	"\bdrop_all\x18\x04 \x01(\bR\adropAll\x12\x0e\n" +
-	"\x02ts\x18\x05 \x01(\x04R\x02ts\"\xe8\x01\n" +
+	"\x02ts\x18\x05 \x01(\x04R\x02ts\x12\x13\n" +
+	"\x05at_ms\x18\x06 \x01(\x03R\x04atMs\"\xe8\x01\n" +
 	"\x0fPredicateChange\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\x04R\tnamespace\x12\x1c\n" +
 	"\tpredicate\x18\x02 \x01(\tR\tpredicate\x12\x16\n" +
@@ -5738,17 +5984,28 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x06schema\x18\x06 \x01(\fR\x06schema\x12\x1f\n" +
 	"\x04move\x18\a \x01(\v2\v.dragg.MoveR\x04move\x12%\n" +
 	"\x06former\x18\b \x03(\v2\r.dragg.FormerR\x06former\x12\x12\n" +
-	"\x04base\x18\t \x01(\x04R\x04base\"f\n" +
+	"\x04base\x18\t \x01(\x04R\x04base\"\x81\x01\n" +
 	"\x04Move\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\rR\x02to\x12\x12\n" +
 	"\x04base\x18\x03 \x01(\x04R\x04base\x12\x14\n" +
 	"\x05fence\x18\x04 \x01(\x04R\x05fence\x12\x14\n" +
-	"\x05tries\x18\x05 \x01(\rR\x05tries\"V\n" +
+	"\x05tries\x18\x05 \x01(\rR\x05tries\x12\x19\n" +
+	"\bbegan_ms\x18\x06 \x01(\x03R\abeganMs\"\xf5\x01\n" +
+	"\aMoveEnd\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\x04R\tnamespace\x12\x1c\n" +
+	"\tpredicate\x18\x03 \x01(\tR\tpredicate\x12\x12\n" +
+	"\x04from\x18\x04 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x05 \x01(\rR\x02to\x12,\n" +
+	"\aoutcome\x18\x06 \x01(\x0e2\x12.dragg.MoveOutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x19\n" +
+	"\bbegan_ms\x18\b \x01(\x03R\abeganMs\x12\x19\n" +
+	"\bended_ms\x18\t \x01(\x03R\aendedMs\"V\n" +
 	"\x06Former\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +
-	"\x05until\x18\x03 \x01(\x04R\x05until\"\x97\x02\n" +
+	"\x05until\x18\x03 \x01(\x04R\x05until\"\xda\x02\n" +
 	"\bMoveStep\x12\x0e\n" +
 	"\x02ts\x18\x01 \x01(\x04R\x02ts\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\x04R\tnamespace\x12\x1c\n" +
@@ -5760,7 +6017,9 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x06source\x18\b \x01(\v2\r.dragg.DigestR\x06source\x12%\n" +
 	"\x06target\x18\t \x01(\v2\r.dragg.DigestR\x06target\x12\x16\n" +
 	"\x06reason\x18\n" +
-	" \x01(\tR\x06reason\"\x9b\x01\n" +
+	" \x01(\tR\x06reason\x12,\n" +
+	"\aoutcome\x18\v \x01(\x0e2\x12.dragg.MoveOutcomeR\aoutcome\x12\x13\n" +
+	"\x05at_ms\x18\f \x01(\x03R\x04atMs\"\x9b\x01\n" +
 	"\tMoveReply\x12%\n" +
 	"\x06tablet\x18\x01 \x01(\v2\r.dragg.TabletR\x06tablet\x12.\n" +
 	"\x04seqs\x18\x02 \x03(\v2\x1a.dragg.MoveReply.SeqsEntryR\x04seqs\x1a7\n" +
@@ -5842,7 +6101,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x04seqs\x18\x01 \x03(\v2\x1c.dragg.RemoveReply.SeqsEntryR\x04seqs\x1a7\n" +
 	"\tSeqsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xb8\x06\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xa2\a\n" +
 	"\tZeroState\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x1d\n" +
@@ -5865,7 +6124,11 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x06policy\x18\x11 \x01(\v2\x16.dragg.RebalancePolicyR\x06policy\x12'\n" +
 	"\x05loads\x18\x12 \x03(\v2\x11.dragg.TabletLoadR\x05loads\x12/\n" +
 	"\bprogress\x18\x13 \x03(\v2\x13.dragg.MoveProgressR\bprogress\x12%\n" +
-	"\x06silent\x18\x14 \x03(\v2\r.dragg.MemberR\x06silent\x1a:\n" +
+	"\x06silent\x18\x14 \x03(\v2\r.dragg.MemberR\x06silent\x12$\n" +
+	"\x05ended\x18\x15 \x03(\v2\x0e.dragg.MoveEndR\x05ended\x12!\n" +
+	"\fended_counts\x18\x16 \x03(\x04R\vendedCounts\x12\x1f\n" +
+	"\vmoves_begun\x18\x17 \x01(\x04R\n" +
+	"movesBegun\x1a:\n" +
 	"\fLeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\rR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"d\n" +
@@ -5938,13 +6201,15 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x06leader\x18\x02 \x01(\x04R\x06leader\x12+\n" +
 	"\atablets\x18\x03 \x03(\v2\x11.dragg.TabletLoadR\atablets\x12)\n" +
 	"\x05moves\x18\x04 \x03(\v2\x13.dragg.MoveProgressR\x05moves\x12\x16\n" +
-	"\x06silent\x18\x05 \x03(\x04R\x06silent\"r\n" +
+	"\x06silent\x18\x05 \x03(\x04R\x06silent\"\xa0\x01\n" +
 	"\n" +
 	"TabletLoad\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x14\n" +
 	"\x05reads\x18\x03 \x01(\x04R\x05reads\x12\x16\n" +
-	"\x06writes\x18\x04 \x01(\x04R\x06writes\"H\n" +
+	"\x06writes\x18\x04 \x01(\x04R\x06writes\x12\x12\n" +
+	"\x04rate\x18\x05 \x01(\x01R\x04rate\x12\x18\n" +
+	"\areports\x18\x06 \x01(\rR\areports\"H\n" +
 	"\fMoveProgress\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\tR\x04step\x12\x14\n" +
@@ -6111,7 +6376,17 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\bCONFLICT\x10\x01\x12\x10\n" +
 	"\fSTALE_TABLET\x10\x02\x12\v\n" +
 	"\aTOO_OLD\x10\x03\x12\r\n" +
-	"\tDISCARDED\x10\x04*l\n" +
+	"\tDISCARDED\x10\x04*\x8a\x01\n" +
+	"\vMoveOutcome\x12\r\n" +
+	"\tENDED_NOT\x10\x00\x12\x0e\n" +
+	"\n" +
+	"ENDED_DONE\x10\x01\x12\x13\n" +
+	"\x0fENDED_CANCELLED\x10\x02\x12\x10\n" +
+	"\fENDED_SILENT\x10\x03\x12\x0e\n" +
+	"\n" +
+	"ENDED_SLOW\x10\x04\x12\x12\n" +
+	"\x0eENDED_DIFFERED\x10\x05\x12\x11\n" +
+	"\rENDED_CHANGED\x10\x06*l\n" +
 	"\bMoveKind\x12\r\n" +
 	"\tMOVE_NONE\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -6166,229 +6441,234 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 	return file_protos_pb_dragg_proto_rawDescData
 }
 
-var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 84)
+var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 85)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
-	(MoveKind)(0),             // 1: dragg.MoveKind
-	(*ZeroEntry)(nil),         // 2: dragg.ZeroEntry
-	(*Bootstrap)(nil),         // 3: dragg.Bootstrap
-	(*Term)(nil),              // 4: dragg.Term
-	(*Lease)(nil),             // 5: dragg.Lease
-	(*CommitBatch)(nil),       // 6: dragg.CommitBatch
-	(*Ack)(nil),               // 7: dragg.Ack
-	(*CommitRequest)(nil),     // 8: dragg.CommitRequest
-	(*CommitReply)(nil),       // 9: dragg.CommitReply
-	(*Alter)(nil),             // 10: dragg.Alter
-	(*PredicateChange)(nil),   // 11: dragg.PredicateChange
-	(*TypeChange)(nil),        // 12: dragg.TypeChange
-	(*AlterReply)(nil),        // 13: dragg.AlterReply
-	(*Tablet)(nil),            // 14: dragg.Tablet
-	(*Move)(nil),              // 15: dragg.Move
-	(*Former)(nil),            // 16: dragg.Former
-	(*MoveStep)(nil),          // 17: dragg.MoveStep
-	(*MoveReply)(nil),         // 18: dragg.MoveReply
-	(*Digest)(nil),            // 19: dragg.Digest
-	(*Event)(nil),             // 20: dragg.Event
-	(*Verdict)(nil),           // 21: dragg.Verdict
-	(*TabletSet)(nil),         // 22: dragg.TabletSet
-	(*TabletDrop)(nil),        // 23: dragg.TabletDrop
-	(*StreamBatch)(nil),       // 24: dragg.StreamBatch
-	(*Join)(nil),              // 25: dragg.Join
-	(*JoinReply)(nil),         // 26: dragg.JoinReply
-	(*Member)(nil),            // 27: dragg.Member
-	(*Drain)(nil),             // 28: dragg.Drain
-	(*RebalancePolicy)(nil),   // 29: dragg.RebalancePolicy
-	(*RemoveNode)(nil),        // 30: dragg.RemoveNode
-	(*RemoveReply)(nil),       // 31: dragg.RemoveReply
-	(*ZeroState)(nil),         // 32: dragg.ZeroState
-	(*GroupStream)(nil),       // 33: dragg.GroupStream
-	(*OracleState)(nil),       // 34: dragg.OracleState
-	(*GroupEntry)(nil),        // 35: dragg.GroupEntry
-	(*Ingest)(nil),            // 36: dragg.Ingest
-	(*Prewrite)(nil),          // 37: dragg.Prewrite
-	(*ShardMeta)(nil),         // 38: dragg.ShardMeta
-	(*Incoming)(nil),          // 39: dragg.Incoming
-	(*LocalBuild)(nil),        // 40: dragg.LocalBuild
-	(*OwedBuild)(nil),         // 41: dragg.OwedBuild
-	(*GroupReport)(nil),       // 42: dragg.GroupReport
-	(*TabletLoad)(nil),        // 43: dragg.TabletLoad
-	(*MoveProgress)(nil),      // 44: dragg.MoveProgress
-	(*PromoteRequest)(nil),    // 45: dragg.PromoteRequest
-	(*PromoteReply)(nil),      // 46: dragg.PromoteReply
-	(*IdentifyRequest)(nil),   // 47: dragg.IdentifyRequest
-	(*IdentifyReply)(nil),     // 48: dragg.IdentifyReply
-	(*TimestampsRequest)(nil), // 49: dragg.TimestampsRequest
-	(*TimestampsReply)(nil),   // 50: dragg.TimestampsReply
-	(*OutcomeRequest)(nil),    // 51: dragg.OutcomeRequest
-	(*OutcomeReply)(nil),      // 52: dragg.OutcomeReply
-	(*LeaseRequest)(nil),      // 53: dragg.LeaseRequest
-	(*LeaseReply)(nil),        // 54: dragg.LeaseReply
-	(*StateRequest)(nil),      // 55: dragg.StateRequest
-	(*StreamRequest)(nil),     // 56: dragg.StreamRequest
-	(*AckReply)(nil),          // 57: dragg.AckReply
-	(*RaftBatch)(nil),         // 58: dragg.RaftBatch
-	(*RaftAck)(nil),           // 59: dragg.RaftAck
-	(*SnapshotRequest)(nil),   // 60: dragg.SnapshotRequest
-	(*SnapshotChunk)(nil),     // 61: dragg.SnapshotChunk
-	(*CopyRequest)(nil),       // 62: dragg.CopyRequest
-	(*CopyChunk)(nil),         // 63: dragg.CopyChunk
-	(*CopyDigest)(nil),        // 64: dragg.CopyDigest
-	(*InspectRequest)(nil),    // 65: dragg.InspectRequest
-	(*InspectReply)(nil),      // 66: dragg.InspectReply
-	(*TaskRequest)(nil),       // 67: dragg.TaskRequest
-	(*TaskReply)(nil),         // 68: dragg.TaskReply
-	(*Task)(nil),              // 69: dragg.Task
-	(*TaskFunc)(nil),          // 70: dragg.TaskFunc
-	(*FacetSelection)(nil),    // 71: dragg.FacetSelection
-	(*FacetTree)(nil),         // 72: dragg.FacetTree
-	(*TaskResult)(nil),        // 73: dragg.TaskResult
-	(*FacetRow)(nil),          // 74: dragg.FacetRow
-	(*WriteRequest)(nil),      // 75: dragg.WriteRequest
-	(*WriteStep)(nil),         // 76: dragg.WriteStep
-	(*Edge)(nil),              // 77: dragg.Edge
-	(*Value)(nil),             // 78: dragg.Value
-	(*Facet)(nil),             // 79: dragg.Facet
-	(*WriteReply)(nil),        // 80: dragg.WriteReply
-	(*CloseRequest)(nil),      // 81: dragg.CloseRequest
-	nil,                       // 82: dragg.AlterReply.SeqsEntry
-	nil,                       // 83: dragg.MoveReply.SeqsEntry
-	nil,                       // 84: dragg.RemoveReply.SeqsEntry
-	nil,                       // 85: dragg.ZeroState.LeadersEntry
+	(MoveOutcome)(0),          // 1: dragg.MoveOutcome
+	(MoveKind)(0),             // 2: dragg.MoveKind
+	(*ZeroEntry)(nil),         // 3: dragg.ZeroEntry
+	(*Bootstrap)(nil),         // 4: dragg.Bootstrap
+	(*Term)(nil),              // 5: dragg.Term
+	(*Lease)(nil),             // 6: dragg.Lease
+	(*CommitBatch)(nil),       // 7: dragg.CommitBatch
+	(*Ack)(nil),               // 8: dragg.Ack
+	(*CommitRequest)(nil),     // 9: dragg.CommitRequest
+	(*CommitReply)(nil),       // 10: dragg.CommitReply
+	(*Alter)(nil),             // 11: dragg.Alter
+	(*PredicateChange)(nil),   // 12: dragg.PredicateChange
+	(*TypeChange)(nil),        // 13: dragg.TypeChange
+	(*AlterReply)(nil),        // 14: dragg.AlterReply
+	(*Tablet)(nil),            // 15: dragg.Tablet
+	(*Move)(nil),              // 16: dragg.Move
+	(*MoveEnd)(nil),           // 17: dragg.MoveEnd
+	(*Former)(nil),            // 18: dragg.Former
+	(*MoveStep)(nil),          // 19: dragg.MoveStep
+	(*MoveReply)(nil),         // 20: dragg.MoveReply
+	(*Digest)(nil),            // 21: dragg.Digest
+	(*Event)(nil),             // 22: dragg.Event
+	(*Verdict)(nil),           // 23: dragg.Verdict
+	(*TabletSet)(nil),         // 24: dragg.TabletSet
+	(*TabletDrop)(nil),        // 25: dragg.TabletDrop
+	(*StreamBatch)(nil),       // 26: dragg.StreamBatch
+	(*Join)(nil),              // 27: dragg.Join
+	(*JoinReply)(nil),         // 28: dragg.JoinReply
+	(*Member)(nil),            // 29: dragg.Member
+	(*Drain)(nil),             // 30: dragg.Drain
+	(*RebalancePolicy)(nil),   // 31: dragg.RebalancePolicy
+	(*RemoveNode)(nil),        // 32: dragg.RemoveNode
+	(*RemoveReply)(nil),       // 33: dragg.RemoveReply
+	(*ZeroState)(nil),         // 34: dragg.ZeroState
+	(*GroupStream)(nil),       // 35: dragg.GroupStream
+	(*OracleState)(nil),       // 36: dragg.OracleState
+	(*GroupEntry)(nil),        // 37: dragg.GroupEntry
+	(*Ingest)(nil),            // 38: dragg.Ingest
+	(*Prewrite)(nil),          // 39: dragg.Prewrite
+	(*ShardMeta)(nil),         // 40: dragg.ShardMeta
+	(*Incoming)(nil),          // 41: dragg.Incoming
+	(*LocalBuild)(nil),        // 42: dragg.LocalBuild
+	(*OwedBuild)(nil),         // 43: dragg.OwedBuild
+	(*GroupReport)(nil),       // 44: dragg.GroupReport
+	(*TabletLoad)(nil),        // 45: dragg.TabletLoad
+	(*MoveProgress)(nil),      // 46: dragg.MoveProgress
+	(*PromoteRequest)(nil),    // 47: dragg.PromoteRequest
+	(*PromoteReply)(nil),      // 48: dragg.PromoteReply
+	(*IdentifyRequest)(nil),   // 49: dragg.IdentifyRequest
+	(*IdentifyReply)(nil),     // 50: dragg.IdentifyReply
+	(*TimestampsRequest)(nil), // 51: dragg.TimestampsRequest
+	(*TimestampsReply)(nil),   // 52: dragg.TimestampsReply
+	(*OutcomeRequest)(nil),    // 53: dragg.OutcomeRequest
+	(*OutcomeReply)(nil),      // 54: dragg.OutcomeReply
+	(*LeaseRequest)(nil),      // 55: dragg.LeaseRequest
+	(*LeaseReply)(nil),        // 56: dragg.LeaseReply
+	(*StateRequest)(nil),      // 57: dragg.StateRequest
+	(*StreamRequest)(nil),     // 58: dragg.StreamRequest
+	(*AckReply)(nil),          // 59: dragg.AckReply
+	(*RaftBatch)(nil),         // 60: dragg.RaftBatch
+	(*RaftAck)(nil),           // 61: dragg.RaftAck
+	(*SnapshotRequest)(nil),   // 62: dragg.SnapshotRequest
+	(*SnapshotChunk)(nil),     // 63: dragg.SnapshotChunk
+	(*CopyRequest)(nil),       // 64: dragg.CopyRequest
+	(*CopyChunk)(nil),         // 65: dragg.CopyChunk
+	(*CopyDigest)(nil),        // 66: dragg.CopyDigest
+	(*InspectRequest)(nil),    // 67: dragg.InspectRequest
+	(*InspectReply)(nil),      // 68: dragg.InspectReply
+	(*TaskRequest)(nil),       // 69: dragg.TaskRequest
+	(*TaskReply)(nil),         // 70: dragg.TaskReply
+	(*Task)(nil),              // 71: dragg.Task
+	(*TaskFunc)(nil),          // 72: dragg.TaskFunc
+	(*FacetSelection)(nil),    // 73: dragg.FacetSelection
+	(*FacetTree)(nil),         // 74: dragg.FacetTree
+	(*TaskResult)(nil),        // 75: dragg.TaskResult
+	(*FacetRow)(nil),          // 76: dragg.FacetRow
+	(*WriteRequest)(nil),      // 77: dragg.WriteRequest
+	(*WriteStep)(nil),         // 78: dragg.WriteStep
+	(*Edge)(nil),              // 79: dragg.Edge
+	(*Value)(nil),             // 80: dragg.Value
+	(*Facet)(nil),             // 81: dragg.Facet
+	(*WriteReply)(nil),        // 82: dragg.WriteReply
+	(*CloseRequest)(nil),      // 83: dragg.CloseRequest
+	nil,                       // 84: dragg.AlterReply.SeqsEntry
+	nil,                       // 85: dragg.MoveReply.SeqsEntry
+	nil,                       // 86: dragg.RemoveReply.SeqsEntry
+	nil,                       // 87: dragg.ZeroState.LeadersEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
-	3,   // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
-	4,   // 1: dragg.ZeroEntry.term:type_name -> dragg.Term
-	5,   // 2: dragg.ZeroEntry.lease:type_name -> dragg.Lease
-	6,   // 3: dragg.ZeroEntry.commits:type_name -> dragg.CommitBatch
-	10,  // 4: dragg.ZeroEntry.alter:type_name -> dragg.Alter
-	25,  // 5: dragg.ZeroEntry.join:type_name -> dragg.Join
-	30,  // 6: dragg.ZeroEntry.remove:type_name -> dragg.RemoveNode
-	17,  // 7: dragg.ZeroEntry.move:type_name -> dragg.MoveStep
-	28,  // 8: dragg.ZeroEntry.drain:type_name -> dragg.Drain
-	29,  // 9: dragg.ZeroEntry.policy:type_name -> dragg.RebalancePolicy
-	27,  // 10: dragg.ZeroEntry.join_zero:type_name -> dragg.Member
-	27,  // 11: dragg.Bootstrap.zeros:type_name -> dragg.Member
-	8,   // 12: dragg.CommitBatch.requests:type_name -> dragg.CommitRequest
-	7,   // 13: dragg.CommitBatch.acks:type_name -> dragg.Ack
+	4,   // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
+	5,   // 1: dragg.ZeroEntry.term:type_name -> dragg.Term
+	6,   // 2: dragg.ZeroEntry.lease:type_name -> dragg.Lease
+	7,   // 3: dragg.ZeroEntry.commits:type_name -> dragg.CommitBatch
+	11,  // 4: dragg.ZeroEntry.alter:type_name -> dragg.Alter
+	27,  // 5: dragg.ZeroEntry.join:type_name -> dragg.Join
+	32,  // 6: dragg.ZeroEntry.remove:type_name -> dragg.RemoveNode
+	19,  // 7: dragg.ZeroEntry.move:type_name -> dragg.MoveStep
+	30,  // 8: dragg.ZeroEntry.drain:type_name -> dragg.Drain
+	31,  // 9: dragg.ZeroEntry.policy:type_name -> dragg.RebalancePolicy
+	29,  // 10: dragg.ZeroEntry.join_zero:type_name -> dragg.Member
+	29,  // 11: dragg.Bootstrap.zeros:type_name -> dragg.Member
+	9,   // 12: dragg.CommitBatch.requests:type_name -> dragg.CommitRequest
+	8,   // 13: dragg.CommitBatch.acks:type_name -> dragg.Ack
 	0,   // 14: dragg.CommitReply.reason:type_name -> dragg.AbortReason
-	11,  // 15: dragg.Alter.predicates:type_name -> dragg.PredicateChange
-	12,  // 16: dragg.Alter.types:type_name -> dragg.TypeChange
-	14,  // 17: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	82,  // 18: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
-	15,  // 19: dragg.Tablet.move:type_name -> dragg.Move
-	16,  // 20: dragg.Tablet.former:type_name -> dragg.Former
-	1,   // 21: dragg.MoveStep.kind:type_name -> dragg.MoveKind
-	19,  // 22: dragg.MoveStep.source:type_name -> dragg.Digest
-	19,  // 23: dragg.MoveStep.target:type_name -> dragg.Digest
-	14,  // 24: dragg.MoveReply.tablet:type_name -> dragg.Tablet
-	83,  // 25: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
-	21,  // 26: dragg.Event.verdict:type_name -> dragg.Verdict
-	22,  // 27: dragg.Event.tablet_set:type_name -> dragg.TabletSet
-	23,  // 28: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
-	12,  // 29: dragg.Event.type_change:type_name -> dragg.TypeChange
-	27,  // 30: dragg.Event.member:type_name -> dragg.Member
-	27,  // 31: dragg.Event.member_gone:type_name -> dragg.Member
-	14,  // 32: dragg.TabletSet.tablet:type_name -> dragg.Tablet
-	20,  // 33: dragg.StreamBatch.events:type_name -> dragg.Event
-	84,  // 34: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
-	27,  // 35: dragg.ZeroState.members:type_name -> dragg.Member
-	14,  // 36: dragg.ZeroState.tablets:type_name -> dragg.Tablet
-	12,  // 37: dragg.ZeroState.types:type_name -> dragg.TypeChange
-	33,  // 38: dragg.ZeroState.streams:type_name -> dragg.GroupStream
-	34,  // 39: dragg.ZeroState.oracle:type_name -> dragg.OracleState
-	27,  // 40: dragg.ZeroState.removed:type_name -> dragg.Member
-	85,  // 41: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
-	29,  // 42: dragg.ZeroState.policy:type_name -> dragg.RebalancePolicy
-	43,  // 43: dragg.ZeroState.loads:type_name -> dragg.TabletLoad
-	44,  // 44: dragg.ZeroState.progress:type_name -> dragg.MoveProgress
-	27,  // 45: dragg.ZeroState.silent:type_name -> dragg.Member
-	20,  // 46: dragg.GroupStream.events:type_name -> dragg.Event
-	37,  // 47: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
-	24,  // 48: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
-	36,  // 49: dragg.GroupEntry.ingest:type_name -> dragg.Ingest
-	22,  // 50: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
-	12,  // 51: dragg.ShardMeta.types:type_name -> dragg.TypeChange
-	37,  // 52: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
-	23,  // 53: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
-	27,  // 54: dragg.ShardMeta.members:type_name -> dragg.Member
-	40,  // 55: dragg.ShardMeta.local:type_name -> dragg.LocalBuild
-	39,  // 56: dragg.ShardMeta.incoming:type_name -> dragg.Incoming
-	22,  // 57: dragg.ShardMeta.left:type_name -> dragg.TabletSet
-	41,  // 58: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
-	43,  // 59: dragg.GroupReport.tablets:type_name -> dragg.TabletLoad
-	44,  // 60: dragg.GroupReport.moves:type_name -> dragg.MoveProgress
-	19,  // 61: dragg.CopyDigest.digest:type_name -> dragg.Digest
-	69,  // 62: dragg.TaskRequest.tasks:type_name -> dragg.Task
-	73,  // 63: dragg.TaskReply.results:type_name -> dragg.TaskResult
-	70,  // 64: dragg.Task.func:type_name -> dragg.TaskFunc
-	71,  // 65: dragg.Task.facets:type_name -> dragg.FacetSelection
-	72,  // 66: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
-	72,  // 67: dragg.FacetTree.children:type_name -> dragg.FacetTree
-	74,  // 68: dragg.TaskResult.facets:type_name -> dragg.FacetRow
-	79,  // 69: dragg.FacetRow.facets:type_name -> dragg.Facet
-	76,  // 70: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
-	77,  // 71: dragg.WriteStep.edges:type_name -> dragg.Edge
-	78,  // 72: dragg.Edge.value:type_name -> dragg.Value
-	79,  // 73: dragg.Edge.facets:type_name -> dragg.Facet
-	78,  // 74: dragg.Facet.value:type_name -> dragg.Value
-	25,  // 75: dragg.Zero.Connect:input_type -> dragg.Join
-	49,  // 76: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	8,   // 77: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	51,  // 78: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	53,  // 79: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	10,  // 80: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	55,  // 81: dragg.Zero.State:input_type -> dragg.StateRequest
-	56,  // 82: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	7,   // 83: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	30,  // 84: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
-	17,  // 85: dragg.Zero.Move:input_type -> dragg.MoveStep
-	42,  // 86: dragg.Zero.Report:input_type -> dragg.GroupReport
-	28,  // 87: dragg.Zero.SetDrain:input_type -> dragg.Drain
-	27,  // 88: dragg.Zero.JoinZero:input_type -> dragg.Member
-	29,  // 89: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
-	45,  // 90: dragg.Zero.Promote:input_type -> dragg.PromoteRequest
-	47,  // 91: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
-	58,  // 92: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	60,  // 93: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	75,  // 94: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
-	81,  // 95: dragg.Peer.Close:input_type -> dragg.CloseRequest
-	67,  // 96: dragg.Peer.Run:input_type -> dragg.TaskRequest
-	65,  // 97: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
-	62,  // 98: dragg.Peer.Copy:input_type -> dragg.CopyRequest
-	62,  // 99: dragg.Peer.Digest:input_type -> dragg.CopyRequest
-	45,  // 100: dragg.Peer.Promote:input_type -> dragg.PromoteRequest
-	26,  // 101: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	50,  // 102: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	9,   // 103: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	52,  // 104: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	54,  // 105: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	13,  // 106: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	32,  // 107: dragg.Zero.State:output_type -> dragg.ZeroState
-	24,  // 108: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	57,  // 109: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	31,  // 110: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
-	18,  // 111: dragg.Zero.Move:output_type -> dragg.MoveReply
-	57,  // 112: dragg.Zero.Report:output_type -> dragg.AckReply
-	31,  // 113: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
-	32,  // 114: dragg.Zero.JoinZero:output_type -> dragg.ZeroState
-	57,  // 115: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
-	46,  // 116: dragg.Zero.Promote:output_type -> dragg.PromoteReply
-	48,  // 117: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
-	59,  // 118: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	61,  // 119: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	80,  // 120: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
-	80,  // 121: dragg.Peer.Close:output_type -> dragg.WriteReply
-	68,  // 122: dragg.Peer.Run:output_type -> dragg.TaskReply
-	66,  // 123: dragg.Peer.Inspect:output_type -> dragg.InspectReply
-	63,  // 124: dragg.Peer.Copy:output_type -> dragg.CopyChunk
-	64,  // 125: dragg.Peer.Digest:output_type -> dragg.CopyDigest
-	46,  // 126: dragg.Peer.Promote:output_type -> dragg.PromoteReply
-	101, // [101:127] is the sub-list for method output_type
-	75,  // [75:101] is the sub-list for method input_type
-	75,  // [75:75] is the sub-list for extension type_name
-	75,  // [75:75] is the sub-list for extension extendee
-	0,   // [0:75] is the sub-list for field type_name
+	12,  // 15: dragg.Alter.predicates:type_name -> dragg.PredicateChange
+	13,  // 16: dragg.Alter.types:type_name -> dragg.TypeChange
+	15,  // 17: dragg.AlterReply.tablets:type_name -> dragg.Tablet
+	84,  // 18: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	16,  // 19: dragg.Tablet.move:type_name -> dragg.Move
+	18,  // 20: dragg.Tablet.former:type_name -> dragg.Former
+	1,   // 21: dragg.MoveEnd.outcome:type_name -> dragg.MoveOutcome
+	2,   // 22: dragg.MoveStep.kind:type_name -> dragg.MoveKind
+	21,  // 23: dragg.MoveStep.source:type_name -> dragg.Digest
+	21,  // 24: dragg.MoveStep.target:type_name -> dragg.Digest
+	1,   // 25: dragg.MoveStep.outcome:type_name -> dragg.MoveOutcome
+	15,  // 26: dragg.MoveReply.tablet:type_name -> dragg.Tablet
+	85,  // 27: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
+	23,  // 28: dragg.Event.verdict:type_name -> dragg.Verdict
+	24,  // 29: dragg.Event.tablet_set:type_name -> dragg.TabletSet
+	25,  // 30: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
+	13,  // 31: dragg.Event.type_change:type_name -> dragg.TypeChange
+	29,  // 32: dragg.Event.member:type_name -> dragg.Member
+	29,  // 33: dragg.Event.member_gone:type_name -> dragg.Member
+	15,  // 34: dragg.TabletSet.tablet:type_name -> dragg.Tablet
+	22,  // 35: dragg.StreamBatch.events:type_name -> dragg.Event
+	86,  // 36: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	29,  // 37: dragg.ZeroState.members:type_name -> dragg.Member
+	15,  // 38: dragg.ZeroState.tablets:type_name -> dragg.Tablet
+	13,  // 39: dragg.ZeroState.types:type_name -> dragg.TypeChange
+	35,  // 40: dragg.ZeroState.streams:type_name -> dragg.GroupStream
+	36,  // 41: dragg.ZeroState.oracle:type_name -> dragg.OracleState
+	29,  // 42: dragg.ZeroState.removed:type_name -> dragg.Member
+	87,  // 43: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
+	31,  // 44: dragg.ZeroState.policy:type_name -> dragg.RebalancePolicy
+	45,  // 45: dragg.ZeroState.loads:type_name -> dragg.TabletLoad
+	46,  // 46: dragg.ZeroState.progress:type_name -> dragg.MoveProgress
+	29,  // 47: dragg.ZeroState.silent:type_name -> dragg.Member
+	17,  // 48: dragg.ZeroState.ended:type_name -> dragg.MoveEnd
+	22,  // 49: dragg.GroupStream.events:type_name -> dragg.Event
+	39,  // 50: dragg.GroupEntry.prewrite:type_name -> dragg.Prewrite
+	26,  // 51: dragg.GroupEntry.stream:type_name -> dragg.StreamBatch
+	38,  // 52: dragg.GroupEntry.ingest:type_name -> dragg.Ingest
+	24,  // 53: dragg.ShardMeta.tablets:type_name -> dragg.TabletSet
+	13,  // 54: dragg.ShardMeta.types:type_name -> dragg.TypeChange
+	39,  // 55: dragg.ShardMeta.pending:type_name -> dragg.Prewrite
+	25,  // 56: dragg.ShardMeta.dropped:type_name -> dragg.TabletDrop
+	29,  // 57: dragg.ShardMeta.members:type_name -> dragg.Member
+	42,  // 58: dragg.ShardMeta.local:type_name -> dragg.LocalBuild
+	41,  // 59: dragg.ShardMeta.incoming:type_name -> dragg.Incoming
+	24,  // 60: dragg.ShardMeta.left:type_name -> dragg.TabletSet
+	43,  // 61: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
+	45,  // 62: dragg.GroupReport.tablets:type_name -> dragg.TabletLoad
+	46,  // 63: dragg.GroupReport.moves:type_name -> dragg.MoveProgress
+	21,  // 64: dragg.CopyDigest.digest:type_name -> dragg.Digest
+	71,  // 65: dragg.TaskRequest.tasks:type_name -> dragg.Task
+	75,  // 66: dragg.TaskReply.results:type_name -> dragg.TaskResult
+	72,  // 67: dragg.Task.func:type_name -> dragg.TaskFunc
+	73,  // 68: dragg.Task.facets:type_name -> dragg.FacetSelection
+	74,  // 69: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
+	74,  // 70: dragg.FacetTree.children:type_name -> dragg.FacetTree
+	76,  // 71: dragg.TaskResult.facets:type_name -> dragg.FacetRow
+	81,  // 72: dragg.FacetRow.facets:type_name -> dragg.Facet
+	78,  // 73: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
+	79,  // 74: dragg.WriteStep.edges:type_name -> dragg.Edge
+	80,  // 75: dragg.Edge.value:type_name -> dragg.Value
+	81,  // 76: dragg.Edge.facets:type_name -> dragg.Facet
+	80,  // 77: dragg.Facet.value:type_name -> dragg.Value
+	27,  // 78: dragg.Zero.Connect:input_type -> dragg.Join
+	51,  // 79: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	9,   // 80: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	53,  // 81: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	55,  // 82: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	11,  // 83: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	57,  // 84: dragg.Zero.State:input_type -> dragg.StateRequest
+	58,  // 85: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	8,   // 86: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	32,  // 87: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
+	19,  // 88: dragg.Zero.Move:input_type -> dragg.MoveStep
+	44,  // 89: dragg.Zero.Report:input_type -> dragg.GroupReport
+	30,  // 90: dragg.Zero.SetDrain:input_type -> dragg.Drain
+	29,  // 91: dragg.Zero.JoinZero:input_type -> dragg.Member
+	31,  // 92: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
+	47,  // 93: dragg.Zero.Promote:input_type -> dragg.PromoteRequest
+	49,  // 94: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	60,  // 95: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	62,  // 96: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	77,  // 97: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
+	83,  // 98: dragg.Peer.Close:input_type -> dragg.CloseRequest
+	69,  // 99: dragg.Peer.Run:input_type -> dragg.TaskRequest
+	67,  // 100: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
+	64,  // 101: dragg.Peer.Copy:input_type -> dragg.CopyRequest
+	64,  // 102: dragg.Peer.Digest:input_type -> dragg.CopyRequest
+	47,  // 103: dragg.Peer.Promote:input_type -> dragg.PromoteRequest
+	28,  // 104: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	52,  // 105: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	10,  // 106: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	54,  // 107: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	56,  // 108: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	14,  // 109: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	34,  // 110: dragg.Zero.State:output_type -> dragg.ZeroState
+	26,  // 111: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	59,  // 112: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	33,  // 113: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	20,  // 114: dragg.Zero.Move:output_type -> dragg.MoveReply
+	59,  // 115: dragg.Zero.Report:output_type -> dragg.AckReply
+	33,  // 116: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
+	34,  // 117: dragg.Zero.JoinZero:output_type -> dragg.ZeroState
+	59,  // 118: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
+	48,  // 119: dragg.Zero.Promote:output_type -> dragg.PromoteReply
+	50,  // 120: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	61,  // 121: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	63,  // 122: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	82,  // 123: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
+	82,  // 124: dragg.Peer.Close:output_type -> dragg.WriteReply
+	70,  // 125: dragg.Peer.Run:output_type -> dragg.TaskReply
+	68,  // 126: dragg.Peer.Inspect:output_type -> dragg.InspectReply
+	65,  // 127: dragg.Peer.Copy:output_type -> dragg.CopyChunk
+	66,  // 128: dragg.Peer.Digest:output_type -> dragg.CopyDigest
+	48,  // 129: dragg.Peer.Promote:output_type -> dragg.PromoteReply
+	104, // [104:130] is the sub-list for method output_type
+	78,  // [78:104] is the sub-list for method input_type
+	78,  // [78:78] is the sub-list for extension type_name
+	78,  // [78:78] is the sub-list for extension extendee
+	0,   // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -6401,8 +6681,8 @@ func file_protos_pb_dragg_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   84,
+			NumEnums:      3,
+			NumMessages:   85,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

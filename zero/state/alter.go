@@ -18,17 +18,18 @@ func (c *cluster) applyAlter(a *pb.Alter) *pb.AlterReply {
 		return &pb.AlterReply{Stale: true, StalePredicate: stale, Seqs: c.seqs()}
 	}
 	if a.DropAll {
-		c.dropAll()
+		c.dropAll(a.AtMs)
 	}
 	if a.DropData {
 		for _, p := range c.sortedPredicates() {
+			c.ended.add(c.tablets[p], pb.MoveOutcome_ENDED_CHANGED, "all data was dropped", a.AtMs)
 			c.setTablet(renewed(c.tablets[p], c.nextID))
 			c.nextID++
 		}
 	}
 	reply := &pb.AlterReply{}
 	for _, ch := range a.Predicates {
-		if t := c.changePredicate(ch); t != nil {
+		if t := c.changePredicate(ch, a.AtMs); t != nil {
 			reply.Tablets = append(reply.Tablets, t)
 		}
 	}
@@ -59,13 +60,14 @@ func (c *cluster) firstStale(a *pb.Alter) string {
 	return ""
 }
 
-func (c *cluster) changePredicate(ch *pb.PredicateChange) *pb.Tablet {
+func (c *cluster) changePredicate(ch *pb.PredicateChange, atMs int64) *pb.Tablet {
 	p := predicateOf(ch)
 	old := c.tablets[p]
 	switch {
 	case len(ch.Schema) == 0 && old == nil:
 		return nil
 	case len(ch.Schema) == 0:
+		c.ended.add(old, pb.MoveOutcome_ENDED_CHANGED, "the predicate was dropped", atMs)
 		delete(c.tablets, p)
 		delete(c.epochs, old.Epoch)
 		gone := &pb.TabletDrop{Namespace: old.Namespace, Predicate: old.Predicate, Incarnation: old.Incarnation, Ts: c.decided}
@@ -79,6 +81,7 @@ func (c *cluster) changePredicate(ch *pb.PredicateChange) *pb.Tablet {
 		c.nextID += 2
 		return c.setTablet(t)
 	}
+	c.ended.add(old, pb.MoveOutcome_ENDED_CHANGED, "the predicate was redefined", atMs)
 	t := c.unmoved(old) // what was copied is of another definition
 	t.Schema = ch.Schema
 	if !ch.KeepEpoch {
@@ -149,10 +152,10 @@ func (c *cluster) changeType(t *pb.TypeChange) {
 	c.tellAll(func() *pb.Event { return &pb.Event{TypeChange: t} })
 }
 
-func (c *cluster) dropAll() {
+func (c *cluster) dropAll(atMs int64) {
 	for _, p := range c.sortedPredicates() {
 		t := c.tablets[p]
-		c.changePredicate(&pb.PredicateChange{Namespace: t.Namespace, Predicate: t.Predicate})
+		c.changePredicate(&pb.PredicateChange{Namespace: t.Namespace, Predicate: t.Predicate}, atMs)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.types)) {
 		c.changeType(&pb.TypeChange{Name: name})

@@ -26,6 +26,7 @@ type cluster struct {
 	epochs    map[uint64]bool // of tablets
 	types     map[string]*pb.TypeChange
 	streams   map[graph.GroupID]*stream
+	ended     ended
 	oracle    *oracle.Oracle
 }
 
@@ -42,7 +43,7 @@ func newCluster(p *pb.ZeroState, limits oracle.Limits) *cluster {
 		nextID: max(p.GetNextIncarnation(), 1), nextNode: max(p.GetNextNode(), 1),
 		replicas: max(p.GetReplicas(), 1), policy: p.GetPolicy(), members: p.GetMembers(), removed: p.GetRemoved(),
 		tablets: map[graph.Predicate]*pb.Tablet{}, epochs: map[uint64]bool{}, types: map[string]*pb.TypeChange{},
-		streams: map[graph.GroupID]*stream{},
+		streams: map[graph.GroupID]*stream{}, ended: newEnded(p),
 	}
 	for _, t := range p.GetTablets() {
 		c.keep(t)

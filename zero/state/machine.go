@@ -111,14 +111,22 @@ func (m *Machine) Moving() []*pb.Tablet {
 	return out
 }
 
-// Seq returns the number of the last event of a group's stream.
-func (m *Machine) Seq(group graph.GroupID) uint64 {
+// Ended returns how a move ended, nil if it has not or that is forgotten. It is not changed any more.
+func (m *Machine) Ended(move uint64) *pb.MoveEnd {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if st := m.s.streams[group]; st != nil {
-		return st.next - 1
+	i := slices.IndexFunc(m.s.ended.moves, func(e *pb.MoveEnd) bool { return e.Id == move })
+	if i < 0 {
+		return nil
 	}
-	return 0
+	return m.s.ended.moves[i]
+}
+
+// MoveCounts returns how many moves were begun, and how many ended, by outcome.
+func (m *Machine) MoveCounts() (begun uint64, ended []uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.s.ended.begun, slices.Clone(m.s.ended.counts)
 }
 
 // Tablet returns what is known of a predicate, nil if there is none. It is not changed any more.

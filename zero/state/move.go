@@ -60,12 +60,18 @@ func (c *cluster) step(t *pb.Tablet, s *pb.MoveStep) (*pb.Tablet, error) {
 		return c.changed(t, func(t *pb.Tablet) {
 			t.Move.Fence = 0
 			if t.Move.Tries++; t.Move.Tries == maxFences {
+				c.ended.add(t, pb.MoveOutcome_ENDED_SLOW, "the last changes took longer than writers may wait, again and again", s.AtMs)
 				t.Move = nil
 			}
 		}), nil
 	case pb.MoveKind_MOVE_SWITCH:
 		return c.switchOver(t, s)
 	case pb.MoveKind_MOVE_ABORT:
+		outcome := s.Outcome
+		if outcome == pb.MoveOutcome_ENDED_NOT {
+			outcome = pb.MoveOutcome_ENDED_CANCELLED
+		}
+		c.ended.add(t, outcome, s.Reason, s.AtMs)
 		return c.unmoved(t), nil
 	}
 	return nil, fault.New(fault.Invalid, "a move has no step %d", s.Kind)
@@ -109,8 +115,9 @@ func (c *cluster) beginMove(t *pb.Tablet, s *pb.MoveStep) (*pb.Tablet, error) {
 		return nil, fault.New(fault.Conflict, "predicate %s cannot move while an index of it is being built: try again when it is complete", name)
 	}
 	t = proto.CloneOf(t)
-	t.Move = &pb.Move{Id: c.nextID, To: s.To, Base: c.decided}
+	t.Move = &pb.Move{Id: c.nextID, To: s.To, Base: c.decided, BeganMs: s.AtMs}
 	c.nextID++
+	c.ended.begun++
 	return t, nil
 }
 
@@ -121,8 +128,10 @@ func (c *cluster) switchOver(t *pb.Tablet, s *pb.MoveStep) (*pb.Tablet, error) {
 		return nil, fault.New(fault.Conflict, "the fence of predicate %s was lifted", nameOf(t))
 	}
 	if s.Source == nil || !proto.Equal(s.Source, s.Target) {
+		c.ended.add(t, pb.MoveOutcome_ENDED_DIFFERED, "what arrived is not what was sent", s.AtMs)
 		return c.unmoved(t), nil
 	}
+	c.ended.add(t, pb.MoveOutcome_ENDED_DONE, "", s.AtMs)
 	return c.changed(t, func(t *pb.Tablet) {
 		floor := uint64(c.oracle.Floor()) // no transaction that is older can do anything
 		t.Former = slices.DeleteFunc(t.Former, func(f *pb.Former) bool { return f.Until <= floor })

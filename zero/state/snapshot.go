@@ -143,6 +143,7 @@ func (c *cluster) describe() *pb.ZeroState {
 		TsBound: c.tsBound, UidBound: c.uidBound, Decided: c.decided, NextIncarnation: c.nextID, NextNode: c.nextNode,
 	}
 	p.Policy = c.policy
+	c.ended.save(p)
 	p.Replicas, p.Members, p.Removed = c.replicas, slices.Clone(c.members), slices.Clone(c.removed)
 	for _, name := range c.sortedPredicates() {
 		p.Tablets = append(p.Tablets, c.tablets[name])
