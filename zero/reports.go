@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"dragg/protos/pb"
 )
 
@@ -30,15 +32,32 @@ type moveReport struct {
 	at time.Time
 }
 
-// load is a tablet's load, and how much of it comes between two reports, averaged over the last ones.
+// load is a tablet's load, and who told it when.
 type load struct {
 	*pb.TabletLoad
+	leader uint64
 	at     time.Time
-	recent float64
 }
 
-// newest is the weight of the newest report in the average: of reports every four seconds, a minute or so counts.
-const newest = 0.1
+const (
+	// averaged is over how many reports the load is averaged: of one every four seconds, the last minute or so counts.
+	averaged = 10
+	// leastReportPause is the pause between two reports that is long enough to tell a load.
+	leastReportPause = time.Second
+)
+
+// next returns the load after another report. Each leader counts from when it began.
+func (l load) next(t *pb.TabletLoad, leader uint64, now time.Time) load {
+	n := load{proto.CloneOf(t), leader, now}
+	n.Rate, n.Reports = l.GetRate(), l.GetReports()
+	since, sum, before := now.Sub(l.at), t.Reads+t.Writes, l.GetReads()+l.GetWrites()
+	if l.TabletLoad == nil || leader != l.leader || sum < before || since < leastReportPause {
+		return n
+	}
+	n.Reports = min(n.Reports+1, averaged)
+	n.Rate += (float64(sum-before)/since.Seconds() - n.Rate) / float64(n.Reports)
+	return n
+}
 
 func newReports() reports {
 	return reports{groups: map[uint32]groupReport{}, loads: map[uint64]load{}, moves: map[uint64]moveReport{}}
@@ -59,14 +78,7 @@ func (s *Server) Report(_ context.Context, r *pb.GroupReport) error {
 func (p *reports) add(r *pb.GroupReport, now time.Time) {
 	p.groups[r.Group] = groupReport{r, now}
 	for _, t := range r.Tablets {
-		next := load{TabletLoad: t, at: now}
-		before, ok := p.loads[t.Incarnation]
-		if sum := t.Reads + t.Writes; ok && sum >= before.Reads+before.Writes { // else another leader counts
-			next.recent = before.recent*(1-newest) + newest*float64(sum-before.Reads-before.Writes)
-		} else if ok {
-			next.recent = before.recent
-		}
-		p.loads[t.Incarnation] = next
+		p.loads[t.Incarnation] = p.loads[t.Incarnation].next(t, r.Leader, now)
 	}
 	for _, m := range r.Moves {
 		p.moves[m.Id] = moveReport{m, now}
@@ -96,12 +108,6 @@ func (p *reports) describe(st *pb.ZeroState, now time.Time) {
 	}
 	slices.SortFunc(st.Silent, func(a, b *pb.Member) int { return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Id, b.Id)) })
 }
-
-// recent returns how much a tablet is used between two reports.
-func (p *reports) recent(inc uint64) uint64 { return uint64(p.loads[inc].recent) }
-
-// bytes returns the size of a tablet, as far as it is known.
-func (p *reports) bytes(inc uint64) int64 { return p.loads[inc].GetBytes() }
 
 // heardOf returns when the leader last heard of a move.
 func (s *Server) heardOf(move uint64) time.Time {

@@ -68,7 +68,7 @@ func (c *Config) setDefaults() {
 		c.ID = 1
 	}
 	if c.RebalanceInterval == 0 {
-		c.RebalanceInterval = 8 * time.Minute
+		c.RebalanceInterval = defaultInterval
 	}
 	if c.ForgetAfter == 0 {
 		c.ForgetAfter = 6 * time.Minute
@@ -445,6 +445,9 @@ func (s *Server) State(context.Context) (*pb.ZeroState, error) {
 // describe returns the state as this node knows it.
 func (s *Server) describe() *pb.ZeroState {
 	st := s.machine.State()
+	if st.Policy == nil {
+		st.Policy = s.defaultPolicy()
+	}
 	s.mu.Lock()
 	st.Leaders = maps.Clone(s.leaders)
 	s.reports.describe(st, time.Now())

@@ -13,8 +13,8 @@ type Tablet struct {
 	Predicate graph.Predicate
 	Group     graph.GroupID
 	Bytes     int64
-	Load      uint64 // reads and writes of late
-	Fixed     bool   // it must stay where it is for now
+	Load      float64 // reads and writes a second, of late
+	Fixed     bool    // it must stay where it is for now
 }
 
 // Policy says what is worth a move.
@@ -47,13 +47,20 @@ type Groups struct {
 // weights knows what tablets weigh.
 type weights struct {
 	bytes int64
-	load  uint64
+	load  float64 // 0 where there is next to none
 }
+
+// leastLoad is how many reads and writes a second all tablets together must have for the load to count: a query now and then is noise,
+// and would have gigabytes follow it.
+const leastLoad = 20
 
 func weigh(tablets []Tablet) (w weights) {
 	for _, t := range tablets {
 		w.bytes += t.Bytes
 		w.load += t.Load
+	}
+	if w.load < leastLoad {
+		w.load = 0
 	}
 	return w
 }
@@ -66,9 +73,9 @@ func (w weights) of(t Tablet) float64 {
 	case w.load == 0:
 		return 1000 * float64(t.Bytes) / float64(w.bytes)
 	case w.bytes == 0:
-		return 1000 * float64(t.Load) / float64(w.load)
+		return 1000 * t.Load / w.load
 	}
-	return 500*float64(t.Bytes)/float64(w.bytes) + 500*float64(t.Load)/float64(w.load)
+	return 500*float64(t.Bytes)/float64(w.bytes) + 500*t.Load/w.load
 }
 
 // side is one group with what it weighs.

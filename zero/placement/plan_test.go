@@ -8,7 +8,7 @@ import (
 	"dragg/graph"
 )
 
-func tablet(name string, group graph.GroupID, mib int64, load uint64) Tablet {
+func tablet(name string, group graph.GroupID, mib int64, load float64) Tablet {
 	return Tablet{Predicate: graph.Pred(name), Group: group, Bytes: mib << 20, Load: load}
 }
 
@@ -53,7 +53,7 @@ func TestPlanNeverOscillates(t *testing.T) {
 		}
 		var tablets []Tablet
 		for i := range rng.IntN(60) {
-			tablets = append(tablets, tablet(fmt.Sprint("p", i), groups.Serving[rng.IntN(len(groups.Serving))], rng.Int64N(1+rng.Int64N(4000)), rng.Uint64N(1000)))
+			tablets = append(tablets, tablet(fmt.Sprint("p", i), groups.Serving[rng.IntN(len(groups.Serving))], rng.Int64N(1+rng.Int64N(4000)), float64(rng.IntN(1000))))
 		}
 		moves := Plan(groups, tablets, DefaultPolicy, 1000)
 		if len(moves) == 1000 {
