@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"dragg/cluster/admin"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
 )
@@ -86,22 +85,4 @@ func (s *Server) promoteBy(ctx context.Context, r *pb.PromoteRequest, address st
 	defer cancel()
 	_, err = pb.NewPeerClient(conn).Promote(ctx, r)
 	return fault.FromPeer(err)
-}
-
-// operator is what the REST surface asks of the Zeros, through this one.
-type operator struct{ s *Server }
-
-var _ admin.Operator = operator{}
-
-// State implements admin.Operator.
-func (o operator) State(ctx context.Context) (*pb.ZeroState, error) { return o.s.leader().State(ctx) }
-
-// RemoveMember implements admin.Operator.
-func (o operator) RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.RemoveReply, error) {
-	return o.s.leader().RemoveMember(ctx, r)
-}
-
-// Promote implements admin.Operator.
-func (o operator) Promote(ctx context.Context, r *pb.PromoteRequest) error {
-	return o.s.leader().Promote(ctx, r)
 }

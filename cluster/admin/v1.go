@@ -20,8 +20,21 @@ import (
 // Operator is what the REST surface asks of the Zeros. Any Zero can serve it: who implements it finds the one that leads.
 type Operator interface {
 	State(ctx context.Context) (*pb.ZeroState, error)
+	Members
+	Placement
+}
+
+// Members is who is in the cluster and who leads.
+type Members interface {
 	RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.RemoveReply, error)
 	Promote(ctx context.Context, r *pb.PromoteRequest) error
+	SetDrain(ctx context.Context, d *pb.Drain) (*pb.RemoveReply, error)
+}
+
+// Placement is which group serves what.
+type Placement interface {
+	Move(ctx context.Context, m *pb.MoveStep) (*pb.MoveReply, error)
+	SetPolicy(ctx context.Context, p *pb.RebalancePolicy) error
 }
 
 // openAPI describes the surface: a test compares it with the routes.
@@ -54,8 +67,20 @@ func (v *V1) routes() []route {
 		{"GET /v1/nodes", "", looking(v, nodesOf)},
 		{"GET /v1/groups", "", looking(v, groupsOf)},
 		{"GET /v1/tablets", "", looking(v, tabletsOf)},
+		{"GET /v1/moves", "", looking(v, movesOf)},
+		{"GET /v1/operations", "", looking(v, operationsOf)},
+		{"GET /v1/operations/{id}", "", v.operation},
+		{"GET /v1/rebalance/policy", "", looking(v, policyOf)},
+		{"GET /v1/rebalance/plan", "", looking(v, planOf)},
+		{"POST /v1/nodes", "", v.addNode},
 		{"DELETE /v1/nodes/{id}", "remove node", v.removeNode},
+		{"POST /v1/nodes/{id}/drain", "drain node", v.drain},
+		{"POST /v1/nodes/{id}/undrain", "undrain node", v.undrain},
 		{"POST /v1/groups/{id}/leader", "promote", v.promote},
+		{"POST /v1/tablets/{name}/move", "move tablet", v.move},
+		{"DELETE /v1/moves/{id}", "cancel move", v.cancel},
+		{"PUT /v1/rebalance/policy", "set rebalancing policy", v.setPolicy},
+		{"POST /v1/rebalance/run", "run rebalancing", v.runPlan},
 	}
 }
 
@@ -96,6 +121,11 @@ func (v *V1) carryOut(w http.ResponseWriter, r *http.Request, one route) (done a
 	if err := Local(r.RemoteAddr); err != nil {
 		return nil, nil, err
 	}
+	if r.Method != http.MethodDelete {
+		if err := sentAsJSON(r); err != nil {
+			return nil, nil, err
+		}
+	}
 	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	if err != nil {
 		return nil, nil, fault.New(fault.Invalid, "the body cannot be read: %w", err)
@@ -111,8 +141,15 @@ func reply(w http.ResponseWriter, r *http.Request, handle func(*http.Request) (a
 		fail(w, err)
 		return
 	}
+	if job, ok := done.(begun); ok {
+		answer(w, http.StatusAccepted, job.Operation)
+		return
+	}
 	answer(w, http.StatusOK, done)
 }
+
+// begun is the answer to a request that began something that takes its time.
+type begun struct{ Operation }
 
 // looking shows a part of the state.
 func looking[T any](v *V1, of func(*pb.ZeroState) T) func(*http.Request) (any, error) {
@@ -125,52 +162,6 @@ func looking[T any](v *V1, of func(*pb.ZeroState) T) func(*http.Request) (any, e
 	}
 }
 
-// removeNode takes an Alpha out of the cluster for good. Ids of Alphas are never given out twice, so that the id alone names one.
-func (v *V1) removeNode(r *http.Request) (any, error) {
-	id, err := pathNumber(r, "id", 64)
-	if err != nil {
-		return nil, err
-	}
-	st, err := v.zeros.State(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range st.Members {
-		if m.Id != id || m.Group == 0 {
-			continue
-		}
-		if _, err := v.zeros.RemoveMember(r.Context(), &pb.RemoveNode{Id: id, Group: m.Group}); err != nil {
-			return nil, err
-		}
-		return nodeOf(st, m), nil
-	}
-	return nil, fault.New(fault.NotFound, "id: there is no Alpha %d; GET /v1/nodes lists them, and Zeros cannot be removed yet", id)
-}
-
-// Leadership is the body of POST /v1/groups/{id}/leader, and the answer to it.
-type Leadership struct {
-	Node uint64 `json:"node"`
-}
-
-// promote has a voter of a group lead it.
-func (v *V1) promote(r *http.Request) (any, error) {
-	group, err := pathNumber(r, "id", 32)
-	if err != nil {
-		return nil, err
-	}
-	var want Leadership
-	if err := readBody(r, &want); err != nil {
-		return nil, err
-	}
-	if want.Node == 0 {
-		return nil, fault.New(fault.Invalid, "node: say which member of group %d shall lead it; GET /v1/groups lists the voters", group)
-	}
-	if err := v.zeros.Promote(r.Context(), &pb.PromoteRequest{Group: uint32(group), Id: want.Node}); err != nil {
-		return nil, err
-	}
-	return want, nil
-}
-
 // pathNumber reads a number from the path.
 func pathNumber(r *http.Request, name string, bits int) (uint64, error) {
 	n, err := strconv.ParseUint(r.PathValue(name), 10, bits)
@@ -180,10 +171,19 @@ func pathNumber(r *http.Request, name string, bits int) (uint64, error) {
 	return n, nil
 }
 
-// readBody reads JSON. It must say that it is JSON: what a page in a browser may send elsewhere unasked does not.
-func readBody(r *http.Request, into any) error {
+// sentAsJSON returns nil if a request says that its body, also an empty one, is JSON: what a page in a browser may send elsewhere
+// unasked does not.
+func sentAsJSON(r *http.Request) error {
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
 		return fault.New(fault.Invalid, "Content-Type: send the body as application/json")
+	}
+	return nil
+}
+
+// readBody reads JSON.
+func readBody(r *http.Request, into any) error {
+	if err := sentAsJSON(r); err != nil {
+		return err
 	}
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()

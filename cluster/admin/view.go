@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"slices"
 
 	"dragg/protos/pb"
@@ -61,8 +62,10 @@ type TabletOf struct {
 	Group       uint32 `json:"group"`
 	Incarnation uint64 `json:"incarnation"`
 	Epoch       uint64 `json:"epoch"`
-	Bytes       *int64 `json:"bytes"`     // on disk, about; null until the group has told
-	MovingTo    uint32 `json:"moving_to"` // 0 where it stays
+	Bytes       *int64 `json:"bytes"` // on disk, about; null until the group has told
+	// Load is reads and writes a second of late; null until the group has told twice.
+	Load     *float64 `json:"load"`
+	MovingTo uint32   `json:"moving_to"` // 0 where it stays
 }
 
 // Tablets is the answer of GET /v1/tablets.
@@ -162,25 +165,25 @@ func sizes(s *pb.ZeroState) map[uint64]int64 {
 }
 
 func tabletsOf(s *pb.ZeroState) Tablets {
-	bytes, out := sizes(s), Tablets{Tablets: []TabletOf{}}
+	loads, out := map[uint64]*pb.TabletLoad{}, Tablets{Tablets: []TabletOf{}}
+	for _, l := range s.Loads {
+		loads[l.Incarnation] = l
+	}
 	for _, t := range s.Tablets {
 		one := TabletOf{
 			Namespace: t.Namespace, Predicate: t.Predicate, Group: t.Group, Incarnation: t.Incarnation, Epoch: t.Epoch,
 			MovingTo: t.GetMove().GetTo(),
 		}
-		if n, ok := bytes[t.Incarnation]; ok {
-			one.Bytes = &n
+		if l := loads[t.Incarnation]; l != nil {
+			one.Bytes = &l.Bytes
+			if l.Reports > 0 {
+				one.Load = &l.Rate
+			}
 		}
 		out.Tablets = append(out.Tablets, one)
 	}
 	slices.SortFunc(out.Tablets, func(a, b TabletOf) int {
-		switch {
-		case a.Group != b.Group:
-			return int(a.Group) - int(b.Group)
-		case a.Namespace < b.Namespace, a.Namespace == b.Namespace && a.Predicate < b.Predicate:
-			return -1
-		}
-		return 1
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Predicate, b.Predicate))
 	})
 	return out
 }
