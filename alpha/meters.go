@@ -34,11 +34,14 @@ func kindOf(r *api.Request) kind {
 	return kindQuery
 }
 
-// meters are what a node counts of its requests: once for each.
+// meters are what a node counts: its requests, once for each, and tablets that move here.
 type meters struct {
 	seconds [kinds]prometheus.Observer
 	failed  [kinds][fault.NotFound + 1]atomic.Int64
 	edges   atomic.Int64 // that queries followed
+
+	received atomic.Int64         // bytes of tablets that moved here
+	fences   prometheus.Histogram // how long their writers were held up
 
 	requests *prometheus.HistogramVec
 }
@@ -47,7 +50,10 @@ func newMeters() *meters {
 	m := &meters{requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "dragg_request_duration_seconds", Help: "Requests of clients that were answered without an error, by kind.",
 		Buckets: metrics.Seconds(0.0001, 20),
-	}, []string{"kind"})}
+	}, []string{"kind"}), fences: prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "dragg_move_fence_duration_seconds", Help: "How long writers of a tablet that moved here were held up.",
+		Buckets: metrics.Seconds(0.001, 14),
+	})}
 	for k := range m.seconds {
 		m.seconds[k] = m.requests.WithLabelValues(kind(k).String())
 	}
@@ -87,8 +93,23 @@ func (n *Node) metrics() *metrics.Set {
 	s.Gauge("dragg_query_memory_bytes", "Memory that running queries hold.", func() float64 { return float64(n.queries.Used()) })
 	s.Add(n.meters.requests)
 	n.showShard(s)
+	n.showMoves(s)
 	n.showStore(s)
 	return s
+}
+
+// showMoves adds what the member did as the leader: tablets that it received, replicas that it compared.
+func (n *Node) showMoves(s *metrics.Set) {
+	s.Counter("dragg_move_received_bytes_total", "Bytes of tablets that moved here.", func() float64 {
+		return float64(n.meters.received.Load())
+	})
+	s.Add(n.meters.fences)
+	s.Counter("dragg_replica_comparisons_total", "Times that another replica's copy of a tablet was compared with this one.", func() float64 {
+		return float64(n.compared.done.Load())
+	})
+	s.Counter("dragg_replica_comparisons_differing_total", "Comparisons that found a difference: damage.", func() float64 {
+		return float64(n.compared.differing.Load())
+	})
 }
 
 // showShard adds what the replica has in hand.

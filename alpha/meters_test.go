@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"dragg/alpha/move"
 	"dragg/internal/metrics"
 	"dragg/zero"
 )
@@ -146,6 +147,23 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	n.kill()
 	if got := value(t, n.cfg.Metrics, "dragg_store_table_bytes"); got != 0 {
 		t.Errorf("the engine was asked after it was closed: %v", got)
+	}
+}
+
+// What arrives of a tablet that moves is counted once, also when it is tried again, and each fence once.
+func TestMetricsOfMoves(t *testing.T) {
+	n := plan{}.start(t)
+	for _, p := range []move.Progress{
+		{Move: 7, Bytes: 100}, {Move: 7, Bytes: 250}, {Move: 7, Bytes: 250, Fenced: 3 * time.Second}, // lifted
+		{Move: 7}, {Move: 7, Bytes: 50}, {Move: 8, Bytes: 1}, {Move: 7, Bytes: 50, Fenced: time.Second},
+	} {
+		n.noteMove(p)
+	}
+	if got := value(t, n.cfg.Metrics, "dragg_move_received_bytes_total"); got != 301 {
+		t.Errorf("%v bytes", got)
+	}
+	if got := value(t, n.cfg.Metrics, "dragg_move_fence_duration_seconds"); got != 2 {
+		t.Errorf("%v fences", got)
 	}
 }
 

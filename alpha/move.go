@@ -32,7 +32,7 @@ func (n *Node) receiveTablets(ctx context.Context) error {
 	defer ticker.Stop()
 	limit := rate.NewLimiter(rate.Limit(n.cfg.MoveBytesPerSecond), n.cfg.MoveBytesPerSecond)
 	cfg := move.Config{
-		Group: n.group, Here: n.shard, There: source{n}, Zero: n.zero, Now: time.Now, Tell: n.moves.note, Logger: n.lg,
+		Group: n.group, Here: n.shard, There: source{n}, Zero: n.zero, Now: time.Now, Tell: n.noteMove, Logger: n.lg,
 		Pace: func(ctx context.Context, bytes int) error { return limit.WaitN(ctx, min(bytes, limit.Burst())) },
 	}
 	defer n.moves.forget()
@@ -70,19 +70,33 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// noteMove takes note of how far a move to this group has come.
+func (n *Node) noteMove(m move.Progress) {
+	n.meters.received.Add(n.moves.note(m))
+	if m.Fenced > 0 {
+		n.meters.fences.Observe(m.Fenced.Seconds())
+	}
+}
+
 // progress is how far the moves to this group have come, for people.
 type progress struct {
 	mu    sync.Mutex
 	moves map[uint64]move.Progress // guarded by mu
 }
 
-func (p *progress) note(m move.Progress) {
+// note returns how many bytes arrived since the last time.
+func (p *progress) note(m move.Progress) (received int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.moves == nil {
 		p.moves = map[uint64]move.Progress{}
 	}
+	before := p.moves[m.Move].Bytes
+	if m.Bytes < before { // another try
+		before = 0
+	}
 	p.moves[m.Move] = m
+	return m.Bytes - before
 }
 
 func (p *progress) list() (out []*pb.MoveProgress) {

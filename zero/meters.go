@@ -4,7 +4,9 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
+	"dragg/cluster/admin"
 	"dragg/internal/metrics"
 	"dragg/protos/pb"
 	"dragg/storage/room"
@@ -36,6 +38,7 @@ func (s *Server) metrics() *metrics.Set {
 	s.showVerdicts(m)
 	s.showBounds(m)
 	s.showPlacement(m)
+	s.showMoves(m)
 	m.Gauge("dragg_disk_reserve_bytes", "Room on the disk that must be free for this Zero to be ready.", func() float64 {
 		return float64(s.cfg.DiskReserveBytes)
 	})
@@ -89,6 +92,17 @@ func (s *Server) showPlacement(m *metrics.Set) {
 		}
 		eachGroup(nodes, emit)
 	})
+	m.Gauges("dragg_zero_tablets", "Tablets of a group.", []string{"group"}, func(emit metrics.Emit) {
+		tablets := map[uint32]int{}
+		for _, t := range s.machine.State().Tablets {
+			tablets[t.Group]++
+		}
+		eachGroup(tablets, emit)
+	})
+}
+
+// showMoves adds the moves of tablets: what is replicated, so that every Zero shows the same, also after a restart.
+func (s *Server) showMoves(m *metrics.Set) {
 	m.Gauges("dragg_zero_tablets_moving", "Tablets on their way to another group, by phase.", []string{"phase"}, func(emit metrics.Emit) {
 		phases := map[bool]int{}
 		for _, t := range s.machine.Moving() {
@@ -97,13 +111,31 @@ func (s *Server) showPlacement(m *metrics.Set) {
 		emit(float64(phases[false]), "copy")
 		emit(float64(phases[true]), "fenced")
 	})
-	m.Gauges("dragg_zero_tablets", "Tablets of a group.", []string{"group"}, func(emit metrics.Emit) {
-		tablets := map[uint32]int{}
-		for _, t := range s.machine.State().Tablets {
-			tablets[t.Group]++
+	m.Gauge("dragg_zero_oldest_move_seconds", "For how long the oldest move has gone on; 0 where none does.", func() float64 {
+		oldest := time.Duration(0)
+		for _, t := range s.machine.Moving() {
+			oldest = max(oldest, time.Since(time.UnixMilli(t.Move.BeganMs)))
 		}
-		eachGroup(tablets, emit)
+		return oldest.Seconds()
 	})
+	m.Counter("dragg_zero_moves_begun_total", "Moves of tablets that were begun.", func() float64 {
+		begun, _ := s.machine.MoveCounts()
+		return float64(begun)
+	})
+	m.Counters("dragg_zero_moves_ended_total", "Moves of tablets that are over, by how they ended.", []string{"outcome"}, s.endedMoves)
+}
+
+func (s *Server) endedMoves(emit metrics.Emit) {
+	_, ended := s.machine.MoveCounts()
+	for o := range pb.MoveOutcome_name {
+		n := uint64(0)
+		if int(o) < len(ended) {
+			n = ended[o]
+		}
+		if outcome := pb.MoveOutcome(o); outcome != pb.MoveOutcome_ENDED_NOT {
+			emit(float64(n), admin.OutcomeName(outcome))
+		}
+	}
 }
 
 func eachGroup(counts map[uint32]int, emit metrics.Emit) {

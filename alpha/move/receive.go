@@ -52,8 +52,10 @@ type Config struct {
 type Progress struct {
 	Move    uint64
 	Step    string // "copy", "catch up", "switch"
-	Bytes   int64  // received by this leader
+	Bytes   int64  // received in this try
 	Changes uint64 // that were found equal on both sides
+	// Fenced is how long this try held writers up, as this leader saw it; 0 until that is over.
+	Fenced time.Duration
 }
 
 const (
@@ -94,6 +96,7 @@ func Receive(ctx context.Context, cfg Config, in shard.Incoming) error {
 		return err
 	}
 	fencedAt := m.Now()
+	defer func() { m.progress.Fenced = m.Now().Sub(fencedAt); m.tell(m.progress.Step) }()
 	if err := m.bring(ctx, graph.Timestamp(fenced.Tablet.Move.GetFence())); err != nil {
 		return err
 	}
