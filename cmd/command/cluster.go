@@ -22,19 +22,23 @@ import (
 // Cluster returns the command that shows a cluster to its operator, and changes it.
 func Cluster() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "cluster", Short: "Show a cluster, and change who is in it and who leads",
+		Use: "cluster", Short: "Show a cluster, and change who is in it, who leads, and which group serves what",
 		Long: "Each command asks a Zero, whichever: one that does not lead asks the one that does. What changes the cluster\n" +
 			"must be asked on the machine of a Zero.",
 		Example: "  dragg cluster status\n" +
 			"  dragg cluster promote 1 3        # node 3 shall lead group 1\n" +
+			"  dragg cluster move name 2        # group 2 shall serve the predicate name\n" +
+			"  dragg cluster rebalance plan     # what would even out the groups\n" +
 			"  dragg cluster nodes --json | jq '.nodes[].address'",
 	}
 	cmd.AddCommand(
 		shows("status", "Show the cluster in numbers, and what is wrong with it", showStatus),
 		shows("nodes", "Show the nodes, and those that were removed", showNodes),
 		shows("groups", "Show the groups: who leads, who votes, how much they hold", showGroups),
-		shows("tablets", "Show the tablets: which group serves them, how large they are", showTablets),
-		removeNode(), promote(),
+		shows("tablets", "Show the tablets: which group serves them, how large and how busy they are", showTablets),
+		addNode(), removeNode(), promote(), drain(), undrain(),
+		moveTablet(), shows("moves", "Show the moves that go on, and how far they have come", showMoves), cancelMove(),
+		operations(), rebalance(),
 	)
 	return cmd
 }
@@ -63,8 +67,6 @@ const operationTimeout = 30 * time.Second
 
 // ask sends a request, prints the answer where JSON is wanted, and reports whether it still is to be shown.
 func (o *operation) ask(ctx context.Context, method, path string, body, into any) (show bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
 	raw, err := o.send(ctx, method, path, body)
 	if err != nil {
 		return false, err
@@ -72,13 +74,19 @@ func (o *operation) ask(ctx context.Context, method, path string, body, into any
 	if o.asJSON {
 		return false, printJSON(o.out, raw)
 	}
+	return true, o.read(raw, into)
+}
+
+func (o *operation) read(raw []byte, into any) error {
 	if err := json.Unmarshal(raw, into); err != nil {
-		return false, fmt.Errorf("--zero %s does not answer as a Zero does: %w", o.zero, err)
+		return fmt.Errorf("--zero %s does not answer as a Zero does: %w", o.zero, err)
 	}
-	return true, nil
+	return nil
 }
 
 func (o *operation) send(ctx context.Context, method, path string, body any) (raw []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
 	url := o.zero
 	if !strings.Contains(url, "://") {
 		url = "http://" + url
@@ -102,15 +110,21 @@ func (o *operation) send(ctx context.Context, method, path string, body any) (ra
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		return nil, fmt.Errorf("--zero: %w", err)
 	}
-	if resp.StatusCode == http.StatusOK {
+	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusAccepted {
 		return raw, nil
 	}
 	var refused admin.Error
 	if err := json.Unmarshal(raw, &refused); err != nil || refused.Message == "" {
 		return nil, fmt.Errorf("--zero %s answers with status %s: is it the HTTP port of a Zero?", o.zero, resp.Status)
 	}
-	return nil, fmt.Errorf("%s (%s)", refused.Message, refused.Code)
+	return nil, refusal(refused)
 }
+
+// refusal is what Zero says of a request that it did not carry out.
+type refusal admin.Error
+
+// Error returns the message and the code.
+func (r refusal) Error() string { return fmt.Sprintf("%s (%s)", r.Message, r.Code) }
 
 // shows returns a command that only looks.
 func shows(name, short string, show func(ctx context.Context, o *operation) error) *cobra.Command {
@@ -193,16 +207,19 @@ func showTablets(ctx context.Context, o *operation) error {
 	}
 	var rows [][]any
 	for _, t := range a.Tablets {
-		size, moving := "", ""
+		size, load, moving := "", "", ""
 		if t.Bytes != nil {
 			size = formatBytes(*t.Bytes)
+		}
+		if t.Load != nil {
+			load = fmt.Sprintf("%.1f/s", *t.Load)
 		}
 		if t.MovingTo != 0 {
 			moving = fmt.Sprintf("group %d", t.MovingTo)
 		}
-		rows = append(rows, []any{t.Predicate, t.Group, size, t.Epoch, moving})
+		rows = append(rows, []any{t.Predicate, t.Group, size, load, t.Epoch, moving})
 	}
-	return o.table("PREDICATE GROUP SIZE EPOCH MOVING-TO", rows)
+	return o.table("PREDICATE GROUP SIZE LOAD EPOCH MOVING-TO", rows)
 }
 
 func showStatus(ctx context.Context, o *operation) error {
@@ -253,51 +270,11 @@ func problems(c admin.Cluster, groups admin.Groups, nodes admin.Nodes) (out []st
 	return out
 }
 
-func removeNode() *cobra.Command {
-	o := &operation{}
-	return o.add(&cobra.Command{
-		Use: "remove NODE", Short: "Take an Alpha out of the cluster for good", Args: cobra.ExactArgs(1),
-		Long: "The group of the node removes it, and its number is not used again. The last replica of a group that holds data\n" +
-			"stays. A node whose data is lost is removed this way, and a new one started in its place.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := numberOf("NODE", args[0])
-			if err != nil {
-				return err
-			}
-			var n admin.Node
-			if show, err := o.ask(cmd.Context(), http.MethodDelete, fmt.Sprintf("/v1/nodes/%d", id), nil, &n); !show {
-				return err
-			}
-			_, err = fmt.Fprintf(o.out, "Node %d at %s was removed from group %d.\n", n.ID, n.Address, n.Group)
-			return err
-		},
-	})
-}
-
-func promote() *cobra.Command {
-	o := &operation{}
-	return o.add(&cobra.Command{
-		Use: "promote GROUP NODE", Short: "Have a voter of a group lead it; group 0 is the Zeros", Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			group, err1 := numberOf("GROUP", args[0])
-			node, err2 := numberOf("NODE", args[1])
-			if err := errors.Join(err1, err2); err != nil {
-				return err
-			}
-			want := admin.Leadership{Node: node}
-			if show, err := o.ask(cmd.Context(), http.MethodPost, fmt.Sprintf("/v1/groups/%d/leader", group), want, &want); !show {
-				return err
-			}
-			_, err := fmt.Fprintf(o.out, "Node %d leads group %d.\n", want.Node, group)
-			return err
-		},
-	})
-}
-
 func numberOf(what, text string) (uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %q is no number: dragg cluster groups shows those that there are", what, text)
+		shown := map[string]string{"NODE": "nodes", "GROUP": "groups", "MOVE": "moves"}[what]
+		return 0, fmt.Errorf("%s: %q is no number: dragg cluster %s shows those that there are", what, text, shown)
 	}
 	return n, nil
 }

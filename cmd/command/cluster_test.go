@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"dragg/cluster/admin"
+	"dragg/graph"
+	"dragg/graph/types"
 	"dragg/protos/pb"
+	"dragg/schema"
 	"dragg/zero"
 )
 
@@ -29,9 +34,11 @@ func someZero(t *testing.T) (address string) {
 			t.Fatal(err)
 		}
 	}
-	r, err := z.ChangeSchema(ctx, &pb.Alter{Predicates: []*pb.PredicateChange{
-		{Predicate: "name", Schema: []byte("s"), Group: 1}, {Predicate: "film", Schema: []byte("s"), Group: 1},
-	}})
+	define := func(name string) *pb.PredicateChange {
+		p := &schema.Predicate{Name: graph.Pred(name), Type: types.String}
+		return &pb.PredicateChange{Predicate: name, Schema: p.AppendBinary(nil), Group: 1}
+	}
+	r, err := z.ChangeSchema(ctx, &pb.Alter{Predicates: []*pb.PredicateChange{define("name"), define("film")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +84,7 @@ func TestClusterCommands(t *testing.T) {
 		}, false},
 		{"nodes", []string{"ID  KIND   GROUP  ADDRESS  ROLE      NOTES\n", "1   zero   0      z:5080   leader    -\n", "3   alpha  2      a3:7080  follower  does not answer\n"}, false},
 		{"groups", []string{"1      2       1,2     -         2        1.5 MiB\n"}, false},
-		{"tablets", []string{"PREDICATE  GROUP  SIZE     EPOCH  MOVING-TO\n", "name       1      1.5 MiB  ", "film       1      -        "}, false},
+		{"tablets", []string{"PREDICATE  GROUP  SIZE     LOAD  EPOCH  MOVING-TO\n", "name       1      1.5 MiB  ", "film       1      -        "}, false},
 		{"remove 9", []string{"!there is no Alpha 9", "!(not_found)"}, true},
 		{"remove x", []string{`!NODE: "x" is no number`}, true},
 		{"remove 3", []string{"Node 3 at a3:7080 was removed from group 2.\n"}, false},
@@ -86,6 +93,31 @@ func TestClusterCommands(t *testing.T) {
 		{"promote 1 1", []string{"!this Zero has no way to other nodes (disabled)"}, true},
 		{"promote x y", []string{"!GROUP: \"x\"", "!NODE: \"y\""}, true},
 		{"promote 1", []string{"!accepts 2 arg(s)"}, true},
+		{"add", []string{"dragg alpha --zero z:5080 --my HOST:7080 --data DIR\n", "an empty folder for DIR"}, false},
+		{"add --group 1", []string{"!group: group 1 is full"}, true},
+		{"moves", []string{"MOVE  PREDICATE  FROM  TO  PHASE  STEP  RECEIVED  TRIES  SINCE\n"}, false},
+		{"rebalance policy", []string{"STATE  INTERVAL  LEAST-GAIN  LEAST-BYTES\n", "on     8m0s      3.0 %       64.0 MiB\n"}, false},
+		{"rebalance policy --off --interval 90s --least-gain 5 --least-bytes 1GiB", []string{"off    1m30s     0.5 %       1.0 GiB\n"}, false},
+		{"rebalance policy --least-gain 7", []string{"off    1m30s     0.7 %       1.0 GiB\n"}, false},
+		{"rebalance policy --on --off", []string{"!none of the others can be"}, true},
+		{"rebalance policy --interval 1ms", []string{"!interval_ms: it must be between 1000 and"}, true},
+		{"rebalance plan", []string{
+			"PREDICATE  FROM  TO  SIZE  GAIN  WHY\n", "! what 2 tablets weigh is not known yet, film among them\n",
+			"! the policy is off: only dragg cluster rebalance run moves anything\n",
+		}, false},
+		{"rebalance run", []string{"!nothing can be moved now: what 2 tablets weigh", "!(conflict)"}, true},
+		{"drain 1", []string{"Node 1 of group 1 is drained; dragg cluster operations drain-1 says when it is done.\n"}, false},
+		{"operations", []string{"ID       KIND   WHAT               STATE  TOOK  WHY\n", "drain-1  drain  node 1 of group 1  done"}, false},
+		{"undrain 1", []string{"Node 1 of group 1 serves again.\n"}, false},
+		{"undrain x", []string{`!NODE: "x" is no number: dragg cluster nodes`}, true},
+		{"drain 9", []string{"!there is no Alpha 9"}, true},
+		{"move name 9", []string{"!group: there is no group 9"}, true},
+		{"move name x", []string{`!GROUP: "x" is no number`}, true},
+		{"move nobody 1", []string{"!name: there is no predicate nobody"}, true},
+		{"move a/b 1", []string{"!name: there is no predicate a/b"}, true},
+		{"move name 1", []string{"!predicate name is in group 1 already (invalid)"}, true},
+		{"cancel 99", []string{"!id: there is no move 99"}, true},
+		{"operations 99", []string{"!no operation"}, true},
 	} {
 		out, err := dragg(append(append([]string{"cluster"}, strings.Fields(c.args)...), "--zero", at)...)
 		for _, want := range c.want {
@@ -118,6 +150,44 @@ func TestClusterJSON(t *testing.T) {
 	var node admin.Node
 	if err != nil || json.Unmarshal([]byte(out), &node) != nil || node.Address != "a3:7080" {
 		t.Errorf("%v %s", err, out)
+	}
+}
+
+// A move is begun, waited for, seen, cancelled, and found again; whoever waits is told how it ended.
+func TestClusterMoves(t *testing.T) {
+	at := someZero(t)
+	run := func(args ...string) (string, error) {
+		return dragg(append(append([]string{"cluster"}, args...), "--zero", at)...)
+	}
+	out, err := run("move", "name", "2", "--background")
+	var id uint64
+	if _, scan := fmt.Sscanf(out, "Move %d has begun", &id); err != nil || scan != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	if out, err := run("moves"); err != nil || !strings.Contains(out, fmt.Sprintf("%d     name       1     2   copy   -     0 B       0      2", id)) {
+		t.Errorf("%v %s", err, out)
+	}
+	waiting := make(chan error, 1)
+	go func() {
+		_, err := run("move", "name", "2") // the same move
+		waiting <- err
+	}()
+	select {
+	case err := <-waiting:
+		t.Errorf("it did not wait: %v", err)
+	case <-time.After(3 * watchInterval):
+	}
+	if out, err := run("cancel", fmt.Sprint(id), "--reason", "enough is enough"); err != nil || out != fmt.Sprintf("Move %d is over: predicate name stays in group 1.\n", id) {
+		t.Errorf("%v %s", err, out)
+	}
+	if err := <-waiting; err == nil || err.Error() != "predicate name stays in group 1: enough is enough (cancelled)" {
+		t.Error(err)
+	}
+	if out, err := run("operations", fmt.Sprint(id)); err != nil || !strings.Contains(out, "name: 1 to 2  failed") || !strings.Contains(out, "enough is enough\n") {
+		t.Errorf("%v %s", err, out)
+	}
+	if _, err := run("cancel", fmt.Sprint(id)); err == nil || !strings.Contains(err.Error(), "is over already: cancelled (conflict)") {
+		t.Error(err)
 	}
 }
 

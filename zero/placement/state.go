@@ -64,17 +64,17 @@ func Obstacles(st *pb.ZeroState) (out []string) {
 		out = append(out, fmt.Sprintf("node %d of group %d does not answer", m.Id, m.Group))
 	}
 	loads := loadsOf(st)
-	unknown, one := 0, graph.Predicate{}
+	var unknown []graph.Predicate
 	for _, t := range st.Tablets {
 		if t.Move != nil {
 			out = append(out, fmt.Sprintf("predicate %s is moving to group %d", nameOf(t), t.Move.To))
 		}
 		if loads.of(t).GetReports() == 0 {
-			unknown, one = unknown+1, nameOf(t)
+			unknown = append(unknown, nameOf(t))
 		}
 	}
-	if unknown > 0 {
-		out = append(out, fmt.Sprintf("what %d tablets weigh is not known yet, %s among them", unknown, one))
+	if len(unknown) > 0 {
+		out = append(out, fmt.Sprintf("what %d tablets weigh is not known yet, %s among them", len(unknown), unknown[0]))
 	}
 	return out
 }

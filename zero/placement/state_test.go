@@ -25,8 +25,11 @@ func TestTabletsOf(t *testing.T) {
 	st := &pb.ZeroState{
 		Tablets: []*pb.Tablet{known("a", 1, 10), known("b", 1, 14, "exact"), moved, moving, known("new", 1, 15)},
 		Loads: []*pb.TabletLoad{
-			{Incarnation: 10, Bytes: 1, Rate: 2, Reports: 1}, {Incarnation: 11, Bytes: 3, Rate: 4, Reports: 10}, {Incarnation: 12, Bytes: 9},
-			{Incarnation: 13, Bytes: 5, Reports: 1}, {Incarnation: 14, Bytes: 6, Reports: 1},
+			{Incarnation: 10, Bytes: 1, Rate: 2, Reports: 1},
+			{Incarnation: 11, Bytes: 3, Rate: 4, Reports: 10},
+			{Incarnation: 12, Bytes: 9},
+			{Incarnation: 13, Bytes: 5, Reports: 1},
+			{Incarnation: 14, Bytes: 6, Reports: 1},
 		},
 	}
 	want := []Tablet{
