@@ -127,15 +127,14 @@ func TestOperator(t *testing.T) {
 // checkShown looks at the health and the metrics of a cluster that is whole.
 func checkShown(t *testing.T, c *Cluster) {
 	t.Helper()
-	var nodes []struct{ Instance, Status string }
-	if err := json.Unmarshal(get(t, c.Alphas[1].HTTP()+"/health?all"), &nodes); err != nil || len(nodes) != 6 {
-		t.Errorf("%+v %v", nodes, err)
-	}
-	for _, n := range nodes {
-		if n.Status != "healthy" {
-			t.Errorf("%+v", nodes)
+	// A Zero that has just been exchanged knows no leader until the new one speaks to it.
+	waitFor(t, "every node to say that it is healthy", func() bool {
+		var nodes []struct{ Instance, Status string }
+		if err := json.Unmarshal(get(t, c.Alphas[1].HTTP()+"/health?all"), &nodes); err != nil || len(nodes) != 6 {
+			t.Errorf("%+v %v", nodes, err)
 		}
-	}
+		return !slices.ContainsFunc(nodes, func(n struct{ Instance, Status string }) bool { return n.Status != "healthy" })
+	})
 	leaders := map[string]int{}
 	for url, group := range map[string]string{
 		c.Zeros[0].ZeroHTTP(): "0", c.Zeros[1].ZeroHTTP(): "0", c.Zeros[2].ZeroHTTP(): "0",
