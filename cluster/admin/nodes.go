@@ -10,8 +10,9 @@ import (
 	"dragg/protos/pb"
 )
 
-// alpha returns the Alpha that the path names. Ids of Alphas are never given out twice, so that the id alone names one.
-func (v *V1) alpha(r *http.Request) (*pb.ZeroState, *pb.Member, error) {
+// node returns the node that the path names. Ids of Alphas are never given out twice, so that the id alone names one; Zeros are
+// numbered apart.
+func (v *V1) node(r *http.Request, zero bool) (*pb.ZeroState, *pb.Member, error) {
 	id, err := pathNumber(r, "id", 64)
 	if err != nil {
 		return nil, nil, err
@@ -20,12 +21,14 @@ func (v *V1) alpha(r *http.Request) (*pb.ZeroState, *pb.Member, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	i := slices.IndexFunc(st.Members, func(m *pb.Member) bool { return m.Id == id && m.Group != 0 })
-	if i < 0 {
-		return nil, nil, fault.New(fault.NotFound,
-			"id: there is no Alpha %d; GET /v1/nodes lists them, and Zeros can be neither removed nor drained yet", id)
+	i := slices.IndexFunc(st.Members, func(m *pb.Member) bool { return m.Id == id && (m.Group == 0) == zero })
+	switch {
+	case i >= 0:
+		return st, st.Members[i], nil
+	case zero:
+		return nil, nil, fault.New(fault.NotFound, "id: there is no Zero %d; GET /v1/nodes lists them", id)
 	}
-	return st, st.Members[i], nil
+	return nil, nil, fault.New(fault.NotFound, "id: there is no Alpha %d; GET /v1/nodes lists them", id)
 }
 
 // NewNode is the body of POST /v1/nodes: what an Alpha that is to be started shall be.
@@ -91,9 +94,13 @@ func room(st *pb.ZeroState, want NewNode) error {
 	return nil
 }
 
-// removeNode takes an Alpha out of the cluster for good. Ids of Alphas are never given out twice, so that the id alone names one.
+// removeNode takes a node out of the cluster for good.
 func (v *V1) removeNode(r *http.Request) (any, error) {
-	st, m, err := v.alpha(r)
+	kind := r.URL.Query().Get("kind")
+	if kind != "" && kind != "alpha" && kind != "zero" {
+		return nil, fault.New(fault.Invalid, "kind: it is alpha or zero, not %q", kind)
+	}
+	st, m, err := v.node(r, kind == "zero")
 	if err != nil {
 		return nil, err
 	}
@@ -122,14 +129,14 @@ func (v *V1) undrain(r *http.Request) (any, error) {
 }
 
 func (v *V1) setDrain(r *http.Request, draining bool) (*pb.ZeroState, *pb.Member, error) {
-	_, m, err := v.alpha(r)
+	_, m, err := v.node(r, false)
 	if err != nil {
 		return nil, nil, err
 	}
 	if _, err := v.zeros.SetDrain(r.Context(), &pb.Drain{Id: m.Id, Group: m.Group, Draining: draining}); err != nil {
 		return nil, nil, err
 	}
-	return v.alpha(r) // as it is now
+	return v.node(r, false) // as it is now
 }
 
 // Leadership is the body of POST /v1/groups/{id}/leader, and the answer to it.

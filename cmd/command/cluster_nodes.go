@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -71,9 +72,9 @@ func undrain() *cobra.Command {
 }
 
 func removeNode() *cobra.Command {
-	o := &operation{}
-	return o.add(&cobra.Command{
-		Use: "remove NODE", Short: "Take an Alpha out of the cluster for good", Args: cobra.ExactArgs(1),
+	o, kind := &operation{}, ""
+	cmd := &cobra.Command{
+		Use: "remove NODE", Short: "Take an Alpha, or a Zero, out of the cluster for good", Args: cobra.ExactArgs(1),
 		Long: "The group of the node removes it, and its number is not used again. The last replica of a group that holds data\n" +
 			"stays. A node whose data is lost is removed this way, and a new one started in its place.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -82,13 +83,16 @@ func removeNode() *cobra.Command {
 				return err
 			}
 			var n admin.Node
-			if show, err := o.ask(cmd.Context(), http.MethodDelete, fmt.Sprintf("/v1/nodes/%d", id), nil, &n); !show {
+			path := fmt.Sprintf("/v1/nodes/%d?kind=%s", id, url.QueryEscape(kind))
+			if show, err := o.ask(cmd.Context(), http.MethodDelete, path, nil, &n); !show {
 				return err
 			}
 			_, err = fmt.Fprintf(o.out, "Node %d at %s was removed from group %d.\n", n.ID, n.Address, n.Group)
 			return err
 		},
-	})
+	}
+	cmd.Flags().StringVar(&kind, "kind", "alpha", "which is meant: alpha or zero, which are numbered apart")
+	return o.add(cmd)
 }
 
 func promote() *cobra.Command {

@@ -86,6 +86,8 @@ func TestClusterCommands(t *testing.T) {
 		{"groups", []string{"1      2       1,2     -         2        1.5 MiB\n"}, false},
 		{"tablets", []string{"PREDICATE  GROUP  SIZE     LOAD  EPOCH  MOVING-TO\n", "name       1      1.5 MiB  ", "film       1      -        "}, false},
 		{"remove 9", []string{"!there is no Alpha 9", "!(not_found)"}, true},
+		{"remove 1 --kind zero", []string{"!is the last replica of group 0", "!(invalid)"}, true},
+		{"remove 1 --kind one", []string{"!kind: it is alpha or zero"}, true},
 		{"remove x", []string{`!NODE: "x" is no number`}, true},
 		{"remove 3", []string{"Node 3 at a3:7080 was removed from group 2.\n"}, false},
 		{"nodes", []string{"3   alpha  2      a3:7080  removed   -\n"}, false},
