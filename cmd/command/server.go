@@ -110,6 +110,8 @@ type alphaFlags struct {
 	txnAbortAfter time.Duration
 	limits        alpha.Limits
 	requestBytes  size
+	moveRate      size
+	compare       time.Duration
 	group         uint32
 	learner       bool
 }
@@ -122,11 +124,19 @@ func (f *alphaFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&f.limits.InFlight, "limit-in-flight", 10_000, "requests worked on at once")
 	f.requestBytes = 256 << 20
 	flags.Var(&f.requestBytes, "limit-request", "bytes of one request")
+	f.moveRate = 64 << 20
+	flags.Var(&f.moveRate, "move-rate", "bytes a second at which a group receives predicates that move to it")
+	flags.DurationVar(&f.compare, "compare-interval", time.Minute,
+		"pause between two predicates of which the replicas of a group are compared; 0 for never")
 }
 
 func (f *alphaFlags) config(s *serverFlags, dir string, memory int64, lg *slog.Logger) alpha.Config {
 	f.limits.RequestBytes = int(f.requestBytes)
+	if f.compare == 0 {
+		f.compare = -1
+	}
 	return alpha.Config{
+		MoveBytesPerSecond: int(max(f.moveRate, 1<<20)), CompareInterval: f.compare,
 		Dir: dir, My: s.address(alphaNodePort), Version: Version(), MemoryBytes: memory, DiskReserveBytes: int64(s.reserve),
 		TxnAbortAfter: f.txnAbortAfter, Limits: f.limits, Group: f.group, Learner: f.learner, Logger: lg,
 	}
