@@ -245,7 +245,9 @@ func TestFollowerIsSentSnapshot(t *testing.T) {
 	lead.machine.failing, lead.machine.slow = 2, time.Millisecond
 	lead.machine.mu.Unlock()
 	c.mu.Lock()
-	c.links[[2]uint64{lead.id, away}] = link{dropSnapshots: true}
+	for from := range uint64(3) { // another one may lead meanwhile
+		c.links[[2]uint64{from + 1, away}] = link{dropSnapshots: true}
+	}
 	c.mu.Unlock()
 	n := c.start(away)
 	c.await("a snapshot is under way", func() bool {
