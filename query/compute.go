@@ -1,11 +1,13 @@
 package query
 
 import (
+	"context"
 	"fmt"
 
 	"dragg/dql"
 	"dragg/graph/types"
 	"dragg/query/arith"
+	"dragg/query/task"
 )
 
 // compute fills the fields of a block that need no tablet, in the order of their variables.
@@ -36,8 +38,8 @@ func (r *run) compute(b *blockRun) error {
 			return fmt.Errorf("the variables of %s need one another", later[0].path())
 		}
 		pending = later
-		if err := r.ctx.Err(); err != nil {
-			return err
+		if r.ctx.Err() != nil {
+			return context.Cause(r.ctx)
 		}
 	}
 	return nil
@@ -52,6 +54,9 @@ func (l *level) reads(visit func(name string)) {
 }
 
 func (r *run) computeField(l *level) error {
+	if err := r.hold(task.ValueBytes * len(l.parent.rows.uids)); err != nil {
+		return err
+	}
 	switch l.kind {
 	case dql.CountUIDField:
 		n := len(l.parent.rows.uids)

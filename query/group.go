@@ -2,6 +2,7 @@ package query
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"slices"
 
@@ -67,9 +68,15 @@ func (r *run) group(l *level) error {
 			}
 			g.columns = append(g.columns, &res[at])
 		}
-		return g.finish()
+		return g.finish(r)
 	})
 }
+
+// Rough sizes for the account of memory, in bytes.
+const (
+	bucketBytes = 128 // a group with its entry in the index of groups
+	memberBytes = 8   // a node in a group, while its slice grows
+)
 
 // keyColumn returns the values of a key for each node: all targets of an edge, the first of several values.
 func keyColumn(res *task.Result, edges bool) [][]types.Value {
@@ -89,15 +96,25 @@ func keyColumn(res *task.Result, edges bool) [][]types.Value {
 }
 
 // finish forms the groups of every row, and those of all nodes together for the variables.
-func (g *grouping) finish() error {
+func (g *grouping) finish(r *run) error {
 	l := g.level
 	l.groups = make(groups, l.rows.len())
 	for i := range l.groups {
 		from, to := l.rows.row(i)
-		for _, b := range g.buckets(l.rows.index[from:to]) {
+		buckets, err := g.buckets(r, l.rows.index[from:to])
+		if err != nil {
+			return err
+		}
+		for _, b := range buckets {
 			l.groups[i] = append(l.groups[i], g.members(b))
 		}
 	}
+	return g.variables(r)
+}
+
+// variables defines the variables of the body over the groups of all nodes together.
+func (g *grouping) variables(r *run) error {
+	l := g.level
 	all := make([]uint32, len(l.rows.uids))
 	for i := range all {
 		all[i] = uint32(i)
@@ -106,43 +123,30 @@ func (g *grouping) finish() error {
 		if c.varName == "" {
 			continue
 		}
-		if err := l.block.define(c.varName, nil, g.variable(i, g.buckets(all)), nil); err != nil {
+		buckets, err := g.buckets(r, all)
+		if err != nil {
+			return err
+		}
+		if err := l.block.define(c.varName, nil, g.variable(i, buckets), nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// buckets distributes nodes over groups, ordered by size and then by the keys.
-func (g *grouping) buckets(nodes []uint32) []*bucket {
-	byKey := map[string]*bucket{}
-	var list []*bucket
-	var text []byte
-	var place func(node uint32, depth int, keys []types.Value)
-	place = func(node uint32, depth int, keys []types.Value) {
-		if depth < len(g.keys) {
-			for _, v := range g.keys[depth][node] {
-				place(node, depth+1, append(keys, v))
-			}
-			return
-		}
-		text = text[:0]
-		for _, v := range keys {
-			at := len(text)
-			text = types.AppendBinary(append(text, byte(v.Type()), 0, 0, 0, 0), v)
-			binary.BigEndian.PutUint32(text[at+1:], uint32(len(text)-at))
-		}
-		b := byKey[string(text)]
-		if b == nil {
-			b = &bucket{keys: slices.Clone(keys)}
-			byKey[string(text)] = b
-			list = append(list, b)
-		}
-		b.nodes = append(b.nodes, node)
-	}
+// buckets distributes nodes over groups, ordered by size and then by the keys. A node with several values of several keys is in as
+// many groups as they have combinations, so that what is made is accounted for as it is made.
+func (g *grouping) buckets(r *run, nodes []uint32) ([]*bucket, error) {
+	d := distribution{r: r, keys: g.keys, byKey: map[string]*bucket{}}
 	for _, n := range nodes {
-		place(n, 0, make([]types.Value, 0, len(g.keys)))
+		if err := d.place(n, make([]types.Value, 0, len(g.keys))); err != nil {
+			return nil, err
+		}
 	}
+	if err := r.hold(d.bytes); err != nil {
+		return nil, err
+	}
+	list := d.list
 	slices.SortStableFunc(list, func(a, b *bucket) int {
 		if c := cmp.Compare(len(a.nodes), len(b.nodes)); c != 0 {
 			return c
@@ -154,7 +158,62 @@ func (g *grouping) buckets(nodes []uint32) []*bucket {
 		}
 		return 0
 	})
-	return list
+	return list, nil
+}
+
+// distribution is the making of groups.
+type distribution struct {
+	r     *run
+	keys  [][][]types.Value // for each key and node
+	byKey map[string]*bucket
+	list  []*bucket
+	text  []byte // scratch space for the text of a group's keys
+	steps int
+	bytes int // made and not accounted for yet
+}
+
+// placesBetween is how many places of nodes in groups lie between two looks at the account of memory and the context.
+const placesBetween = 1024
+
+// place puts a node into all groups whose keys begin with the given ones.
+func (d *distribution) place(node uint32, keys []types.Value) error {
+	if depth := len(keys); depth < len(d.keys) {
+		for _, v := range d.keys[depth][node] {
+			if err := d.place(node, append(keys, v)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	d.text = d.text[:0]
+	for _, v := range keys {
+		at := len(d.text)
+		d.text = types.AppendBinary(append(d.text, byte(v.Type()), 0, 0, 0, 0), v)
+		binary.BigEndian.PutUint32(d.text[at+1:], uint32(len(d.text)-at))
+	}
+	b := d.byKey[string(d.text)]
+	if b == nil {
+		b = &bucket{keys: slices.Clone(keys)}
+		d.byKey[string(d.text)] = b
+		d.list = append(d.list, b)
+		d.bytes += bucketBytes + len(d.text) + task.ValueBytes*len(keys)
+	}
+	b.nodes = append(b.nodes, node)
+	d.bytes += memberBytes
+	return d.account()
+}
+
+// account looks at the context and the memory now and then.
+func (d *distribution) account() error {
+	if d.steps++; d.steps%placesBetween != 0 {
+		return nil
+	}
+	bytes := d.bytes
+	d.bytes = 0
+	if d.r.ctx.Err() != nil {
+		return context.Cause(d.r.ctx)
+	}
+	return d.r.hold(bytes)
 }
 
 // compareKeys orders the values of one key; those without an order, as bools, by their stored form.

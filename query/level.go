@@ -108,7 +108,7 @@ func (r *run) rootFound(l *level, uids []graph.UID, ascending, paged bool) error
 	r.result.NumUIDs[""] += uint64(len(uids))
 	l.rows = oneRow(uids, ascending)
 	l.fetched = true
-	if err := r.hold(uidBytes * len(uids)); err != nil {
+	if err := r.hold(task.TargetBytes * len(uids)); err != nil {
 		return err
 	}
 	return r.refine(l, paged, func() error { return r.descend(l) })

@@ -1,6 +1,6 @@
 package query
 
-import "fmt"
+import "dragg/query/task"
 
 // Options bounds what a query may cost. The zero value means the defaults.
 type Options struct {
@@ -9,9 +9,11 @@ type Options struct {
 	MemoryBytes int
 	// Budget is what this query shares with others; nil for none. Result.Release gives back what it took.
 	Budget *Budget
+	// QueryEdges is how many edges the whole query may follow. Default 10,000,000.
+	QueryEdges int
 	// TraversedEdges is how many edges one @recurse or shortest block may follow. Default 1,000,000.
 	TraversedEdges int
-	// RecurseDepth is how many levels a @recurse without a depth may have. Default 10,000.
+	// RecurseDepth is how many levels a @recurse may have, whatever depth it asks for. Default 10,000.
 	RecurseDepth int
 	// SortedRows is how many nodes a list keeps that is ordered by a predicate and has no first (dql.md
 	// fact 43). Default 1,000.
@@ -29,6 +31,7 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	set(&o.MemoryBytes, 512<<20)
+	set(&o.QueryEdges, 10_000_000)
 	set(&o.TraversedEdges, 1_000_000)
 	set(&o.RecurseDepth, 10_000)
 	set(&o.SortedRows, 1_000)
@@ -38,14 +41,4 @@ func (o Options) withDefaults() Options {
 }
 
 // LimitError says that a query needs more than the Options allow.
-type LimitError struct {
-	// What is the thing that is too much, in the plural.
-	What string
-	// Limit is how much is allowed.
-	Limit int
-}
-
-// Error names the limit.
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("the query exceeds the limit of %d %s", e.Limit, e.What)
-}
+type LimitError = task.LimitError

@@ -2,6 +2,7 @@ package query
 
 import (
 	"container/heap"
+	"context"
 	"fmt"
 	"slices"
 
@@ -52,6 +53,12 @@ type label struct {
 	back   *label
 	arc    arc
 }
+
+// Rough sizes for the account of memory, in bytes.
+const (
+	arcBytes   = 88
+	labelBytes = 144 // with its place in the heap
+)
 
 // labels is a heap of open labels by weight, hops and age. Of labels that are as good, one at the goal comes first: to go on from
 // another cannot lead to a better path, and would ask for the edges of a whole frontier.
@@ -138,7 +145,7 @@ func (r *run) pathEnd(a dql.Arg) (graph.UID, error) {
 func (s *pathSearch) advance(r *run) error {
 	for n := 0; s.open.Len() > 0 && len(s.paths) < s.spec.NumPaths; n++ {
 		if n&1023 == 1023 && r.ctx.Err() != nil {
-			return r.ctx.Err()
+			return context.Cause(r.ctx)
 		}
 		l := s.open[0]
 		if s.spec.MaxWeight != nil && l.weight > *s.spec.MaxWeight {
@@ -182,6 +189,7 @@ func (s *pathSearch) settled(l *label) bool {
 
 // expand opens the labels one edge further.
 func (s *pathSearch) expand(r *run, l *label, arcs []arc) error {
+	opened := 0
 	for _, a := range arcs {
 		if s.several && l.visits(a.to) {
 			continue
@@ -192,6 +200,10 @@ func (s *pathSearch) expand(r *run, l *label, arcs []arc) error {
 			continue
 		}
 		heap.Push(&s.open, next)
+		opened++
+	}
+	if err := r.hold(labelBytes * opened); err != nil { // what was closed stays reachable from what it led to
+		return err
 	}
 	switch {
 	case s.capacity > 0 && s.open.Len() > s.capacity:
@@ -302,6 +314,9 @@ func (s *pathSearch) take(r *run, n *node, src []graph.UID, x *rows, keep []grap
 		s.count += to - from
 		if s.count > r.opts.TraversedEdges {
 			return &LimitError{What: "edges in a shortest path", Limit: r.opts.TraversedEdges}
+		}
+		if err := r.hold(arcBytes * (to - from)); err != nil {
+			return err
 		}
 		for i := from; i < to; i++ {
 			a := arc{to: x.targets[i], weight: 1, by: n}

@@ -12,7 +12,6 @@ import (
 	"dragg/dql"
 	"dragg/graph"
 	"dragg/graph/types"
-	"dragg/query/answer"
 	"dragg/query/task"
 )
 
@@ -105,61 +104,6 @@ func TestVariablesAndConditions(t *testing.T) { // fact109
 		if got, err := Holds(cond, vars); err != nil || got != want {
 			t.Errorf("%s: %v %v", text, got, err)
 		}
-	}
-}
-
-func TestBounds(t *testing.T) {
-	var limit *LimitError
-	for name, c := range map[string]struct {
-		text string
-		opts Options
-	}{
-		"memory":  {`{ q(func: has(age)) { name friend { name } } }`, Options{MemoryBytes: 300}},
-		"recurse": {`{ q(func: uid(1)) @recurse(depth: 9, loop: true) { friend } }`, Options{TraversedEdges: 5}},
-		"depth":   {`{ q(func: uid(1)) @recurse { friend best } }`, Options{RecurseDepth: 2}},
-		"paths":   {`{ shortest(from: 1, to: 4, numpaths: 5) { friend } }`, Options{PathCount: 4}},
-		"path":    {`{ shortest(from: 1, to: 4) { friend } }`, Options{TraversedEdges: 1}},
-	} {
-		if _, err := execute(t, oneGraph(t), c.text, c.opts); !errors.As(err, &limit) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	res, err := execute(t, oneGraph(t), `{ q(func: has(age), orderasc: age) { age } }`, Options{SortedRows: 2})
-	if err != nil || !res.Truncated {
-		t.Fatal("the ordered list was not cut", err)
-	}
-	if b, err := res.Answer.AppendJSON(nil, answer.Options{}); err != nil || string(b) != `{"q":[{"age":-5},{"age":30}]}` {
-		t.Errorf("%s %v", b, err)
-	}
-	var large *answer.TooLargeError
-	if _, err := res.Answer.AppendJSON(nil, answer.Options{MaxBytes: 5}); !errors.As(err, &large) {
-		t.Errorf("a long answer: %v", err)
-	}
-	res, err = execute(t, oneGraph(t), `{ q(func: has(age)) @normalize { x: age a: friend { y: age } b: friend { z: age } } }`,
-		Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var many *answer.TooManyError
-	if _, err := res.Answer.AppendJSON(nil, answer.Options{NormalizeNodes: 3}); !errors.As(err, &many) {
-		t.Errorf("many flat objects: %v", err)
-	}
-}
-
-func TestCancel(t *testing.T) {
-	f := oneGraph(t)
-	doc, err := dql.Parse(`{ q(func: has(age)) { friend { friend { name } } } }`, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := Build(doc, f.schema)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := Execute(ctx, plan, f, 1, Options{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -25,6 +25,9 @@ type hop struct {
 	from, to graph.UID
 }
 
+// hopBytes is what a hop takes in the set of those seen, roughly.
+const hopBytes = 48
+
 func newRecursion(b *blockRun) *recursion {
 	w := &recursion{depth: b.src.Recurse.Depth, loop: b.src.Recurse.Loop}
 	if !w.loop {
@@ -35,7 +38,7 @@ func newRecursion(b *blockRun) *recursion {
 
 // descend asks for the fields of the block for the nodes of l.
 func (w *recursion) descend(r *run, l *level) error {
-	if w.depth == 0 && l.depth > r.opts.RecurseDepth {
+	if l.depth > r.opts.RecurseDepth {
 		return &LimitError{What: "levels of @recurse", Limit: r.opts.RecurseDepth}
 	}
 	for _, n := range l.block.root.node.children {
@@ -83,6 +86,9 @@ func (w *recursion) fetch(r *run, c *level) error {
 			return &LimitError{What: "edges in @recurse", Limit: r.opts.TraversedEdges}
 		}
 		if !w.loop {
+			if err := r.hold(hopBytes * len(c.rows.targets)); err != nil {
+				return err
+			}
 			w.dropSeen(c)
 		}
 		return r.refine(c, false, func() error {

@@ -24,6 +24,7 @@ type run struct {
 	vars    map[string]*Var
 	pending []job
 	memory  int // bytes held, roughly
+	edges   int // edges followed
 	result  *Result
 }
 
@@ -160,12 +161,14 @@ func (r *run) round() error {
 	jobs := r.pending
 	r.pending = nil
 	var batch []task.Task
+	room := r.room()
 	for _, j := range jobs {
 		for _, t := range j.tasks {
 			if !t.AtRoot {
 				r.result.NumUIDs[t.Predicate.Name] += uint64(len(t.Src))
 			}
 			if t.AtRoot || len(t.Src) > 0 {
+				t.Room = room
 				batch = append(batch, t)
 			}
 		}
@@ -219,13 +222,6 @@ func (r *run) call(batch []task.Task, jobs []job) ([]task.Result, error) {
 	return results, nil
 }
 
-// Rough sizes for the account of memory, in bytes.
-const (
-	uidBytes   = 16 // a target with its index and its place in the frontier
-	valueBytes = 64
-	facetBytes = 96
-)
-
 // check holds a result against its task, and accounts for what it holds.
 func (r *run) check(t *task.Task, res *task.Result) error {
 	elements := 0
@@ -242,21 +238,28 @@ func (r *run) check(t *task.Task, res *task.Result) error {
 		if len(res.Counts) != len(t.Src) {
 			return errRunner
 		}
-		return r.hold(8 * len(res.Counts))
-	case task.Match:
-		return r.hold(uidBytes * res.Set.Len())
 	}
-	bytes := uidBytes*len(res.Targets) + valueBytes*len(res.Values) + 4*len(res.Offsets)
-	for _, f := range res.Facets {
-		bytes += 24 + facetBytes*len(f)
+	if t.Kind == task.Edges {
+		if err := r.room().Edges.Left(len(res.Targets), task.CountedEdges); err != nil {
+			return err
+		}
+		r.edges += len(res.Targets)
 	}
-	return r.hold(bytes)
+	return r.hold(res.Bytes())
+}
+
+// room is what is left for the answers to the next batch.
+func (r *run) room() task.Room {
+	return task.Room{
+		Edges: task.Bound{Limit: r.opts.QueryEdges, Used: r.edges},
+		Bytes: task.Bound{Limit: r.opts.MemoryBytes, Used: r.memory},
+	}
 }
 
 // hold accounts for memory.
 func (r *run) hold(bytes int) error {
-	if r.memory+bytes > r.opts.MemoryBytes {
-		return &LimitError{What: "bytes of memory", Limit: r.opts.MemoryBytes}
+	if err := r.room().Bytes.Left(bytes, task.CountedBytes); err != nil {
+		return err
 	}
 	if !r.opts.Budget.take(bytes) {
 		return &LimitError{What: "bytes of memory for all queries together", Limit: int(r.opts.Budget.limit)}

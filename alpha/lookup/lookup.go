@@ -39,6 +39,7 @@ func Run(
 			return nil, err
 		}
 		res.Lists = view.Lists() - before
+		r.spent(t, &res)
 		results[i] = res
 	}
 	return results, nil
@@ -58,6 +59,27 @@ type runner struct {
 	key  []byte            // scratch space for keys; lists keep no reference to it
 	vals []posting.Posting // scratch space for the values of one node
 	next []byte            // scratch space for the keys of the nodes that come next
+	// edgesGiven and bytesGiven are what the answers to the tasks before hold.
+	edgesGiven, bytesGiven int
+}
+
+// spent counts the answer to a task.
+func (r *runner) spent(t *task.Task, res *task.Result) {
+	if t.Kind == task.Edges {
+		r.edgesGiven += len(res.Targets)
+	}
+	if t.Room.Bytes.Limit > 0 {
+		r.bytesGiven += res.Bytes()
+	}
+}
+
+// within returns an error where what a task has gathered up to now, facets and texts of so many bytes among it, leaves its room.
+func (r *runner) within(t *task.Task, res *task.Result, bytes int) error {
+	bytes += task.TargetBytes*len(res.Targets) + task.ValueBytes*len(res.Values)
+	if err := t.Room.Edges.Left(r.edgesGiven+len(res.Targets), task.CountedEdges); err != nil {
+		return err
+	}
+	return t.Room.Bytes.Left(r.bytesGiven+bytes, task.CountedBytes)
 }
 
 func (r *runner) run(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {

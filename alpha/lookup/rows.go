@@ -31,11 +31,13 @@ func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result
 	if err != nil {
 		return task.Result{}, err
 	}
+	bytes := 0 // of facets
 	for i, uid := range t.Src {
 		if err := tick.check(ctx); err != nil {
 			return task.Result{}, err
 		}
 		r.ahead(p, t.Reverse, t.Src, i)
+		shown := len(res.Facets)
 		l, err := r.row(p, t.Reverse, uid)
 		if err != nil {
 			return task.Result{}, err
@@ -44,6 +46,12 @@ func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result
 			res.Targets = appendPage(res.Targets, l.UIDs(), t.Page)
 		} else if err := sel.edges(&res, l, t.Page); err != nil {
 			return task.Result{}, fmt.Errorf("facets of %s of %s: %w", p.Name, uid, err)
+		}
+		for _, f := range res.Facets[shown:] {
+			bytes += task.FacetBytes(f)
+		}
+		if err := r.within(t, &res, bytes); err != nil {
+			return task.Result{}, err
 		}
 		end, err := offset(len(res.Targets))
 		if err != nil {
@@ -78,6 +86,9 @@ func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Resul
 		if err := w.row(l); err != nil {
 			return task.Result{}, fmt.Errorf("%s of %s: %w", p.Name, uid, err)
 		}
+		if err := r.within(t, &w.res, w.bytes); err != nil {
+			return task.Result{}, err
+		}
 		end, err := offset(len(w.res.Values))
 		if err != nil {
 			return task.Result{}, err
@@ -96,6 +107,7 @@ type valueRows struct {
 	pick    choice
 	sel     selection
 	scratch []posting.Posting
+	bytes   int // of texts and facets
 }
 
 // row adds the values of one node.
@@ -136,11 +148,14 @@ func (w *valueRows) add(v posting.Posting) error {
 		}
 	}
 	w.res.Values = append(w.res.Values, value)
+	w.bytes += value.Extent()
 	if w.pick.all {
 		w.res.Langs = append(w.res.Langs, v.Lang)
 	}
 	if w.sel.shows() {
-		w.res.Facets = append(w.res.Facets, w.sel.pick(v.Facets))
+		facets := w.sel.pick(v.Facets)
+		w.res.Facets = append(w.res.Facets, facets)
+		w.bytes += task.FacetBytes(facets)
 	}
 	return nil
 }

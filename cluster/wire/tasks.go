@@ -19,12 +19,24 @@ func FromTasks(batch []task.Task) []*pb.Task {
 			Src: fromUIDs(t.Src), AtRoot: t.AtRoot, Langs: t.Langs,
 			Func:  &pb.TaskFunc{Name: string(t.Func.Name), Args: t.Func.Args, Count: t.Func.Count, Uids: fromUIDs(t.Func.UIDs)},
 			First: int64(t.Page.First), Offset: int64(t.Page.Offset), After: uint64(t.Page.After),
+			Edges: fromBound(t.Room.Edges), Bytes: fromBound(t.Room.Bytes),
 		}
 		if t.Facets != nil {
 			out[i].Facets = &pb.FacetSelection{All: t.Facets.All, Keys: t.Facets.Keys, Filter: fromFilter(t.Facets.Filter)}
 		}
 	}
 	return out
+}
+
+func fromBound(b task.Bound) *pb.TaskBound {
+	if b == (task.Bound{}) {
+		return nil
+	}
+	return &pb.TaskBound{Limit: uint64(b.Limit), Used: uint64(b.Used)}
+}
+
+func toBound(m *pb.TaskBound) task.Bound {
+	return task.Bound{Limit: int(m.GetLimit()), Used: int(m.GetUsed())}
 }
 
 // fromUIDs returns ascending uids without duplicates as a set.
@@ -65,6 +77,7 @@ func toTask(m *pb.Task) (task.Task, error) {
 		Predicate: graph.Predicate{Namespace: graph.Namespace(m.GetNamespace()), Name: m.GetPredicate()},
 		Func:      task.Func{Name: task.FuncName(m.GetFunc().GetName()), Args: m.GetFunc().GetArgs(), Count: m.GetFunc().GetCount()},
 		Page:      task.Page{First: int(m.GetFirst()), Offset: int(m.GetOffset()), After: graph.UID(m.GetAfter())},
+		Room:      task.Room{Edges: toBound(m.GetEdges()), Bytes: toBound(m.GetBytes())},
 	}
 	if m.GetKind() < uint32(task.Edges) || m.GetKind() > uint32(task.Match) {
 		return t, fault.New(fault.Invalid, "a task of kind %d", m.GetKind())

@@ -18,7 +18,10 @@ func TestTasksRoundTrip(t *testing.T) {
 	p := graph.Predicate{Namespace: 1, Name: "p"}
 	leaf := &task.FacetFilter{Func: task.Eq, Key: "k", Arg: "v"}
 	batch := []task.Task{
-		{Kind: task.Edges, Predicate: p, Reverse: true, Src: []graph.UID{1, 5, graph.MaxUID}, Page: task.Page{First: -3, Offset: 2, After: 7}},
+		{
+			Kind: task.Edges, Predicate: p, Reverse: true, Src: []graph.UID{1, 5, graph.MaxUID}, Page: task.Page{First: -3, Offset: 2, After: 7},
+			Room: task.Room{Edges: task.Bound{Limit: 1_000, Used: 7}, Bytes: task.Bound{Limit: 1 << 40}},
+		},
 		{
 			Kind: task.Values, Predicate: p, Src: []graph.UID{9}, Langs: []string{"de", "."},
 			Facets: &task.Facets{All: true, Keys: []string{"a"}, Filter: &task.FacetFilter{

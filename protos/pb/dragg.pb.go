@@ -4939,6 +4939,8 @@ type Task struct {
 	First         int64                  `protobuf:"varint,10,opt,name=first,proto3" json:"first,omitempty"`
 	Offset        int64                  `protobuf:"varint,11,opt,name=offset,proto3" json:"offset,omitempty"`
 	After         uint64                 `protobuf:"varint,12,opt,name=after,proto3" json:"after,omitempty"`
+	Edges         *TaskBound             `protobuf:"bytes,13,opt,name=edges,proto3" json:"edges,omitempty"`
+	Bytes         *TaskBound             `protobuf:"bytes,14,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5057,6 +5059,73 @@ func (x *Task) GetAfter() uint64 {
 	return 0
 }
 
+func (x *Task) GetEdges() *TaskBound {
+	if x != nil {
+		return x.Edges
+	}
+	return nil
+}
+
+func (x *Task) GetBytes() *TaskBound {
+	if x != nil {
+		return x.Bytes
+	}
+	return nil
+}
+
+// TaskBound is task.Bound; without it there is none.
+type TaskBound struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Limit         uint64                 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	Used          uint64                 `protobuf:"varint,2,opt,name=used,proto3" json:"used,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaskBound) Reset() {
+	*x = TaskBound{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaskBound) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaskBound) ProtoMessage() {}
+
+func (x *TaskBound) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaskBound.ProtoReflect.Descriptor instead.
+func (*TaskBound) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *TaskBound) GetLimit() uint64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *TaskBound) GetUsed() uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
 type TaskFunc struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -5069,7 +5138,7 @@ type TaskFunc struct {
 
 func (x *TaskFunc) Reset() {
 	*x = TaskFunc{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5081,7 +5150,7 @@ func (x *TaskFunc) String() string {
 func (*TaskFunc) ProtoMessage() {}
 
 func (x *TaskFunc) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5094,7 +5163,7 @@ func (x *TaskFunc) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskFunc.ProtoReflect.Descriptor instead.
 func (*TaskFunc) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{69}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *TaskFunc) GetName() string {
@@ -5136,7 +5205,7 @@ type FacetSelection struct {
 
 func (x *FacetSelection) Reset() {
 	*x = FacetSelection{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[70]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5148,7 +5217,7 @@ func (x *FacetSelection) String() string {
 func (*FacetSelection) ProtoMessage() {}
 
 func (x *FacetSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[70]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5161,7 +5230,7 @@ func (x *FacetSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetSelection.ProtoReflect.Descriptor instead.
 func (*FacetSelection) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{70}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *FacetSelection) GetAll() bool {
@@ -5198,7 +5267,7 @@ type FacetTree struct {
 
 func (x *FacetTree) Reset() {
 	*x = FacetTree{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[71]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5210,7 +5279,7 @@ func (x *FacetTree) String() string {
 func (*FacetTree) ProtoMessage() {}
 
 func (x *FacetTree) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[71]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5223,7 +5292,7 @@ func (x *FacetTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetTree.ProtoReflect.Descriptor instead.
 func (*FacetTree) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{71}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *FacetTree) GetOp() uint32 {
@@ -5281,7 +5350,7 @@ type TaskResult struct {
 
 func (x *TaskResult) Reset() {
 	*x = TaskResult{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[72]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5293,7 +5362,7 @@ func (x *TaskResult) String() string {
 func (*TaskResult) ProtoMessage() {}
 
 func (x *TaskResult) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[72]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5306,7 +5375,7 @@ func (x *TaskResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskResult.ProtoReflect.Descriptor instead.
 func (*TaskResult) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{72}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *TaskResult) GetOffsets() []uint32 {
@@ -5395,7 +5464,7 @@ type FacetRow struct {
 
 func (x *FacetRow) Reset() {
 	*x = FacetRow{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[73]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5407,7 +5476,7 @@ func (x *FacetRow) String() string {
 func (*FacetRow) ProtoMessage() {}
 
 func (x *FacetRow) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[73]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5420,7 +5489,7 @@ func (x *FacetRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetRow.ProtoReflect.Descriptor instead.
 func (*FacetRow) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{73}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *FacetRow) GetFacets() []*Facet {
@@ -5446,7 +5515,7 @@ type WriteRequest struct {
 
 func (x *WriteRequest) Reset() {
 	*x = WriteRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[74]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5458,7 +5527,7 @@ func (x *WriteRequest) String() string {
 func (*WriteRequest) ProtoMessage() {}
 
 func (x *WriteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[74]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5471,7 +5540,7 @@ func (x *WriteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
 func (*WriteRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{74}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *WriteRequest) GetGroup() uint32 {
@@ -5532,7 +5601,7 @@ type WriteStep struct {
 
 func (x *WriteStep) Reset() {
 	*x = WriteStep{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[75]
+	mi := &file_protos_pb_dragg_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5544,7 +5613,7 @@ func (x *WriteStep) String() string {
 func (*WriteStep) ProtoMessage() {}
 
 func (x *WriteStep) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[75]
+	mi := &file_protos_pb_dragg_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5557,7 +5626,7 @@ func (x *WriteStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStep.ProtoReflect.Descriptor instead.
 func (*WriteStep) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{75}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *WriteStep) GetEdges() []*Edge {
@@ -5584,7 +5653,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[76]
+	mi := &file_protos_pb_dragg_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5596,7 +5665,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[76]
+	mi := &file_protos_pb_dragg_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5609,7 +5678,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{76}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Edge) GetSubject() uint64 {
@@ -5679,7 +5748,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[77]
+	mi := &file_protos_pb_dragg_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5691,7 +5760,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[77]
+	mi := &file_protos_pb_dragg_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5704,7 +5773,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{77}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Value) GetType() uint32 {
@@ -5731,7 +5800,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[78]
+	mi := &file_protos_pb_dragg_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5743,7 +5812,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[78]
+	mi := &file_protos_pb_dragg_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5756,7 +5825,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{78}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Facet) GetKey() string {
@@ -5785,7 +5854,7 @@ type WriteReply struct {
 
 func (x *WriteReply) Reset() {
 	*x = WriteReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[79]
+	mi := &file_protos_pb_dragg_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5797,7 +5866,7 @@ func (x *WriteReply) String() string {
 func (*WriteReply) ProtoMessage() {}
 
 func (x *WriteReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[79]
+	mi := &file_protos_pb_dragg_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5810,7 +5879,7 @@ func (x *WriteReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteReply.ProtoReflect.Descriptor instead.
 func (*WriteReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{79}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *WriteReply) GetNothing() bool {
@@ -5845,7 +5914,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[80]
+	mi := &file_protos_pb_dragg_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5857,7 +5926,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[80]
+	mi := &file_protos_pb_dragg_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5870,7 +5939,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{80}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *CloseRequest) GetGroup() uint32 {
@@ -6289,7 +6358,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x03own\x18\x04 \x01(\bR\x03own\x12!\n" +
 	"\x05tasks\x18\x05 \x03(\v2\v.dragg.TaskR\x05tasks\"8\n" +
 	"\tTaskReply\x12+\n" +
-	"\aresults\x18\x01 \x03(\v2\x11.dragg.TaskResultR\aresults\"\xc9\x02\n" +
+	"\aresults\x18\x01 \x03(\v2\x11.dragg.TaskResultR\aresults\"\x99\x03\n" +
 	"\x04Task\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\x04R\tnamespace\x12\x1c\n" +
@@ -6303,7 +6372,12 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05first\x18\n" +
 	" \x01(\x03R\x05first\x12\x16\n" +
 	"\x06offset\x18\v \x01(\x03R\x06offset\x12\x14\n" +
-	"\x05after\x18\f \x01(\x04R\x05after\"\\\n" +
+	"\x05after\x18\f \x01(\x04R\x05after\x12&\n" +
+	"\x05edges\x18\r \x01(\v2\x10.dragg.TaskBoundR\x05edges\x12&\n" +
+	"\x05bytes\x18\x0e \x01(\v2\x10.dragg.TaskBoundR\x05bytes\"5\n" +
+	"\tTaskBound\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\x04R\x05limit\x12\x12\n" +
+	"\x04used\x18\x02 \x01(\x04R\x04used\"\\\n" +
 	"\bTaskFunc\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04args\x18\x02 \x03(\tR\x04args\x12\x14\n" +
@@ -6442,7 +6516,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 85)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 86)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(MoveOutcome)(0),          // 1: dragg.MoveOutcome
@@ -6516,22 +6590,23 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*TaskRequest)(nil),       // 69: dragg.TaskRequest
 	(*TaskReply)(nil),         // 70: dragg.TaskReply
 	(*Task)(nil),              // 71: dragg.Task
-	(*TaskFunc)(nil),          // 72: dragg.TaskFunc
-	(*FacetSelection)(nil),    // 73: dragg.FacetSelection
-	(*FacetTree)(nil),         // 74: dragg.FacetTree
-	(*TaskResult)(nil),        // 75: dragg.TaskResult
-	(*FacetRow)(nil),          // 76: dragg.FacetRow
-	(*WriteRequest)(nil),      // 77: dragg.WriteRequest
-	(*WriteStep)(nil),         // 78: dragg.WriteStep
-	(*Edge)(nil),              // 79: dragg.Edge
-	(*Value)(nil),             // 80: dragg.Value
-	(*Facet)(nil),             // 81: dragg.Facet
-	(*WriteReply)(nil),        // 82: dragg.WriteReply
-	(*CloseRequest)(nil),      // 83: dragg.CloseRequest
-	nil,                       // 84: dragg.AlterReply.SeqsEntry
-	nil,                       // 85: dragg.MoveReply.SeqsEntry
-	nil,                       // 86: dragg.RemoveReply.SeqsEntry
-	nil,                       // 87: dragg.ZeroState.LeadersEntry
+	(*TaskBound)(nil),         // 72: dragg.TaskBound
+	(*TaskFunc)(nil),          // 73: dragg.TaskFunc
+	(*FacetSelection)(nil),    // 74: dragg.FacetSelection
+	(*FacetTree)(nil),         // 75: dragg.FacetTree
+	(*TaskResult)(nil),        // 76: dragg.TaskResult
+	(*FacetRow)(nil),          // 77: dragg.FacetRow
+	(*WriteRequest)(nil),      // 78: dragg.WriteRequest
+	(*WriteStep)(nil),         // 79: dragg.WriteStep
+	(*Edge)(nil),              // 80: dragg.Edge
+	(*Value)(nil),             // 81: dragg.Value
+	(*Facet)(nil),             // 82: dragg.Facet
+	(*WriteReply)(nil),        // 83: dragg.WriteReply
+	(*CloseRequest)(nil),      // 84: dragg.CloseRequest
+	nil,                       // 85: dragg.AlterReply.SeqsEntry
+	nil,                       // 86: dragg.MoveReply.SeqsEntry
+	nil,                       // 87: dragg.RemoveReply.SeqsEntry
+	nil,                       // 88: dragg.ZeroState.LeadersEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	4,   // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
@@ -6552,7 +6627,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	12,  // 15: dragg.Alter.predicates:type_name -> dragg.PredicateChange
 	13,  // 16: dragg.Alter.types:type_name -> dragg.TypeChange
 	15,  // 17: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	84,  // 18: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	85,  // 18: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
 	16,  // 19: dragg.Tablet.move:type_name -> dragg.Move
 	18,  // 20: dragg.Tablet.former:type_name -> dragg.Former
 	1,   // 21: dragg.MoveEnd.outcome:type_name -> dragg.MoveOutcome
@@ -6561,7 +6636,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	21,  // 24: dragg.MoveStep.target:type_name -> dragg.Digest
 	1,   // 25: dragg.MoveStep.outcome:type_name -> dragg.MoveOutcome
 	15,  // 26: dragg.MoveReply.tablet:type_name -> dragg.Tablet
-	85,  // 27: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
+	86,  // 27: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
 	23,  // 28: dragg.Event.verdict:type_name -> dragg.Verdict
 	24,  // 29: dragg.Event.tablet_set:type_name -> dragg.TabletSet
 	25,  // 30: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
@@ -6570,14 +6645,14 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	29,  // 33: dragg.Event.member_gone:type_name -> dragg.Member
 	15,  // 34: dragg.TabletSet.tablet:type_name -> dragg.Tablet
 	22,  // 35: dragg.StreamBatch.events:type_name -> dragg.Event
-	86,  // 36: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	87,  // 36: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
 	29,  // 37: dragg.ZeroState.members:type_name -> dragg.Member
 	15,  // 38: dragg.ZeroState.tablets:type_name -> dragg.Tablet
 	13,  // 39: dragg.ZeroState.types:type_name -> dragg.TypeChange
 	35,  // 40: dragg.ZeroState.streams:type_name -> dragg.GroupStream
 	36,  // 41: dragg.ZeroState.oracle:type_name -> dragg.OracleState
 	29,  // 42: dragg.ZeroState.removed:type_name -> dragg.Member
-	87,  // 43: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
+	88,  // 43: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
 	31,  // 44: dragg.ZeroState.policy:type_name -> dragg.RebalancePolicy
 	45,  // 45: dragg.ZeroState.loads:type_name -> dragg.TabletLoad
 	46,  // 46: dragg.ZeroState.progress:type_name -> dragg.MoveProgress
@@ -6600,75 +6675,77 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	46,  // 63: dragg.GroupReport.moves:type_name -> dragg.MoveProgress
 	21,  // 64: dragg.CopyDigest.digest:type_name -> dragg.Digest
 	71,  // 65: dragg.TaskRequest.tasks:type_name -> dragg.Task
-	75,  // 66: dragg.TaskReply.results:type_name -> dragg.TaskResult
-	72,  // 67: dragg.Task.func:type_name -> dragg.TaskFunc
-	73,  // 68: dragg.Task.facets:type_name -> dragg.FacetSelection
-	74,  // 69: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
-	74,  // 70: dragg.FacetTree.children:type_name -> dragg.FacetTree
-	76,  // 71: dragg.TaskResult.facets:type_name -> dragg.FacetRow
-	81,  // 72: dragg.FacetRow.facets:type_name -> dragg.Facet
-	78,  // 73: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
-	79,  // 74: dragg.WriteStep.edges:type_name -> dragg.Edge
-	80,  // 75: dragg.Edge.value:type_name -> dragg.Value
-	81,  // 76: dragg.Edge.facets:type_name -> dragg.Facet
-	80,  // 77: dragg.Facet.value:type_name -> dragg.Value
-	27,  // 78: dragg.Zero.Connect:input_type -> dragg.Join
-	51,  // 79: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	9,   // 80: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	53,  // 81: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	55,  // 82: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	11,  // 83: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	57,  // 84: dragg.Zero.State:input_type -> dragg.StateRequest
-	58,  // 85: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	8,   // 86: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	32,  // 87: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
-	19,  // 88: dragg.Zero.Move:input_type -> dragg.MoveStep
-	44,  // 89: dragg.Zero.Report:input_type -> dragg.GroupReport
-	30,  // 90: dragg.Zero.SetDrain:input_type -> dragg.Drain
-	29,  // 91: dragg.Zero.JoinZero:input_type -> dragg.Member
-	31,  // 92: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
-	47,  // 93: dragg.Zero.Promote:input_type -> dragg.PromoteRequest
-	49,  // 94: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
-	60,  // 95: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	62,  // 96: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	77,  // 97: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
-	83,  // 98: dragg.Peer.Close:input_type -> dragg.CloseRequest
-	69,  // 99: dragg.Peer.Run:input_type -> dragg.TaskRequest
-	67,  // 100: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
-	64,  // 101: dragg.Peer.Copy:input_type -> dragg.CopyRequest
-	64,  // 102: dragg.Peer.Digest:input_type -> dragg.CopyRequest
-	47,  // 103: dragg.Peer.Promote:input_type -> dragg.PromoteRequest
-	28,  // 104: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	52,  // 105: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	10,  // 106: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	54,  // 107: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	56,  // 108: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	14,  // 109: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	34,  // 110: dragg.Zero.State:output_type -> dragg.ZeroState
-	26,  // 111: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	59,  // 112: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	33,  // 113: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
-	20,  // 114: dragg.Zero.Move:output_type -> dragg.MoveReply
-	59,  // 115: dragg.Zero.Report:output_type -> dragg.AckReply
-	33,  // 116: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
-	34,  // 117: dragg.Zero.JoinZero:output_type -> dragg.ZeroState
-	59,  // 118: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
-	48,  // 119: dragg.Zero.Promote:output_type -> dragg.PromoteReply
-	50,  // 120: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
-	61,  // 121: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	63,  // 122: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	82,  // 123: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
-	82,  // 124: dragg.Peer.Close:output_type -> dragg.WriteReply
-	70,  // 125: dragg.Peer.Run:output_type -> dragg.TaskReply
-	68,  // 126: dragg.Peer.Inspect:output_type -> dragg.InspectReply
-	65,  // 127: dragg.Peer.Copy:output_type -> dragg.CopyChunk
-	66,  // 128: dragg.Peer.Digest:output_type -> dragg.CopyDigest
-	48,  // 129: dragg.Peer.Promote:output_type -> dragg.PromoteReply
-	104, // [104:130] is the sub-list for method output_type
-	78,  // [78:104] is the sub-list for method input_type
-	78,  // [78:78] is the sub-list for extension type_name
-	78,  // [78:78] is the sub-list for extension extendee
-	0,   // [0:78] is the sub-list for field type_name
+	76,  // 66: dragg.TaskReply.results:type_name -> dragg.TaskResult
+	73,  // 67: dragg.Task.func:type_name -> dragg.TaskFunc
+	74,  // 68: dragg.Task.facets:type_name -> dragg.FacetSelection
+	72,  // 69: dragg.Task.edges:type_name -> dragg.TaskBound
+	72,  // 70: dragg.Task.bytes:type_name -> dragg.TaskBound
+	75,  // 71: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
+	75,  // 72: dragg.FacetTree.children:type_name -> dragg.FacetTree
+	77,  // 73: dragg.TaskResult.facets:type_name -> dragg.FacetRow
+	82,  // 74: dragg.FacetRow.facets:type_name -> dragg.Facet
+	79,  // 75: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
+	80,  // 76: dragg.WriteStep.edges:type_name -> dragg.Edge
+	81,  // 77: dragg.Edge.value:type_name -> dragg.Value
+	82,  // 78: dragg.Edge.facets:type_name -> dragg.Facet
+	81,  // 79: dragg.Facet.value:type_name -> dragg.Value
+	27,  // 80: dragg.Zero.Connect:input_type -> dragg.Join
+	51,  // 81: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	9,   // 82: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	53,  // 83: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	55,  // 84: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	11,  // 85: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	57,  // 86: dragg.Zero.State:input_type -> dragg.StateRequest
+	58,  // 87: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	8,   // 88: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	32,  // 89: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
+	19,  // 90: dragg.Zero.Move:input_type -> dragg.MoveStep
+	44,  // 91: dragg.Zero.Report:input_type -> dragg.GroupReport
+	30,  // 92: dragg.Zero.SetDrain:input_type -> dragg.Drain
+	29,  // 93: dragg.Zero.JoinZero:input_type -> dragg.Member
+	31,  // 94: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
+	47,  // 95: dragg.Zero.Promote:input_type -> dragg.PromoteRequest
+	49,  // 96: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	60,  // 97: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	62,  // 98: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	78,  // 99: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
+	84,  // 100: dragg.Peer.Close:input_type -> dragg.CloseRequest
+	69,  // 101: dragg.Peer.Run:input_type -> dragg.TaskRequest
+	67,  // 102: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
+	64,  // 103: dragg.Peer.Copy:input_type -> dragg.CopyRequest
+	64,  // 104: dragg.Peer.Digest:input_type -> dragg.CopyRequest
+	47,  // 105: dragg.Peer.Promote:input_type -> dragg.PromoteRequest
+	28,  // 106: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	52,  // 107: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	10,  // 108: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	54,  // 109: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	56,  // 110: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	14,  // 111: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	34,  // 112: dragg.Zero.State:output_type -> dragg.ZeroState
+	26,  // 113: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	59,  // 114: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	33,  // 115: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	20,  // 116: dragg.Zero.Move:output_type -> dragg.MoveReply
+	59,  // 117: dragg.Zero.Report:output_type -> dragg.AckReply
+	33,  // 118: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
+	34,  // 119: dragg.Zero.JoinZero:output_type -> dragg.ZeroState
+	59,  // 120: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
+	48,  // 121: dragg.Zero.Promote:output_type -> dragg.PromoteReply
+	50,  // 122: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	61,  // 123: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	63,  // 124: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	83,  // 125: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
+	83,  // 126: dragg.Peer.Close:output_type -> dragg.WriteReply
+	70,  // 127: dragg.Peer.Run:output_type -> dragg.TaskReply
+	68,  // 128: dragg.Peer.Inspect:output_type -> dragg.InspectReply
+	65,  // 129: dragg.Peer.Copy:output_type -> dragg.CopyChunk
+	66,  // 130: dragg.Peer.Digest:output_type -> dragg.CopyDigest
+	48,  // 131: dragg.Peer.Promote:output_type -> dragg.PromoteReply
+	106, // [106:132] is the sub-list for method output_type
+	80,  // [80:106] is the sub-list for method input_type
+	80,  // [80:80] is the sub-list for extension type_name
+	80,  // [80:80] is the sub-list for extension extendee
+	0,   // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -6682,7 +6759,7 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   85,
+			NumMessages:   86,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

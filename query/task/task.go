@@ -49,6 +49,8 @@ type Task struct {
 	Page Page
 	// Best lets a root Match leave out nodes that come late in the order of the predicate. A runner may ignore it.
 	Best Best
+	// Room bounds the answers to the whole batch.
+	Room Room
 }
 
 // Best says that of the nodes ordered by their values only the first N matter, the last N where Desc is set. All that share a
