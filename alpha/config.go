@@ -54,10 +54,8 @@ const MinDiskReserve = 128 << 20
 
 // Limits bounds single requests.
 type Limits struct {
-	// QueryEdges is how many edges one query may traverse. Default 10 million.
-	QueryEdges int
-	// QueryTimeout ends a request; 0 for none but the client's own.
-	QueryTimeout time.Duration
+	// Query bounds each query; a request may lower it for itself.
+	Query QueryLimits
 	// MutationEdges is how many N-Quads one request may hold. Default 1 million.
 	MutationEdges int
 	// RequestBytes is the largest request. Default 256 MiB.
@@ -72,7 +70,7 @@ func (c *Config) setDefaults() {
 	orDefault(&c.TxnAbortAfter, 5*time.Minute)
 	orDefault(&c.MoveBytesPerSecond, 64<<20)
 	orDefault(&c.CompareInterval, time.Minute)
-	orDefault(&c.Limits.QueryEdges, 10_000_000)
+	c.Limits.Query.setDefaults(c.MemoryBytes)
 	orDefault(&c.Limits.MutationEdges, 1_000_000)
 	orDefault(&c.Limits.RequestBytes, 256<<20)
 	orDefault(&c.Limits.InFlight, 10_000)

@@ -124,6 +124,15 @@ type params struct {
 
 func (p *params) text(name string) string { return p.r.URL.Query().Get(name) }
 
+// options reads what a request says beside its body.
+func (p *params) options() Options {
+	limits, err := readQueryLimits(p.text)
+	if err != nil && p.err == nil {
+		p.err = err
+	}
+	return Options{Debug: p.flag("debug"), Limits: limits}
+}
+
 func (p *params) flag(name string) bool {
 	v := p.text(name)
 	if v == "" {

@@ -80,7 +80,7 @@ func (n *Node) httpQuery(w http.ResponseWriter, r *http.Request) {
 	p := &params{r: r}
 	req := &api.Request{StartTs: p.number("startTs"), Hash: p.text("hash"), ReadOnly: p.flag("ro"), BestEffort: p.flag("be")}
 	req.ReadOnly = req.ReadOnly || req.BestEffort
-	opts, timeout := Options{Debug: p.flag("debug")}, p.duration("timeout")
+	opts, timeout := p.options(), p.duration("timeout")
 	switch f := p.text("respFormat"); f {
 	case "", "json":
 	case "rdf":
@@ -152,6 +152,7 @@ func jsonError(body []byte, err error) error {
 func (n *Node) httpMutate(w http.ResponseWriter, r *http.Request) {
 	p := &params{r: r}
 	commitNow, startTs, timeout := p.flag("commitNow"), p.number("startTs"), p.duration("timeout")
+	opts := Options{Limits: p.options().Limits}
 	body, done, err := n.body(r)
 	defer done()
 	if err := errors.Join(p.err, err); err != nil {
@@ -180,7 +181,7 @@ func (n *Node) httpMutate(w http.ResponseWriter, r *http.Request) {
 	req.StartTs, req.Hash, req.CommitNow = startTs, p.text("hash"), commitNow
 	ctx, cancel := timed(r.Context(), timeout)
 	defer cancel()
-	resp, err := n.Do(ctx, req, Options{})
+	resp, err := n.Do(ctx, req, opts)
 	if err != nil {
 		sendError(w, codeOf(err), err.Error(), true)
 		return

@@ -22,6 +22,8 @@ import (
 type Options struct {
 	// Debug adds the uid to every object.
 	Debug bool
+	// Limits lower those of the server.
+	Limits QueryLimits
 }
 
 // Do carries out one request of the client API: a query, mutations, or an upsert (both).
@@ -38,17 +40,15 @@ func (n *Node) do(ctx context.Context, req *api.Request, opts Options) (*api.Res
 		return nil, err
 	}
 	defer leave()
-	if n.cfg.Limits.QueryTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, n.cfg.Limits.QueryTimeout)
-		defer cancel()
-	}
 	began := time.Now()
 	r, err := n.once(ctx, req, opts, began)
 	for err != nil && r.again && time.Since(began) < againPatience && pause(ctx, againPause) == nil {
 		r, err = n.once(ctx, req, opts, began)
 	}
 	if err != nil {
+		if late := (*timeoutError)(nil); errors.As(err, &late) {
+			return nil, late
+		}
 		if ctx.Err() != nil && fault.ClassOf(err) == fault.Internal {
 			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
@@ -66,7 +66,10 @@ const (
 
 // once tries to carry out a request.
 func (n *Node) once(ctx context.Context, req *api.Request, opts Options, began time.Time) (*request, error) {
-	r := &request{n: n, req: req, opts: opts, began: began, resp: &api.Response{Latency: &api.Latency{}}}
+	r := &request{
+		n: n, req: req, opts: opts, limits: n.cfg.Limits.Query.lowered(opts.Limits), began: began,
+		resp: &api.Response{Latency: &api.Latency{}},
+	}
 	err := r.run(ctx)
 	if r.found != nil {
 		r.found.Release()
@@ -74,26 +77,28 @@ func (n *Node) once(ctx context.Context, req *api.Request, opts Options, began t
 	return r, err
 }
 
-// maxAnswerBytes bounds one answer where there is memory enough.
-const maxAnswerBytes = 256 << 20
-
-func (n *Node) answerBytes() int { return int(min(n.cfg.MemoryBytes/8, maxAnswerBytes)) }
-
 // classify gives an error without a class one: what a request got wrong is the client's to mend.
 func classify(err error) error {
-	if tooMuch := (*query.LimitError)(nil); errors.As(err, &tooMuch) {
+	if isLimit(err) {
 		return fault.As(fault.Exhausted, err)
 	}
 	return fault.As(fault.Invalid, err)
 }
 
+// isLimit says that a query was refused for what it needs, not for what it says.
+func isLimit(err error) bool {
+	tooMuch, tooLarge := (*query.LimitError)(nil), (*answer.TooLargeError)(nil)
+	return errors.As(err, &tooMuch) || errors.As(err, &tooLarge)
+}
+
 // request is one request on its way.
 type request struct {
-	n     *Node
-	req   *api.Request
-	opts  Options
-	began time.Time
-	resp  *api.Response
+	n      *Node
+	req    *api.Request
+	opts   Options
+	limits QueryLimits
+	began  time.Time
+	resp   *api.Response
 
 	doc    *dql.Document // nil without a query
 	conds  []*dql.Cond   // of the mutations
@@ -157,7 +162,7 @@ func (r *request) parse() error {
 		}
 		return nil
 	}
-	doc, err := dql.ParseWithUses(r.req.Query, r.req.Vars, uniqueSorted(uses))
+	doc, err := dql.ParseWith(r.req.Query, r.req.Vars, uniqueSorted(uses), r.limits.parsing())
 	r.doc = doc
 	return err
 }
@@ -202,6 +207,20 @@ func (r *request) read(ctx context.Context, batch []task.Task) ([]task.Result, e
 }
 
 func (r *request) query(ctx context.Context) error {
+	ctx, cancel := r.limits.timed(ctx)
+	defer cancel()
+	err := r.find(ctx)
+	if err == nil {
+		err = r.encode()
+	}
+	if late := (*timeoutError)(nil); err != nil && errors.As(context.Cause(ctx), &late) {
+		return late // whatever the end of the time made of what was going on
+	}
+	return err
+}
+
+// find runs the query.
+func (r *request) find(ctx context.Context) error {
 	if err := r.n.shard.WaitTimestamp(ctx, r.start.After); err != nil {
 		return err
 	}
@@ -210,23 +229,24 @@ func (r *request) query(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.found, err = query.Execute(ctx, plan, r.reader, r.start.Ts, query.Options{
-		MemoryBytes: int(r.n.cfg.MemoryBytes / 4), Budget: r.n.queries,
-	})
+	r.found, err = query.Execute(ctx, plan, r.reader, r.start.Ts, r.limits.running(r.n.queries))
 	if err != nil {
 		return err
 	}
-	encoding := time.Now()
-	r.resp.Latency.ProcessingNs = uint64(encoding.Sub(began))
+	r.resp.Latency.ProcessingNs = uint64(time.Since(began))
 	r.resp.Metrics = &api.Metrics{NumUids: r.found.NumUIDs}
 	r.n.meters.edges.Add(int64(r.found.NumUIDs["_total"]))
+	return nil
+}
+
+// encode writes what was found.
+func (r *request) encode() (err error) {
+	began := time.Now()
 	if r.req.RespFormat == api.Request_RDF {
-		r.resp.Rdf, err = r.found.Answer.AppendRDF(nil, answer.Options{MaxBytes: r.n.answerBytes()})
+		r.resp.Rdf, err = r.found.Answer.AppendRDF(nil, answer.Options{MaxBytes: r.limits.AnswerBytes})
 	} else {
-		r.resp.Json, err = r.found.Answer.AppendJSON(nil, answer.Options{
-			Debug: r.opts.Debug, MaxBytes: r.n.answerBytes(),
-		})
+		r.resp.Json, err = r.found.Answer.AppendJSON(nil, answer.Options{Debug: r.opts.Debug, MaxBytes: r.limits.AnswerBytes})
 	}
-	r.resp.Latency.EncodingNs = uint64(time.Since(encoding))
+	r.resp.Latency.EncodingNs = uint64(time.Since(began))
 	return err
 }

@@ -23,18 +23,33 @@ func (n *Node) Register(r grpc.ServiceRegistrar) { api.RegisterDgraphServer(r, &
 
 // Query implements api.DgraphServer.
 func (s *service) Query(ctx context.Context, req *api.Request) (*api.Response, error) {
-	resp, err := s.n.Do(ctx, req, optionsOf(ctx))
+	resp, err := s.do(ctx, req)
 	return resp, fault.ToGRPC(err)
 }
 
+func (s *service) do(ctx context.Context, req *api.Request) (*api.Response, error) {
+	opts, err := optionsOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.n.Do(ctx, req, opts)
+}
+
 // optionsOf reads what clients say in metadata.
-func optionsOf(ctx context.Context) Options {
+func optionsOf(ctx context.Context) (opts Options, err error) {
 	md, ok := metadata.FromIncomingContext(ctx)
 	if !ok {
-		return Options{}
+		return opts, nil
 	}
-	v := md.Get("debug")
-	return Options{Debug: len(v) > 0 && v[0] == "true"}
+	first := func(name string) string {
+		if v := md.Get(name); len(v) > 0 {
+			return v[0]
+		}
+		return ""
+	}
+	opts.Debug = first("debug") == "true"
+	opts.Limits, err = readQueryLimits(first)
+	return opts, fault.As(fault.Invalid, err)
 }
 
 // Alter implements api.DgraphServer.
@@ -66,7 +81,7 @@ func (s *service) RunDQL(ctx context.Context, r *api.RunDQLRequest) (*api.Respon
 	if err != nil {
 		return nil, fault.ToGRPC(fault.As(fault.Invalid, err))
 	}
-	resp, err := s.n.Do(ctx, req, optionsOf(ctx))
+	resp, err := s.do(ctx, req)
 	return resp, fault.ToGRPC(err)
 }
 

@@ -112,6 +112,8 @@ type alphaFlags struct {
 	requestBytes  size
 	moveRate      size
 	compare       time.Duration
+	queryMemory   size
+	queryAnswer   size
 	group         uint32
 	learner       bool
 }
@@ -120,7 +122,7 @@ func (f *alphaFlags) add(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.txnAbortAfter, "txn-abort-after", 5*time.Minute,
 		"a transaction that is idle for so long is aborted; snapshots stay readable for so long")
 	flags.IntVar(&f.limits.MutationEdges, "limit-mutation", 1_000_000, "N-Quads of one request")
-	flags.DurationVar(&f.limits.QueryTimeout, "limit-query-timeout", 0, "time of one request; 0 for none but the client's")
+	f.addQuery(flags)
 	flags.IntVar(&f.limits.InFlight, "limit-in-flight", 10_000, "requests worked on at once")
 	f.requestBytes = 256 << 20
 	flags.Var(&f.requestBytes, "limit-request", "bytes of one request")
@@ -130,11 +132,23 @@ func (f *alphaFlags) add(flags *pflag.FlagSet) {
 		"pause between two predicates of which the replicas of a group are compared; 0 for never")
 }
 
+// addQuery adds the limits of queries. A request may lower each for itself, under the name behind --limit-.
+func (f *alphaFlags) addQuery(flags *pflag.FlagSet) {
+	q := &f.limits.Query
+	flags.DurationVar(&q.Timeout, "limit-query-timeout", time.Minute, "time of one query; negative for none but the client's")
+	flags.IntVar(&q.Edges, "limit-query-edges", 10_000_000, "edges that one query may traverse")
+	flags.Var(&f.queryMemory, "limit-query-memory", "bytes that one query may gather; 0 for a quarter of the memory, which all share")
+	flags.Var(&f.queryAnswer, "limit-query-answer", "bytes of one answer; 0 for an eighth of the memory, at most 256MiB")
+	flags.IntVar(&q.RecurseDepth, "limit-query-recurse", 10_000, "levels of one @recurse")
+	flags.IntVar(&q.Depth, "limit-query-depth", 64, "nesting of blocks, filters and formulas in the text of a query")
+}
+
 func (f *alphaFlags) config(s *serverFlags, dir string, memory int64, lg *slog.Logger) alpha.Config {
 	f.limits.RequestBytes = int(f.requestBytes)
 	if f.compare == 0 {
 		f.compare = -1
 	}
+	f.limits.Query.MemoryBytes, f.limits.Query.AnswerBytes = int(f.queryMemory), int(f.queryAnswer)
 	return alpha.Config{
 		MoveBytesPerSecond: int(max(f.moveRate, 1<<20)), CompareInterval: f.compare,
 		Dir: dir, My: s.address(alphaNodePort), Version: Version(), MemoryBytes: memory, DiskReserveBytes: int64(s.reserve),
