@@ -59,6 +59,9 @@ func (r *run) group(l *level) error {
 	return r.ask(l, tasks, func(res []task.Result) error {
 		g := &grouping{level: l}
 		for i, k := range l.groupBy {
+			if err := r.hold(task.ValueBytes * len(res[i].Targets)); err != nil {
+				return err
+			}
 			g.keys = append(g.keys, keyColumn(&res[i], k.edges))
 		}
 		for _, at := range bodies {
@@ -81,13 +84,15 @@ const (
 // keyColumn returns the values of a key for each node: all targets of an edge, the first of several values.
 func keyColumn(res *task.Result, edges bool) [][]types.Value {
 	out := make([][]types.Value, len(res.Offsets)-1)
+	targets := make([]types.Value, len(res.Targets))
+	for i, u := range res.Targets {
+		targets[i] = types.OfUID(uint64(u))
+	}
 	for i := range out {
 		from, to := res.Offsets[i], res.Offsets[i+1]
 		switch {
 		case edges:
-			for _, u := range res.Targets[from:to] {
-				out[i] = append(out[i], types.OfUID(uint64(u)))
-			}
+			out[i] = targets[from:to]
 		case from < to:
 			out[i] = res.Values[from : from+1]
 		}

@@ -121,7 +121,7 @@ func TestNoTaskAfterTheCancel(t *testing.T) {
 func product(t *testing.T, n int) *fake {
 	t.Helper()
 	f := newFake()
-	update, err := schema.Parse("to: [uid] .\na: [uid] .\nb: [uid] .\nc: [uid] .")
+	update, err := schema.Parse("to: [uid] .\na: [uid] .\nb: [uid] .\nc: [uid] .\nnone: [uid] .")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +158,15 @@ func TestGroupsAreAccountedFor(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	if _, err := Execute(ctx, plan, &quitting{f, f.runs + 2, cancel}, 1, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("8 million groups for nobody: %v", err)
+	}
+}
+
+// The values of the keys count where they make no group.
+func TestGroupKeysAreAccountedFor(t *testing.T) {
+	var limit *LimitError
+	_, err := execute(t, product(t, 200), `{ q(func: uid(1)) { to @groupby(a, none) { count(uid) } } }`, Options{MemoryBytes: 10_000})
+	if !errors.As(err, &limit) {
+		t.Errorf("200 keys in 10,000 bytes: %v", err)
 	}
 }
 
