@@ -4,6 +4,8 @@ import "dragg/query/task"
 
 // Options bounds what a query may cost. The zero value means the defaults.
 type Options struct {
+	// Profile gathers Result.Profile.
+	Profile bool
 	// MemoryBytes is how much the uids, values and facets that a query holds may take together. Default 512
 	// MiB.
 	MemoryBytes int

@@ -20,6 +20,8 @@ type Result struct {
 	Truncated bool
 	// Rounds is how many times the Runner was called, Lists how many posting lists it read.
 	Rounds, Lists int
+	// Profile is the plan with what its steps cost; nil without Options.Profile.
+	Profile []*Step
 
 	release func() // gives back to the shared budget
 }

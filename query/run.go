@@ -26,13 +26,13 @@ type run struct {
 	memory  int // bytes held, roughly
 	edges   int // edges followed
 	result  *Result
+	profile profile
 }
 
 // job is a question of one block and what to do with the answers.
 type job struct {
-	block *blockRun
+	level *level
 	tasks []task.Task
-	where string // the field, for errors
 	then  func([]task.Result) error
 }
 
@@ -78,6 +78,9 @@ func Execute(
 		r.result.Answer.Schema = schemaAnswer(plan.schema, plan.schemaQuery)
 		return r.result, nil
 	}
+	if opts.Profile {
+		r.profile = newProfile(plan)
+	}
 	for _, b := range plan.blocks {
 		r.blocks = append(r.blocks, &blockRun{block: b, locals: map[string]*local{}})
 	}
@@ -88,6 +91,9 @@ func Execute(
 	}
 	for _, b := range r.blocks {
 		r.show(b)
+	}
+	if opts.Profile {
+		r.result.Profile = plan.steps(r.profile)
 	}
 	total := uint64(0)
 	for _, n := range r.result.NumUIDs {
@@ -152,7 +158,7 @@ func (r *run) ask(l *level, tasks []task.Task, then func([]task.Result) error) e
 		return then(nil)
 	}
 	l.block.open++
-	r.pending = append(r.pending, job{block: l.block, tasks: tasks, where: l.path(), then: then})
+	r.pending = append(r.pending, job{level: l, tasks: tasks, then: then})
 	return nil
 }
 
@@ -173,10 +179,12 @@ func (r *run) round() error {
 			}
 		}
 	}
+	began := r.profile.clock()
 	results, err := r.call(batch, jobs)
 	if err != nil {
 		return err
 	}
+	took := r.profile.clock().Sub(began)
 	for _, j := range jobs {
 		own := make([]task.Result, len(j.tasks))
 		for i, t := range j.tasks {
@@ -189,10 +197,13 @@ func (r *run) round() error {
 				return err
 			}
 		}
-		j.block.open--
+		j.level.block.open--
+		r.profile.took(j.level, own, took)
+		thinking := r.profile.clock()
 		if err := j.then(own); err != nil {
 			return err
 		}
+		r.profile.since(j.level, thinking)
 	}
 	return nil
 }
@@ -206,11 +217,10 @@ func (r *run) call(batch []task.Task, jobs []job) ([]task.Result, error) {
 	}
 	results, err := r.runner.Run(r.ctx, r.readTs, batch)
 	if err != nil {
-		where := ""
-		if len(jobs) == 1 {
-			where = jobs[0].where
+		if len(jobs) > 1 || jobs[0].level.parent == nil {
+			return nil, err
 		}
-		return nil, fmt.Errorf("%s: %w", where, err)
+		return nil, fmt.Errorf("%s: %w", jobs[0].level.path(), err)
 	}
 	if len(results) != len(batch) {
 		return nil, errRunner
