@@ -130,7 +130,7 @@ func (p *params) options() Options {
 	if err != nil && p.err == nil {
 		p.err = err
 	}
-	return Options{Debug: p.flag("debug"), Limits: limits}
+	return Options{Debug: p.flag("debug"), Explain: p.flag(explainWord), Profile: p.flag(profileWord), Limits: limits}
 }
 
 func (p *params) flag(name string) bool {

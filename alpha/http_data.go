@@ -39,10 +39,13 @@ type httpExtensions struct {
 	Latency *httpLatency `json:"server_latency,omitempty"`
 	Txn     *httpTxn     `json:"txn,omitempty"`
 	Metrics *httpMetrics `json:"metrics,omitempty"`
+	// Explain and Profile are there only where they were asked for.
+	Explain json.RawMessage `json:"explain,omitempty"`
+	Profile json.RawMessage `json:"profile,omitempty"`
 }
 
 func extensionsOf(r *api.Response) httpExtensions {
-	e := httpExtensions{}
+	e := httpExtensions{Explain: shown(r, explainWord), Profile: shown(r, profileWord)}
 	if l := r.Latency; l != nil {
 		e.Latency = &httpLatency{l.ParsingNs, l.ProcessingNs, l.EncodingNs, l.AssignTimestampNs, l.TotalNs}
 	}

@@ -101,6 +101,9 @@ func TestBombs(t *testing.T) {
 	} {
 		_, err := n.Do(context.Background(), &api.Request{Query: text, ReadOnly: true}, Options{})
 		wantCode(t, name, err, codes.ResourceExhausted, "the limit of ")
+		if strings.HasPrefix(fmt.Sprint(err), ":") {
+			t.Errorf("%s: the place is missing: %v", name, err)
+		}
 		if used := n.queries.Used(); used != 0 {
 			t.Errorf("%s: %d bytes were not given back", name, used)
 		}

@@ -22,6 +22,9 @@ import (
 type Options struct {
 	// Debug adds the uid to every object.
 	Debug bool
+	// Explain answers a query with its plan, without running it; Profile runs it and adds what the steps cost. The plan is in
+	// Response.Hdrs under the same word, and over HTTP in the extensions.
+	Explain, Profile bool
 	// Limits lower those of the server.
 	Limits QueryLimits
 }
@@ -137,6 +140,9 @@ func (r *request) parse() error {
 	if strings.TrimSpace(r.req.Query) == "" && len(r.req.Mutations) == 0 {
 		return errEmpty
 	}
+	if r.opts.Explain && len(r.req.Mutations) > 0 {
+		return errors.New("explain is for queries: nothing runs, and a mutation would have to")
+	}
 	if r.req.BestEffort && !r.req.ReadOnly {
 		return errors.New("a best effort query must be read-only")
 	}
@@ -210,7 +216,7 @@ func (r *request) query(ctx context.Context) error {
 	ctx, cancel := r.limits.timed(ctx)
 	defer cancel()
 	err := r.find(ctx)
-	if err == nil {
+	if err == nil && r.found != nil {
 		err = r.encode()
 	}
 	if late := (*timeoutError)(nil); err != nil && errors.As(context.Cause(ctx), &late) {
@@ -229,9 +235,19 @@ func (r *request) find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.found, err = query.Execute(ctx, plan, r.reader, r.start.Ts, r.limits.running(r.n.queries))
+	if r.opts.Explain {
+		return r.show(explainWord, plan.Explain())
+	}
+	opts := r.limits.running(r.n.queries)
+	opts.Profile = r.opts.Profile
+	r.found, err = query.Execute(ctx, plan, r.reader, r.start.Ts, opts)
 	if err != nil {
 		return err
+	}
+	if r.opts.Profile {
+		if err := r.show(profileWord, r.found.Profile); err != nil {
+			return err
+		}
 	}
 	r.resp.Latency.ProcessingNs = uint64(time.Since(began))
 	r.resp.Metrics = &api.Metrics{NumUids: r.found.NumUIDs}

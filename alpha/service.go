@@ -48,6 +48,7 @@ func optionsOf(ctx context.Context) (opts Options, err error) {
 		return ""
 	}
 	opts.Debug = first("debug") == "true"
+	opts.Explain, opts.Profile = first(explainWord) == "true", first(profileWord) == "true"
 	opts.Limits, err = readQueryLimits(first)
 	return opts, fault.As(fault.Invalid, err)
 }
