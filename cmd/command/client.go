@@ -110,7 +110,7 @@ func printJSON(out io.Writer, raw []byte) error {
 func Query() *cobra.Command {
 	var address, file string
 	var vars []string
-	var rdf, debug bool
+	var rdf, debug, explain, profile bool
 	cmd := &cobra.Command{
 		Use: "query [DQL | -]", Short: "Ask a query and print the answer", Args: cobra.MaximumNArgs(1),
 		Example: "  dragg query '{ q(func: has(name), first: 3) { uid name } }'\n" +
@@ -132,9 +132,17 @@ func Query() *cobra.Command {
 				req.RespFormat = api.Request_RDF
 			}
 			return withClient(address, func(c *client) error {
-				resp, err := c.Query(debugging(cmd.Context(), debug), req)
-				if err != nil {
+				ctx := asking(asking(asking(cmd.Context(), "debug", debug), "explain", explain), "profile", profile)
+				resp, err := c.Query(ctx, req)
+				switch {
+				case err != nil:
 					return err
+				case explain:
+					return printPlan(cmd.OutOrStdout(), resp, "explain")
+				case profile:
+					if err := printPlan(cmd.ErrOrStderr(), resp, "profile"); err != nil {
+						return err
+					}
 				}
 				if rdf {
 					_, err := cmd.OutOrStdout().Write(resp.Rdf)
@@ -149,6 +157,8 @@ func Query() *cobra.Command {
 	cmd.Flags().StringArrayVar(&vars, "var", nil, "a query variable, as '$name=value'; may be repeated")
 	cmd.Flags().BoolVar(&rdf, "rdf", false, "answer as RDF")
 	cmd.Flags().BoolVar(&debug, "debug", false, "show the uid of every object")
+	cmd.Flags().BoolVar(&explain, "explain", false, "show how the query would be answered, and do not run it")
+	cmd.Flags().BoolVar(&profile, "profile", false, "show on stderr what each step of the query cost, beside the answer")
 	return configurable(cmd)
 }
 

@@ -6,20 +6,11 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/metadata"
 
 	"dragg/cluster"
 	"dragg/cluster/rpc"
 	"dragg/load/live"
 )
-
-// debugging asks the server to show every uid.
-func debugging(ctx context.Context, on bool) context.Context {
-	if !on {
-		return ctx
-	}
-	return metadata.AppendToOutgoingContext(ctx, "debug", "true")
-}
 
 // Live returns the command that loads data into a running cluster.
 func Live() *cobra.Command {
