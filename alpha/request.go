@@ -217,7 +217,7 @@ func (r *request) query(ctx context.Context) error {
 	defer cancel()
 	err := r.find(ctx)
 	if err == nil && r.found != nil {
-		err = r.encode()
+		err = r.encode(ctx)
 	}
 	if late := (*timeoutError)(nil); err != nil && errors.As(context.Cause(ctx), &late) {
 		return late // whatever the end of the time made of what was going on
@@ -256,12 +256,14 @@ func (r *request) find(ctx context.Context) error {
 }
 
 // encode writes what was found.
-func (r *request) encode() (err error) {
+func (r *request) encode(ctx context.Context) (err error) {
 	began := time.Now()
 	if r.req.RespFormat == api.Request_RDF {
 		r.resp.Rdf, err = r.found.Answer.AppendRDF(nil, answer.Options{MaxBytes: r.limits.AnswerBytes})
 	} else {
-		r.resp.Json, err = r.found.Answer.AppendJSON(nil, answer.Options{Debug: r.opts.Debug, MaxBytes: r.limits.AnswerBytes})
+		r.resp.Json, err = r.found.Answer.AppendJSON(nil, answer.Options{
+			Debug: r.opts.Debug, MaxBytes: r.limits.AnswerBytes, Stop: func() error { return context.Cause(ctx) },
+		})
 	}
 	r.resp.Latency.EncodingNs = uint64(time.Since(began))
 	return err

@@ -180,6 +180,19 @@ func TestTextsAreAccountedFor(t *testing.T) {
 	}
 }
 
+// A long answer is not written to its end for nobody.
+func TestStoppedAnswer(t *testing.T) {
+	f := product(t, 2000)
+	res, err := execute(t, f, `{ q(func: uid(2)) { a { uid } } }`, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := errors.New("the client has gone")
+	if b, err := res.Answer.AppendJSON(nil, answer.Options{Stop: func() error { return gone }}); !errors.Is(err, gone) {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}
+
 // Every task carries what is left for all of its batch.
 func TestTasksCarryTheRoom(t *testing.T) {
 	f := oneGraph(t)

@@ -33,6 +33,7 @@ func (a *Answer) AppendJSON(dst []byte, opts Options) ([]byte, error) {
 
 // encoder writes JSON. After the first error it goes on writing nothing of use.
 type encoder struct {
+	begun int // objects, to ask Options.Stop now and then
 	buf   []byte
 	limit int
 	opts  Options
@@ -177,10 +178,16 @@ func (e *encoder) object(n *Node, i int) bool {
 	return shown
 }
 
+// objectsBetween is how many objects are written between two looks at Options.Stop.
+const objectsBetween = 1024
+
 func (e *encoder) wholeObject(n *Node, i int) bool {
 	u := n.Targets[i]
 	if len(e.buf) > e.limit && e.err == nil {
 		e.err = &TooLargeError{Limit: e.opts.MaxBytes}
+	}
+	if e.begun++; e.begun%objectsBetween == 0 && e.opts.Stop != nil && e.err == nil {
+		e.err = e.opts.Stop()
 	}
 	e.byte('{')
 	at := len(e.buf)
