@@ -217,10 +217,11 @@ func (r *run) call(batch []task.Task, jobs []job) ([]task.Result, error) {
 	}
 	results, err := r.runner.Run(r.ctx, r.readTs, batch)
 	if err != nil {
-		if len(jobs) > 1 || jobs[0].level.parent == nil {
-			return nil, err
+		where := "" // clients know the colon also where nothing stands before it
+		if len(jobs) == 1 {
+			where = jobs[0].level.path()
 		}
-		return nil, fmt.Errorf("%s: %w", jobs[0].level.path(), err)
+		return nil, fmt.Errorf("%s: %w", where, err)
 	}
 	if len(results) != len(batch) {
 		return nil, errRunner
