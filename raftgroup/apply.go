@@ -11,7 +11,10 @@ import (
 	"dragg/raftgroup/fsm"
 )
 
-// apply hands committed entries to the machine, as many at once as wait.
+// maxApplyBytes bounds what the machine is handed at once: who waits for an entry does not wait for all that follow it.
+const maxApplyBytes = 4 << 20
+
+// apply hands committed entries to the machine, as many at once as wait and are allowed.
 func (g *Group) apply(ctx context.Context) error {
 	for {
 		commits, err := g.queue.take(ctx)
@@ -19,24 +22,32 @@ func (g *Group) apply(ctx context.Context) error {
 			return err
 		}
 		for len(commits) > 0 {
-			n := 0
-			for n < len(commits) && commits[n].fetch == nil {
-				n++
-			}
-			if n > 0 {
-				if err := g.applyBatch(commits[:n]); err != nil {
+			if m := commits[0].fetch; m != nil {
+				if err := g.restore(ctx, m); err != nil {
 					return err
 				}
+				commits = commits[1:]
+				continue
 			}
-			if n < len(commits) {
-				if err := g.restore(ctx, commits[n].fetch); err != nil {
-					return err
-				}
-				n++
+			n := together(commits)
+			if err := g.applyBatch(commits[:n]); err != nil {
+				return err
 			}
 			commits = commits[n:]
 		}
 	}
+}
+
+// together returns how many of the commits, which begin with an entry, the machine is handed at once.
+func together(commits []commit) int {
+	bytes := 0
+	for n, c := range commits {
+		if c.fetch != nil || bytes >= maxApplyBytes {
+			return n
+		}
+		bytes += len(c.entry.GetData())
+	}
+	return len(commits)
 }
 
 func (g *Group) applyBatch(commits []commit) error {
@@ -79,6 +90,7 @@ func (g *Group) pass(commits []commit, bytes int) error {
 	last := commits[len(commits)-1].entry
 	g.passed.Store(last.GetIndex())
 	g.applied.advance(last.GetIndex())
+	g.backlog.note(last.GetIndex(), bytes)
 	var gone bool
 	for i := range commits {
 		if commits[i].conf != nil {
@@ -160,6 +172,10 @@ func (g *Group) fetch(ctx context.Context, from uint64, desc []byte) (err error)
 	return g.machine.Restore(ctx, desc, src)
 }
 
+// heldForSending is how many times Config.CheckpointBytes of log come together before a checkpoint is made although the state is
+// being sent to another member.
+const heldForSending = 16
+
 // checkpoints keeps the log short: by bytes, and now and then when it is idle. While another member is sent the state it waits,
 // but not for ever: what is sent is gone after the next checkpoint, or the log behind it.
 func (g *Group) checkpoints(ctx context.Context) error {
@@ -172,7 +188,7 @@ func (g *Group) checkpoints(ctx context.Context) error {
 		case <-ticker.C:
 		case <-g.checkNow:
 		}
-		if len(g.sending) > 0 && g.logBytes.Load() < keepForLive*int64(g.cfg.CheckpointBytes) {
+		if len(g.sending) > 0 && g.logBytes.Load() < heldForSending*int64(g.cfg.CheckpointBytes) {
 			continue
 		}
 		if err := g.Checkpoint(); err != nil {

@@ -25,12 +25,8 @@ import (
 
 var chaosRounds = flag.Int("chaos", 20, "how often the server is killed")
 
-// A start after a kill may take maxRestart on average, and a single one slowestRestart: on a machine with few cores one that happens
-// beside a compaction takes longer than the others.
-const (
-	maxRestart     = 5 * time.Second
-	slowestRestart = 15 * time.Second
-)
+// maxRestart is how long a start after a kill may take.
+const maxRestart = 5 * time.Second
 
 // restart starts a server that was killed or stopped and returns how long it took until it answered.
 func restart(t testing.TB, d *Dragg) time.Duration {
@@ -43,11 +39,11 @@ func restart(t testing.TB, d *Dragg) time.Duration {
 	}
 	took := time.Since(began)
 	switch {
-	case took <= slowestRestart:
+	case took <= maxRestart:
 	case starved():
 		t.Logf("the restart took %v, but the machine has too little CPU for all that runs on it", took)
 	default:
-		t.Errorf("the restart took %v, the most is %v", took, slowestRestart)
+		t.Errorf("the restart took %v, the most is %v", took, maxRestart)
 	}
 	return took
 }
@@ -119,9 +115,6 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := b.counts()
-	if average := total / time.Duration(max(1, *chaosRounds)); average > maxRestart && !starved() {
-		t.Errorf("restarts took %v on average, the most is %v", average, maxRestart)
-	}
 	t.Logf("%d kills: %d batches are there, %d are not; restarts took %v on average, %v at most", *chaosRounds, n[present], n[absent],
 		(total / time.Duration(max(1, *chaosRounds))).Round(time.Millisecond), slowest.Round(time.Millisecond))
 }
