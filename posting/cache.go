@@ -2,6 +2,7 @@ package posting
 
 import (
 	"hash/maphash"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -9,117 +10,115 @@ import (
 	"dragg/posting/keys"
 )
 
-// cacheShards is the number of independent parts of the cache; a power of two.
-const cacheShards = 64
-
-// entryOverhead is about what an entry costs besides key and state: the entry, its place in the map and in
-// the ring.
-const entryOverhead = 200
+// maxShards bounds the independent parts of the cache; there are some for every processor, but few enough that of the lists of
+// many nodes several lie in each. Their number is a power of two.
+const (
+	maxShards        = 256
+	shardsAProcessor = 8
+)
 
 // maxQueued is how many commits may wait for a list that is being loaded, before the load is given up.
 const maxQueued = 4096
 
-// cache maps keys to the newest state of their lists. Commits update it in place; what does not fit its bytes
-// is evicted by the clock algorithm (Corbató 1968), which lets readers pass with a read lock and one store.
+// cache maps keys to the newest state of their lists. Commits update it in place. Lists that rest are packed; the others are
+// entries. What does not fit its bytes is evicted: of the entries by the clock algorithm (Corbató 1968), which lets readers pass
+// with a read lock and one store, of the packed lists by segment, with a mark that serves the same end.
 type cache struct {
 	seed   maphash.Seed
 	limit  int64 // bytes; negative: nothing is kept
 	bytes  atomic.Int64
-	shards [cacheShards]cacheShard
+	shards []cacheShard
 	next   atomic.Uint32 // the shard to evict from next
-
-	hits, misses atomic.Int64
 }
 
 type cacheShard struct {
 	mu      sync.RWMutex
-	entries map[string]*entry
-	ring    []*entry
-	hand    int
+	packed  arena             // guarded by mu
+	entries map[string]*entry // guarded by mu
+	ring    []*entry          // guarded by mu
+	hand    int               // guarded by mu
+	held    int64             // bytes of the ring's entries; guarded by mu
+	counted int64             // what of the shard is in cache.bytes; guarded by mu
 	// touched counts, by hash, commits to keys that are not cached: what grows long without being read is
 	// rolled up.
-	touched [256]uint16
-}
+	touched [256]uint16 // guarded by mu
 
-// entry is one cached list. Its state is nil while it is being loaded, and for good if that failed.
-type entry struct {
-	key   string
-	state atomic.Pointer[state]
-	used  atomic.Bool
-	done  atomic.Pointer[chan struct{}] // closed and forgotten when the load is over
-	slot  int                           // place in the ring; guarded by the shard's mu
-	bytes int64                         // guarded by the shard's mu
-
-	mu struct { // guards the fields below; taken after the shard's mu, or without it
-		sync.Mutex
-		loading bool
-		dead    bool // it must not be used for newer readers: it has left the map
-		queued  []commit
-		chain   chain
-	}
-}
-
-// commit is one record of a key at its timestamp.
-type commit struct {
-	ts  graph.Timestamp
-	rec []byte
-}
-
-// chain is what lies on disk above the last whole version of a key.
-type chain struct {
-	records, ops int
-	// tried is how many of ops the last rollup had to leave, because a reader was open below them.
-	tried int
-}
-
-// long says that a rollup is due: the changes outgrew the list they apply to.
-func (c chain) long(elements int) bool {
-	return c.records > 1 && c.ops-c.tried > max(foldOps, elements/foldShare)
+	hits, misses atomic.Int64
 }
 
 func newCache(limit int64) *cache {
-	c := &cache{seed: maphash.MakeSeed(), limit: limit}
+	n := 1
+	for n < maxShards && n < shardsAProcessor*runtime.GOMAXPROCS(0) {
+		n *= 2
+	}
+	c := &cache{seed: maphash.MakeSeed(), limit: limit, shards: make([]cacheShard, n)}
 	for i := range c.shards {
 		c.shards[i].entries = make(map[string]*entry)
+		c.shards[i].packed = newArena()
 	}
 	return c
 }
 
-func (c *cache) shard(key []byte) *cacheShard {
-	return &c.shards[maphash.Bytes(c.seed, key)&(cacheShards-1)]
-}
+func (c *cache) hash(key []byte) uint64 { return maphash.Bytes(c.seed, key) }
 
-// find returns the entry of key, or nil.
-func (c *cache) find(key []byte) *entry {
-	sh := c.shard(key)
+// shardOf returns the shard of the keys with hash h.
+func (c *cache) shardOf(h uint64) *cacheShard { return &c.shards[c.shardAt(h)] }
+
+func (c *cache) shardAt(h uint64) int { return int(h & uint64(len(c.shards)-1)) }
+
+// find returns the list of key, packed or as an entry, or neither.
+func (c *cache) find(key []byte) (packed, *entry) {
+	h := c.hash(key)
+	sh := c.shardOf(h)
 	sh.mu.RLock()
-	e := sh.entries[string(key)]
-	sh.mu.RUnlock()
-	if e != nil && !e.used.Load() {
-		e.used.Store(true)
+	p, e := sh.find(h, key)
+	if p != nil {
+		p.mark()
 	}
-	return e
+	sh.mu.RUnlock()
+	switch {
+	case p != nil:
+		sh.hits.Add(1)
+	case e != nil:
+		sh.hits.Add(1)
+		e.use()
+	default:
+		sh.misses.Add(1)
+	}
+	return p, e
 }
 
-// claim returns the entry of key. mine says that it is new: the caller must load it and call loaded.
-func (c *cache) claim(key []byte) (e *entry, mine bool) {
-	sh := c.shard(key)
+// find is cache.find within the shard. The caller holds mu.
+func (sh *cacheShard) find(h uint64, key []byte) (packed, *entry) {
+	if p := sh.packed.find(h, key); p != nil {
+		return p, nil
+	}
+	return nil, sh.entries[string(key)]
+}
+
+// claim returns the list of key as find does. mine says that the entry is new: the caller must load it and call loaded.
+func (c *cache) claim(key []byte) (p packed, e *entry, mine bool) {
+	h := c.hash(key)
+	sh := c.shardOf(h)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if e := sh.entries[string(key)]; e != nil {
-		return e, false
+	if p, e := sh.find(h, key); p != nil || e != nil {
+		return p, e, false
 	}
 	e = &entry{key: string(key), slot: -1}
 	done := make(chan struct{})
 	e.done.Store(&done)
 	e.mu.loading = true
 	sh.entries[e.key] = e
-	return e, true
+	return nil, e, true
 }
 
-// loaded ends the load of an entry: st is the state found on disk, nil after an error. It reports whether the
-// entry stays.
+// loaded ends the load of an entry: st is the state found on disk, nil after an error. It returns what the list is now, and
+// reports whether it stays.
 func (c *cache) loaded(e *entry, st *state, ch chain, oldest graph.Timestamp) (*state, bool) {
+	h := c.hash([]byte(e.key))
+	sh := c.shardOf(h)
+	sh.mu.Lock()
 	e.mu.Lock()
 	e.mu.loading = false
 	ok := st != nil && !e.mu.dead
@@ -143,125 +142,209 @@ func (c *cache) loaded(e *entry, st *state, ch chain, oldest graph.Timestamp) (*
 	if ok {
 		e.state.Store(st)
 	}
-	e.mu.Unlock()
-	close(*e.done.Swap(nil))
-	sh := c.shard([]byte(e.key))
-	sh.mu.Lock()
-	if !ok {
-		c.remove(sh, e)
-	} else if sh.entries[e.key] == e {
-		e.slot = len(sh.ring)
-		sh.ring = append(sh.ring, e)
-		e.bytes = entrySize(e, st)
-		c.bytes.Add(e.bytes)
+	switch {
+	case !ok:
+		sh.remove(e)
+	case sh.entries[e.key] == e && !sh.rest(h, e, oldest):
+		sh.enter(e, entrySize(e, st))
 	}
+	e.mu.Unlock()
+	c.count(sh)
 	sh.mu.Unlock()
+	close(*e.done.Swap(nil)) // who waits looks at the state
 	c.evict()
 	return st, ok
 }
 
-func (c chain) add(r *record) chain {
-	if r.whole {
-		return chain{}
+// rest packs the list of an entry if it rests, in place of the entry. The caller holds the shard's mu and the entry's.
+func (sh *cacheShard) rest(h uint64, e *entry, oldest graph.Timestamp) bool {
+	st := rests(e.state.Load(), e.key, oldest)
+	if st == nil {
+		return false
 	}
-	return chain{c.records + 1, c.ops + r.sets.len() + r.dels.Len(), c.tried}
+	sh.remove(e)
+	e.mu.dead = true
+	sh.packed.put(h, e.key, st, e.mu.chain)
+	return true
 }
 
-// entrySize is the size of an entry that holds st.
-func entrySize(e *entry, st *state) int64 {
-	return int64(entryOverhead + len(e.key) + st.bytes())
+// enter puts an entry of the map into the ring.
+func (sh *cacheShard) enter(e *entry, bytes int64) {
+	e.slot = len(sh.ring)
+	sh.ring = append(sh.ring, e)
+	e.bytes = bytes
+	sh.held += bytes
+}
+
+// count brings the sum of bytes up to date. The caller holds the shard's mu.
+func (c *cache) count(sh *cacheShard) {
+	now := sh.held + sh.packed.bytes
+	c.bytes.Add(now - sh.counted)
+	sh.counted = now
 }
 
 // apply tells the cache of a committed record. due says that the key's chain has grown long.
 func (c *cache) apply(key []byte, ts graph.Timestamp, rec []byte, oldest graph.Timestamp) (due bool, err error) {
-	h := maphash.Bytes(c.seed, key)
-	sh := &c.shards[h&(cacheShards-1)]
-	sh.mu.RLock()
-	e := sh.entries[string(key)]
-	sh.mu.RUnlock()
-	if e == nil {
-		return !isWhole(rec) && sh.touch(h), nil
+	h := c.hash(key)
+	sh := c.shardOf(h)
+	for {
+		sh.mu.RLock()
+		p, e := sh.find(h, key)
+		sh.mu.RUnlock()
+		if p != nil {
+			e = c.wakeUp(h, key)
+		}
+		if e == nil {
+			return !isWhole(rec) && sh.touch(h), nil
+		}
+		due, gone, err := c.push(h, e, ts, rec, oldest)
+		if !gone {
+			return due, err
+		}
 	}
+}
+
+// wakeUp makes the packed list of key an entry, which it returns; nil where there is neither by now.
+func (c *cache) wakeUp(h uint64, key []byte) *entry {
+	sh := c.shardOf(h)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	p, e := sh.find(h, key)
+	if p == nil {
+		return e
+	}
+	st := p.unpack()
+	e = &entry{key: string(key)}
+	e.state.Store(st)
+	e.used.Store(p.unmark())
+	e.mu.chain = p.chain()
+	sh.packed.forget(h)
+	sh.entries[e.key] = e
+	sh.enter(e, entrySize(e, st))
+	c.count(sh)
+	return e
+}
+
+// push adds a committed record to an entry. gone says that the entry has left the cache, and what is in its place must be asked.
+func (c *cache) push(h uint64, e *entry, ts graph.Timestamp, rec []byte, oldest graph.Timestamp) (due, gone bool, err error) {
+	sh := c.shardOf(h)
 	e.mu.Lock()
 	if e.mu.loading {
 		if e.mu.queued = append(e.mu.queued, commit{ts, rec}); len(e.mu.queued) > maxQueued {
 			e.mu.dead, e.mu.queued = true, nil
 		}
 		e.mu.Unlock()
-		return false, nil
+		return false, false, nil
 	}
 	st := e.state.Load()
-	if st == nil || e.mu.dead || ts == st.last {
+	switch {
+	case e.mu.dead:
 		e.mu.Unlock()
-		return false, nil
-	}
-	if ts < st.last { // a replay: the disk knows better
-		e.mu.dead = true
+		return false, true, nil
+	case ts == st.last:
 		e.mu.Unlock()
-		c.drop(e)
-		return false, nil
+		return false, false, nil
+	case ts < st.last: // a replay: the disk knows better
+		e.mu.Unlock()
+		c.dropKey([]byte(e.key))
+		return false, false, nil
 	}
 	r, err := decodeRecord(rec)
 	if err != nil {
 		e.mu.Unlock()
-		return false, err
+		return false, false, err
 	}
 	st = st.push(&r, ts, oldest)
 	e.state.Store(st)
 	e.mu.chain = e.mu.chain.add(&r)
 	due = e.mu.chain.long(st.n)
 	e.mu.Unlock()
-	c.resize(sh, e, entrySize(e, st))
-	return due, nil
+	sh.mu.Lock()
+	if e.slot >= 0 {
+		bytes := entrySize(e, st)
+		sh.held += bytes - e.bytes
+		e.bytes = bytes
+	}
+	c.sweep(sh, oldest)
+	c.count(sh)
+	sh.mu.Unlock()
+	c.evict()
+	return due, false, nil
+}
+
+// sweep looks at one entry: each commit makes one, or keeps one awake, and so packs one that has come to rest since. The caller
+// holds the shard's mu.
+func (c *cache) sweep(sh *cacheShard, oldest graph.Timestamp) {
+	if len(sh.ring) == 0 {
+		return
+	}
+	if sh.hand >= len(sh.ring) {
+		sh.hand = 0
+	}
+	e := sh.ring[sh.hand]
+	e.mu.Lock()
+	if !sh.rest(c.hash([]byte(e.key)), e, oldest) {
+		sh.hand++
+	}
+	e.mu.Unlock()
 }
 
 // rolledUp tells the cache that a rollup has replaced the chain of a key.
 func (c *cache) rolledUp(key []byte, rolled chain) {
-	if e := c.find(key); e != nil {
+	h := c.hash(key)
+	sh := c.shardOf(h)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	p, e := sh.find(h, key)
+	if p != nil {
+		p.rolledUp(rolled)
+	}
+	if e != nil {
 		e.mu.Lock()
-		e.mu.chain.records = max(0, e.mu.chain.records-rolled.records)
-		e.mu.chain.ops = max(0, e.mu.chain.ops-rolled.ops)
-		e.mu.chain.tried = e.mu.chain.ops
-		e.mu.chain.tried = e.mu.chain.ops
+		e.mu.chain = e.mu.chain.without(rolled)
 		e.mu.Unlock()
 	}
 }
 
-// drop removes an entry, so that the next reader loads the list from disk.
-func (c *cache) drop(e *entry) {
-	sh := c.shard([]byte(e.key))
-	sh.mu.Lock()
-	c.remove(sh, e)
-	sh.mu.Unlock()
-}
-
-// dropKey removes the entry of a key; one that is being loaded will not stay.
+// dropKey removes the list of a key, so that the next reader loads it from disk; one that is being loaded will not stay.
 func (c *cache) dropKey(key []byte) {
-	sh := c.shard(key)
+	h := c.hash(key)
+	sh := c.shardOf(h)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if e := sh.entries[string(key)]; e != nil {
-		c.kill(sh, e)
+	p, e := sh.find(h, key)
+	if p != nil {
+		sh.packed.forget(h)
 	}
+	if e != nil {
+		sh.kill(e)
+	}
+	c.count(sh)
 }
 
-// dropIncarnation removes every entry of a tablet copy.
+// dropIncarnation removes every list of a tablet copy.
 func (c *cache) dropIncarnation(inc graph.Incarnation) {
-	c.dropWhere(func(key string) bool { return keys.IncarnationOf([]byte(key)) == inc })
+	c.dropWhere(func(key []byte) bool { return keys.IncarnationOf(key) == inc })
 }
 
-// dropAll removes every entry.
-func (c *cache) dropAll() { c.dropWhere(func(string) bool { return true }) }
+// dropAll removes every list.
+func (c *cache) dropAll() { c.dropWhere(func([]byte) bool { return true }) }
 
-func (c *cache) dropWhere(which func(key string) bool) {
+func (c *cache) dropWhere(which func(key []byte) bool) {
 	for i := range c.shards {
 		sh := &c.shards[i]
 		sh.mu.Lock()
 		for key, e := range sh.entries {
-			if which(key) {
-				c.kill(sh, e)
+			if which([]byte(key)) {
+				sh.kill(e)
 			}
 		}
+		sh.packed.each(func(h uint64, p packed) {
+			if which(p.key()) {
+				sh.packed.forget(h)
+			}
+		})
+		c.count(sh)
 		sh.mu.Unlock()
 	}
 }
@@ -270,22 +353,23 @@ func (c *cache) stats() (lists int, bytes, hits, misses int64) {
 	for i := range c.shards {
 		sh := &c.shards[i]
 		sh.mu.RLock()
-		lists += len(sh.entries)
+		lists += len(sh.entries) + len(sh.packed.places)
 		sh.mu.RUnlock()
+		hits, misses = hits+sh.hits.Load(), misses+sh.misses.Load()
 	}
-	return lists, c.bytes.Load(), c.hits.Load(), c.misses.Load()
+	return lists, c.bytes.Load(), hits, misses
 }
 
-// kill removes an entry for good, also one that is being loaded. The caller holds the shard's mu.
-func (c *cache) kill(sh *cacheShard, e *entry) {
+// kill removes an entry for good, also one that is being loaded. The caller holds mu.
+func (sh *cacheShard) kill(e *entry) {
 	e.mu.Lock()
 	e.mu.dead = true
 	e.mu.Unlock()
-	c.remove(sh, e)
+	sh.remove(e)
 }
 
-// remove takes e out of the map and the ring. The caller holds the shard's mu.
-func (c *cache) remove(sh *cacheShard, e *entry) {
+// remove takes e out of the map and the ring. The caller holds mu.
+func (sh *cacheShard) remove(e *entry) {
 	if sh.entries[e.key] == e {
 		delete(sh.entries, e.key)
 	}
@@ -297,40 +381,41 @@ func (c *cache) remove(sh *cacheShard, e *entry) {
 	sh.ring[e.slot].slot = e.slot
 	sh.ring[last] = nil
 	sh.ring = sh.ring[:last]
-	c.bytes.Add(-e.bytes)
+	sh.held -= e.bytes
 	e.slot = -1
 }
 
-func (c *cache) resize(sh *cacheShard, e *entry, bytes int64) {
-	sh.mu.Lock()
-	if e.slot >= 0 {
-		c.bytes.Add(bytes - e.bytes)
-		e.bytes = bytes
-	}
-	sh.mu.Unlock()
-	c.evict()
-}
-
-// evict removes entries, shard by shard, until the cache is within its limit: the ones first that nobody used
-// since the hand of their shard last passed.
+// evict removes lists, shard by shard, until the cache is within its limit: the ones first that nobody used for some time.
 func (c *cache) evict() {
-	for tries := 0; c.bytes.Load() > c.limit && tries < 2*cacheShards; tries++ {
-		sh := &c.shards[c.next.Add(1)&(cacheShards-1)]
+	for tries := 0; c.bytes.Load() > c.limit && tries < 2*len(c.shards); tries++ {
+		sh := c.shardOf(uint64(c.next.Add(1)))
 		sh.mu.Lock()
-		for steps := 2 * len(sh.ring); steps > 0 && len(sh.ring) > 0; steps-- {
-			if sh.hand >= len(sh.ring) {
-				sh.hand = 0
-			}
-			e := sh.ring[sh.hand]
-			if e.used.Swap(false) {
-				sh.hand++
-				continue
-			}
-			c.remove(sh, e)
+		before := sh.counted
+		if sh.held > sh.packed.bytes {
+			sh.evictEntry()
+		} else {
+			sh.packed.evict(c.hash)
+		}
+		if c.count(sh); sh.counted < before {
 			tries = 0
-			break
 		}
 		sh.mu.Unlock()
+	}
+}
+
+// evictEntry removes the entry that the hand comes to first and that nobody used since it last passed. The caller holds mu.
+func (sh *cacheShard) evictEntry() {
+	for steps := 2 * len(sh.ring); steps > 0 && len(sh.ring) > 0; steps-- {
+		if sh.hand >= len(sh.ring) {
+			sh.hand = 0
+		}
+		e := sh.ring[sh.hand]
+		if e.used.Swap(false) {
+			sh.hand++
+			continue
+		}
+		sh.kill(e)
+		return
 	}
 }
 

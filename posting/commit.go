@@ -124,11 +124,16 @@ func countOf(n int) uint32 { return uint32(min(n, math.MaxUint32)) }
 
 // stateBefore returns the list of key as of just before ts, with nothing newer in it.
 func (s *Store) stateBefore(key []byte, ts graph.Timestamp) (*state, error) {
-	st, err := s.stateAt(key, ts-1)
-	if err != nil || st.last < ts {
-		return st, err
+	l, err := s.listAt(key, ts-1)
+	switch {
+	case err != nil:
+		return nil, err
+	case l.p != nil:
+		return l.p.unpack(), nil
+	case l.s.last < ts:
+		return l.s, nil
 	}
-	st, _, err = s.readState(key, ts-1) // a replay: the store knows newer versions
+	st, _, err := s.readState(key, ts-1) // a replay: the store knows newer versions
 	return st, err
 }
 

@@ -15,7 +15,8 @@ import (
 // A list holds uids (edges, index entries) or values. Len, IsEmpty and Contains cost at most a few searches
 // and never build the set; UIDs builds it once where there are recent changes.
 type List struct {
-	s   *state
+	s   *state // of a list in the store, or
+	p   packed // of one that rests
 	ts  graph.Timestamp
 	own *record // of the transaction itself, or nil
 }
@@ -25,15 +26,18 @@ func (l List) IsEmpty() bool { return l.Len() == 0 }
 
 // Len returns the number of uids, or of values in all languages.
 func (l List) Len() int {
+	if l.own != nil && l.own.whole {
+		return l.own.sets.len()
+	}
 	n := 0
-	if l.s != nil && (l.own == nil || !l.own.whole) {
+	switch {
+	case l.p != nil:
+		n = l.p.len()
+	case l.s != nil:
 		n = l.s.len(l.ts)
 	}
 	if l.own == nil {
 		return n
-	}
-	if l.own.whole {
-		return l.own.sets.len()
 	}
 	ops := runOf(l.own, 0).ops
 	for i := range ops {
@@ -55,8 +59,14 @@ func (l List) Contains(uid graph.UID) bool {
 
 // UIDs returns the uids of the list. Of a list of values it returns the slots.
 func (l List) UIDs() uidset.Set {
+	if l.own != nil && l.own.whole {
+		return l.own.sets.set()
+	}
 	var base uidset.Set
-	if l.s != nil && (l.own == nil || !l.own.whole) {
+	switch {
+	case l.p != nil:
+		base = l.p.set()
+	case l.s != nil:
 		base = l.s.set(l.ts)
 	}
 	if l.own == nil {
@@ -117,6 +127,9 @@ func (l List) HasFacets() bool {
 	if l.own != nil && l.own.sets.pays() != paysNone {
 		return true
 	}
+	if l.p != nil {
+		return l.p.pays() != paysNone
+	}
 	if l.s == nil {
 		return false
 	}
@@ -146,15 +159,22 @@ func (l List) find(id uint64) (pay []byte, ok bool) {
 
 // below is find without the transaction's own changes.
 func (l List) below(id uint64) (pay []byte, ok bool) {
-	if l.s == nil {
-		return nil, false
+	switch {
+	case l.p != nil:
+		return l.p.get(id)
+	case l.s != nil:
+		return l.s.find(id, l.ts)
 	}
-	return l.s.find(id, l.ts)
+	return nil, false
 }
 
 // each visits the elements in order, with their payloads.
 func (l List) each(fn func(element) bool) {
-	if l.own == nil && l.s != nil && len(l.s.runs) == 0 {
+	switch {
+	case l.own == nil && l.p != nil:
+		l.p.each(fn)
+		return
+	case l.own == nil && l.s != nil && len(l.s.runs) == 0:
 		l.s.base.each(fn)
 		return
 	}

@@ -16,8 +16,7 @@ type View struct {
 	own   *Pending
 	lists int
 	ready func() error // called before the first read of the store; nil when it may be read
-	// touched keeps the compiler from leaving out what Prefetch reads.
-	touched int
+	batch *Batch       // once there was one
 }
 
 // View returns the view at readTs. Every commit at or below readTs must have been flushed. own may be nil.
@@ -76,30 +75,30 @@ func (v *View) List(key []byte) (List, error) {
 	if err := v.await(); err != nil {
 		return List{}, err
 	}
-	st, err := v.s.stateAt(key, v.ts)
-	if err != nil {
-		return List{}, err
-	}
-	return List{s: st, ts: v.ts, own: own}, nil
+	l, err := v.s.listAt(key, v.ts)
+	l.own = own
+	return l, err
 }
 
-// stateAt returns the list of key for a reader at ts, from the cache where it can.
-func (s *Store) stateAt(key []byte, ts graph.Timestamp) (*state, error) {
+// listAt returns the list of key for a reader at ts, from the cache where it can.
+func (s *Store) listAt(key []byte, ts graph.Timestamp) (List, error) {
 	if s.cache.limit < 0 {
-		st, _, err := s.readState(key, ts)
-		return st, err
+		return s.listOnDisk(key, ts)
 	}
-	e := s.cache.find(key)
-	if e == nil {
-		s.cache.misses.Add(1)
+	p, e := s.cache.find(key)
+	if p == nil && e == nil {
 		var mine bool
-		if e, mine = s.cache.claim(key); mine {
+		if p, e, mine = s.cache.claim(key); mine {
 			if err := s.load(e); err != nil {
-				return nil, err
+				return List{}, err
 			}
 		}
-	} else {
-		s.cache.hits.Add(1)
+	}
+	if p != nil {
+		if p.from() <= ts {
+			return List{p: p, ts: ts}, nil
+		}
+		return s.listOnDisk(key, ts)
 	}
 	st := e.state.Load()
 	if st == nil {
@@ -109,10 +108,17 @@ func (s *Store) stateAt(key []byte, ts graph.Timestamp) (*state, error) {
 		st = e.state.Load()
 	}
 	if st = st.at(ts); st != nil {
-		return st, nil
+		return List{s: st, ts: ts}, nil
 	}
+	return s.listOnDisk(key, ts)
+}
+
+func (s *Store) listOnDisk(key []byte, ts graph.Timestamp) (List, error) {
 	st, _, err := s.readState(key, ts)
-	return st, err
+	if err != nil {
+		return List{}, err
+	}
+	return List{s: st, ts: ts}, nil
 }
 
 // load reads the list of a claimed entry from disk, all versions of it.

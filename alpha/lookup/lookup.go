@@ -58,7 +58,7 @@ type runner struct {
 	view *posting.View
 	key  []byte            // scratch space for keys; lists keep no reference to it
 	vals []posting.Posting // scratch space for the values of one node
-	next []byte            // scratch space for the keys of the nodes that come next
+	next []byte            // scratch space for the keys of a batch
 	// edgesGiven and bytesGiven are what the answers to the tasks before hold.
 	edgesGiven, bytesGiven int
 }
@@ -156,32 +156,6 @@ func (r *runner) row(p tablet, reverse bool, uid graph.UID) (posting.List, error
 		return posting.List{}, fmt.Errorf("read %s of %s: %w", p.Name, uid, err)
 	}
 	return l, nil
-}
-
-// The sizes of frontiers whose lists are fetched ahead, and of what is fetched at a time.
-const (
-	aheadFrontier = 48
-	aheadLists    = 128
-)
-
-// ahead is called before the list of the i-th node is read. It fetches the lists of the next ones from memory where they are many.
-func (r *runner) ahead(p tablet, reverse bool, src []graph.UID, i int) {
-	if i%aheadLists != 0 || len(src)-i < aheadFrontier {
-		return
-	}
-	r.next = r.next[:0]
-	size := 0
-	for _, uid := range src[i:min(i+aheadLists, len(src))] {
-		if reverse {
-			r.next = keys.AppendReverse(r.next, p.inc, uid)
-		} else {
-			r.next = keys.AppendData(r.next, p.inc, uid)
-		}
-		if size == 0 {
-			size = len(r.next)
-		}
-	}
-	r.view.Prefetch(r.next, size)
 }
 
 // ticks asks ctx now and then, so that long loops notice that nobody waits for them any more.

@@ -165,12 +165,12 @@ func (r *runner) test(
 ) ([]graph.UID, error) {
 	var tick ticks
 	var passed []graph.UID
+	rows := r.rows(p, false, uids)
 	for i, uid := range uids {
 		if err := tick.check(ctx); err != nil {
 			return nil, err
 		}
-		r.ahead(p, false, uids, i)
-		l, err := r.row(p, false, uid)
+		l, err := rows.list(i)
 		if err != nil {
 			return nil, err
 		}

@@ -50,12 +50,12 @@ func (r *runner) pick(
 ) (uidset.Set, error) {
 	var tick ticks
 	var passed []graph.UID
+	rows := r.rows(p, t.Reverse, t.Src)
 	for i, uid := range t.Src {
 		if err := tick.check(ctx); err != nil {
 			return uidset.Set{}, err
 		}
-		r.ahead(p, t.Reverse, t.Src, i)
-		l, err := r.row(p, t.Reverse, uid)
+		l, err := rows.list(i)
 		if err != nil {
 			return uidset.Set{}, err
 		}

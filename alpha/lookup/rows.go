@@ -32,13 +32,13 @@ func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result
 		return task.Result{}, err
 	}
 	bytes := 0 // of facets
+	rows := r.rows(p, t.Reverse, t.Src)
 	for i, uid := range t.Src {
 		if err := tick.check(ctx); err != nil {
 			return task.Result{}, err
 		}
-		r.ahead(p, t.Reverse, t.Src, i)
 		shown := len(res.Facets)
-		l, err := r.row(p, t.Reverse, uid)
+		l, err := rows.list(i)
 		if err != nil {
 			return task.Result{}, err
 		}
@@ -74,12 +74,12 @@ func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Resul
 	if w.pick.all {
 		w.res.Langs = make([]string, 0, len(t.Src))
 	}
+	rows := r.rows(p, false, t.Src)
 	for i, uid := range t.Src {
 		if err := tick.check(ctx); err != nil {
 			return task.Result{}, err
 		}
-		r.ahead(p, false, t.Src, i)
-		l, err := r.row(p, false, uid)
+		l, err := rows.list(i)
 		if err != nil {
 			return task.Result{}, err
 		}
@@ -203,12 +203,12 @@ func (r *runner) counts(ctx context.Context, t *task.Task, p tablet) (task.Resul
 	if err != nil {
 		return task.Result{}, err
 	}
+	rows := r.rows(p, t.Reverse, t.Src)
 	for i, uid := range t.Src {
 		if err := tick.check(ctx); err != nil {
 			return task.Result{}, err
 		}
-		r.ahead(p, t.Reverse, t.Src, i)
-		l, err := r.row(p, t.Reverse, uid)
+		l, err := rows.list(i)
 		if err != nil {
 			return task.Result{}, err
 		}
