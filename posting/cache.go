@@ -113,9 +113,9 @@ func (c *cache) claim(key []byte) (p packed, e *entry, mine bool) {
 	return nil, e, true
 }
 
-// loaded ends the load of an entry: st is the state found on disk, nil after an error. It returns what the list is now, and
-// reports whether it stays.
-func (c *cache) loaded(e *entry, st *state, ch chain, oldest graph.Timestamp) (*state, bool) {
+// loaded ends the load of an entry for a reader at ts: st is the state found on disk, nil after an error. It returns what the list
+// is now, and reports whether it stays. What has not changed since ts rests: older readers are few, and ask the disk.
+func (c *cache) loaded(e *entry, st *state, ch chain, oldest, ts graph.Timestamp) (*state, bool) {
 	h := c.hash([]byte(e.key))
 	sh := c.shardOf(h)
 	sh.mu.Lock()
@@ -145,7 +145,7 @@ func (c *cache) loaded(e *entry, st *state, ch chain, oldest graph.Timestamp) (*
 	switch {
 	case !ok:
 		sh.remove(e)
-	case sh.entries[e.key] == e && !sh.rest(h, e, oldest):
+	case sh.entries[e.key] == e && !sh.rest(h, e, max(oldest, ts)):
 		sh.enter(e, entrySize(e, st))
 	}
 	e.mu.Unlock()
@@ -156,9 +156,10 @@ func (c *cache) loaded(e *entry, st *state, ch chain, oldest graph.Timestamp) (*
 	return st, ok
 }
 
-// rest packs the list of an entry if it rests, in place of the entry. The caller holds the shard's mu and the entry's.
-func (sh *cacheShard) rest(h uint64, e *entry, oldest graph.Timestamp) bool {
-	st := rests(e.state.Load(), e.key, oldest)
+// rest packs the list of an entry if it has not changed since ts, in place of the entry. The caller holds the shard's mu and the
+// entry's.
+func (sh *cacheShard) rest(h uint64, e *entry, ts graph.Timestamp) bool {
+	st := rests(e.state.Load(), e.key, ts)
 	if st == nil {
 		return false
 	}
@@ -256,6 +257,7 @@ func (c *cache) push(h uint64, e *entry, ts graph.Timestamp, rec []byte, oldest 
 	}
 	st = st.push(&r, ts, oldest)
 	e.state.Store(st)
+	e.mu.changed = true
 	e.mu.chain = e.mu.chain.add(&r)
 	due = e.mu.chain.long(st.n)
 	e.mu.Unlock()
@@ -265,16 +267,20 @@ func (c *cache) push(h uint64, e *entry, ts graph.Timestamp, rec []byte, oldest 
 		sh.held += bytes - e.bytes
 		e.bytes = bytes
 	}
-	c.sweep(sh, oldest)
+	for range sweepSteps {
+		c.sweep(sh)
+	}
 	c.count(sh)
 	sh.mu.Unlock()
 	c.evict()
 	return due, false, nil
 }
 
-// sweep looks at one entry: each commit makes one, or keeps one awake, and so packs one that has come to rest since. The caller
-// holds the shard's mu.
-func (c *cache) sweep(sh *cacheShard, oldest graph.Timestamp) {
+// sweepSteps is how many entries each commit looks at: it wakes one at most, and an entry is packed at the second look.
+const sweepSteps = 3
+
+// sweep packs the entry that the hand comes to if it has not changed since the hand last passed. The caller holds the shard's mu.
+func (c *cache) sweep(sh *cacheShard) {
 	if len(sh.ring) == 0 {
 		return
 	}
@@ -283,7 +289,8 @@ func (c *cache) sweep(sh *cacheShard, oldest graph.Timestamp) {
 	}
 	e := sh.ring[sh.hand]
 	e.mu.Lock()
-	if !sh.rest(c.hash([]byte(e.key)), e, oldest) {
+	if e.mu.changed || !sh.rest(c.hash([]byte(e.key)), e, graph.MaxTimestamp) {
+		e.mu.changed = false
 		sh.hand++
 	}
 	e.mu.Unlock()

@@ -23,6 +23,7 @@ type entry struct {
 	mu struct { // guards the fields below; taken after the shard's mu, or without it
 		sync.Mutex
 		loading bool
+		changed bool // since the hand last passed
 		dead    bool // it must not be used for newer readers: it has left the map
 		queued  []commit
 		chain   chain

@@ -11,9 +11,9 @@ import (
 	"dragg/posting/uidset"
 )
 
-// packed is a list that rests, as most do: no changes lie above its content, and no reader needs an older one. It is one piece of
-// memory without pointers, so that a cached value takes some sixty bytes, lies in one place and costs the collector nothing.
-// Once made only its mark and its chain change; its bytes stay what they are when it has left the cache. A nil packed is no list.
+// packed is a list that rests, as most do: no changes lie above its content. It is one piece of memory without pointers, so that a
+// cached value takes some sixty bytes, lies in one place and costs the collector nothing. Once made only its mark and its chain
+// change; its bytes stay what they are when it has left the cache. A nil packed is no list.
 //
 //	size (4) | mark (4) | elements (2) | payloads (2) | key length (2) | form (1) | 0 (1) | from (8) | [chain (12) | 0 (4)]
 //	key, and zeros up to 8 bytes
@@ -48,14 +48,14 @@ const (
 	packedHasChain             // a chain follows the head
 )
 
-// rests returns st as it can be packed, without what only readers below oldest could ask for; nil where it has to stay as it is.
-func rests(st *state, key string, oldest graph.Timestamp) *state {
+// rests returns st as it can be packed, without what only readers below ts could ask for; nil where it has to stay as it is.
+func rests(st *state, key string, ts graph.Timestamp) *state {
 	switch {
 	case st.n > maxPackedIDs || st.base.ids.Len() > maxPackedIDs || st.size > maxPackedBytes || len(key) > maxPackedKey:
 		return nil
 	case len(st.runs) == 0 && st.prev == nil:
 		return st
-	case st.last > oldest:
+	case st.last > ts:
 		return nil
 	}
 	if st = newState(st.content(st.last), st.last); st.size > maxPackedBytes {

@@ -89,7 +89,7 @@ func (s *Store) listAt(key []byte, ts graph.Timestamp) (List, error) {
 	if p == nil && e == nil {
 		var mine bool
 		if p, e, mine = s.cache.claim(key); mine {
-			if err := s.load(e); err != nil {
+			if err := s.load(e, ts); err != nil {
 				return List{}, err
 			}
 		}
@@ -121,8 +121,8 @@ func (s *Store) listOnDisk(key []byte, ts graph.Timestamp) (List, error) {
 	return List{s: st, ts: ts}, nil
 }
 
-// load reads the list of a claimed entry from disk, all versions of it.
-func (s *Store) load(e *entry) error {
+// load reads the list of a claimed entry from disk, all versions of it, for a reader at ts.
+func (s *Store) load(e *entry, ts graph.Timestamp) error {
 	var (
 		st   *state
 		ch   chain
@@ -130,7 +130,7 @@ func (s *Store) load(e *entry) error {
 	)
 	defer func() {
 		if !done { // also where the engine panics: others wait for this entry
-			s.cache.loaded(e, nil, chain{}, 0)
+			s.cache.loaded(e, nil, chain{}, 0, 0)
 		}
 	}()
 	st, ch, err := s.readState([]byte(e.key), graph.MaxTimestamp)
@@ -139,10 +139,13 @@ func (s *Store) load(e *entry) error {
 	}
 	done = true
 	oldest := s.oldest()
-	if st.ops > 0 && st.last <= oldest || st.ops > foldOps && st.ops > st.base.len()/foldShare {
+	switch {
+	case st.ops > 0 && st.last <= max(oldest, ts):
+		st = newState(st.content(st.last), st.last) // older readers find it on disk, as they found this
+	case st.ops > foldOps && st.ops > st.base.len()/foldShare:
 		st = st.fold(oldest)
 	}
-	if st, ok := s.cache.loaded(e, st, ch, oldest); ok && ch.long(st.n) {
+	if st, ok := s.cache.loaded(e, st, ch, oldest, ts); ok && ch.long(st.n) {
 		s.queue.add(e.key)
 	}
 	return nil
