@@ -99,7 +99,7 @@ func (r *run) best(l *level, fn *function) task.Best {
 	if k.varName != "" || k.pred != fn.pred || len(k.langs) > 0 || len(fn.langs) > 0 {
 		return task.Best{}
 	}
-	return task.Best{N: r.pageEnd(l), Desc: k.desc}
+	return task.Best{N: r.pageEnd(l), Desc: k.desc, ByUID: len(l.order) == 1}
 }
 
 // rootFound takes the nodes of the root function. ascending says that they ascend, paged that they were cut

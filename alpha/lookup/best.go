@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"dragg/posting/uidset"
+	"dragg/query/task"
 	"dragg/schema/tok"
 )
 
@@ -40,8 +41,12 @@ func (b *builder) bestWithin(ctx context.Context, k tok.Tokenizer, s span) (f fo
 			maybe = append(maybe, l.UIDs())
 			continue
 		}
-		sure = append(sure, l.UIDs())
-		n += l.Len()
+		set := l.UIDs()
+		if left := b.best.N - n; b.best.ByUID && !k.Lossy() && set.Len() > left {
+			set = page(set, task.Page{First: left}) // all have one value
+		}
+		sure = append(sure, set)
+		n += set.Len()
 	}
 	return found{sure: merge(sure), maybe: merge(maybe)}, true, nil
 }

@@ -54,10 +54,10 @@ type Task struct {
 }
 
 // Best says that of the nodes ordered by their values only the first N matter, the last N where Desc is set. All that share a
-// value with one of them must be in the answer too, and any others may be.
+// value with one of them must be in the answer too, unless ByUID says that those with smaller uids come first; any others may be.
 type Best struct {
-	N    int
-	Desc bool
+	N           int
+	Desc, ByUID bool
 }
 
 // Page is a slice of a list: After first, then Offset, then First. First < 0 takes the last -First and ignores Offset.
