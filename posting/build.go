@@ -325,6 +325,7 @@ func (b *builder) flush(ctx context.Context) error {
 		return fmt.Errorf("index build: %w", err)
 	}
 	for i := range ops {
+		b.s.rosters.note(ops[i].Key)
 		b.s.cache.dropKey(ops[i].Key) // newer changes of it may be cached, without what now lies below them
 	}
 	b.batch = storage.Batch{}

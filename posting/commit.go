@@ -182,6 +182,7 @@ func (c *Committer) Flush(ctx context.Context, extra ...storage.Op) error {
 	oldest := c.s.oldest()
 	for i := range own {
 		op := &own[i]
+		c.s.rosters.note(op.Key)
 		due, err := c.s.cache.apply(op.Key, op.Ts, op.Value, oldest)
 		if err != nil {
 			c.err = fmt.Errorf("key %x at %d: %w", op.Key, op.Ts, err)

@@ -168,6 +168,7 @@ func (s *Store) Replace(ctx context.Context, fill func(storage.Engine) error) er
 		return err
 	}
 	s.cache.dropAll()
+	s.rosters.dropAll()
 	clear(s.mu.retired)
 	return nil
 }

@@ -51,6 +51,8 @@ type Store struct {
 	cache  *cache
 	queue  *rollupQueue
 
+	rosters *rosters
+
 	discard atomic.Uint64 // as of SetDiscardTs
 
 	mu struct { // guards the fields below; held during a rollup of one key
@@ -62,7 +64,7 @@ type Store struct {
 
 // NewStore returns a store over engine. The caller keeps the engine and closes it after the store's last use.
 func NewStore(engine storage.Engine, cfg Config) *Store {
-	s := &Store{engine: engine, cfg: cfg.withDefaults()}
+	s := &Store{engine: engine, cfg: cfg.withDefaults(), rosters: newRosters()}
 	s.cache = newCache(s.cfg.CacheBytes)
 	s.queue = newRollupQueue()
 	s.mu.retired = make(map[graph.Incarnation]bool)
@@ -84,11 +86,14 @@ func (s *Store) Retire(inc graph.Incarnation) {
 	s.mu.Lock()
 	s.mu.retired[inc] = true
 	s.mu.Unlock()
-	s.cache.dropIncarnation(inc)
+	s.Forget(inc)
 }
 
 // Forget drops every cached list of a tablet copy. It is needed after its keys were written past the store.
-func (s *Store) Forget(inc graph.Incarnation) { s.cache.dropIncarnation(inc) }
+func (s *Store) Forget(inc graph.Incarnation) {
+	s.cache.dropIncarnation(inc)
+	s.rosters.dropIncarnation(inc)
+}
 
 // CacheStats returns how many lists the cache holds, their bytes, and how often a list was found and not
 // found in it.

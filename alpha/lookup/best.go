@@ -1,7 +1,6 @@
 package lookup
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -25,6 +24,7 @@ func (b *builder) bestWithin(ctx context.Context, k tok.Tokenizer, s span) (f fo
 		return found{}, false, err
 	}
 	if b.best.Desc {
+		list = slices.Clone(list)
 		slices.Reverse(list)
 	}
 	var tick ticks
@@ -33,7 +33,8 @@ func (b *builder) bestWithin(ctx context.Context, k tok.Tokenizer, s span) (f fo
 		if err := tick.check(ctx); err != nil {
 			return found{}, false, err
 		}
-		l, err := b.r.view.List(list[0])
+		b.r.key = append(b.r.key[:0], list[0]...)
+		l, err := b.r.view.List(b.r.key)
 		if err != nil {
 			return found{}, false, fmt.Errorf("read index %s of %s: %w", k.Name(), b.p.Name, err)
 		}
@@ -52,7 +53,10 @@ func (b *builder) bestWithin(ctx context.Context, k tok.Tokenizer, s span) (f fo
 }
 
 // indexKeys returns the keys in a range, without reading their lists; nil where there are too many, or none.
-func (b *builder) indexKeys(ctx context.Context, from, to []byte) (list [][]byte, err error) {
+func (b *builder) indexKeys(ctx context.Context, from, to []byte) (list []string, err error) {
+	if list, ok, err := b.r.view.Keys(ctx, from, to); ok || err != nil {
+		return list, err
+	}
 	var tick ticks
 	it := b.r.view.Scan(from, to)
 	defer func() {
@@ -67,7 +71,7 @@ func (b *builder) indexKeys(ctx context.Context, from, to []byte) (list [][]byte
 		if len(list) == maxBestKeys {
 			return nil, nil
 		}
-		list = append(list, bytes.Clone(it.Key()))
+		list = append(list, string(it.Key()))
 	}
 	return list, nil
 }

@@ -196,32 +196,60 @@ func (b *builder) bounds(k tok.Tokenizer, lang string, s span) (prefix, from, to
 func (b *builder) within(
 	ctx context.Context, k tok.Tokenizer, lang string, s span, budget *int,
 ) (f found, ok bool, err error) {
-	var tick ticks
 	var sure, maybe uidset.Builder
 	prefix, from, to := b.bounds(k, lang, s)
-	it := b.r.view.Scan(from, to)
-	defer func() {
-		if e := it.Close(); err == nil && e != nil {
-			err = fmt.Errorf("scan index %s of %s: %w", k.Name(), b.p.Name, e)
-		}
-	}()
-	for it.Next() {
-		if err := tick.check(ctx); err != nil {
-			return found{}, false, err
-		}
+	err = b.r.lists(ctx, from, to, func(key []byte, l posting.List) bool {
 		if *budget--; *budget < 0 {
-			return found{}, false, nil
+			return false
 		}
-		l, err := it.List()
-		if err != nil {
-			return found{}, false, fmt.Errorf("scan index %s of %s: %w", k.Name(), b.p.Name, err)
-		}
-		token := it.Key()[len(prefix):]
+		token := key[len(prefix):]
 		if s.edges && (string(token) == s.lo || !s.open && string(token) == s.hi) {
 			maybe.AddSet(l.UIDs())
 		} else {
 			sure.AddSet(l.UIDs())
 		}
+		return true
+	})
+	if err != nil {
+		return found{}, false, fmt.Errorf("scan index %s of %s: %w", k.Name(), b.p.Name, err)
+	}
+	if *budget < 0 {
+		return found{}, false, nil
 	}
 	return found{sure: sure.Set(), maybe: maybe.Set()}, true, nil
+}
+
+// lists visits the lists in [from, to), keys of one family, until visit returns false: from memory where the keys are known, else
+// from disk.
+func (r *runner) lists(ctx context.Context, from, to []byte, visit func(key []byte, l posting.List) bool) (err error) {
+	var tick ticks
+	list, ok, err := r.view.Keys(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	if ok {
+		for _, key := range list {
+			if err := tick.check(ctx); err != nil {
+				return err
+			}
+			r.key = append(r.key[:0], key...)
+			l, err := r.view.List(r.key)
+			if err != nil || !visit(r.key, l) {
+				return err
+			}
+		}
+		return nil
+	}
+	it := r.view.Scan(from, to)
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for it.Next() {
+		if err := tick.check(ctx); err != nil {
+			return err
+		}
+		l, err := it.List()
+		if err != nil || !visit(it.Key(), l) {
+			return err
+		}
+	}
+	return nil
 }

@@ -323,27 +323,17 @@ func (r *runner) countKeys(
 		}
 		return l.UIDs(), nil
 	}
-	var tick ticks
 	var all uidset.Builder
 	to := keys.End(keys.CountPrefix(p.inc, t.Reverse))
 	if c.hi < math.MaxUint32 {
 		to = keys.Count(p.inc, t.Reverse, uint32(c.hi+1))
 	}
-	it := r.view.Scan(keys.Count(p.inc, t.Reverse, uint32(c.lo)), to)
-	defer func() {
-		if e := it.Close(); err == nil && e != nil {
-			err = fmt.Errorf("scan counts of %s: %w", p.Name, e)
-		}
-	}()
-	for it.Next() {
-		if err := tick.check(ctx); err != nil {
-			return uidset.Set{}, err
-		}
-		l, err := it.List()
-		if err != nil {
-			return uidset.Set{}, fmt.Errorf("scan counts of %s: %w", p.Name, err)
-		}
+	err = r.lists(ctx, keys.Count(p.inc, t.Reverse, uint32(c.lo)), to, func(_ []byte, l posting.List) bool {
 		all.AddSet(l.UIDs())
+		return true
+	})
+	if err != nil {
+		return uidset.Set{}, fmt.Errorf("scan counts of %s: %w", p.Name, err)
 	}
 	return all.Set(), nil
 }

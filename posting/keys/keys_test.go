@@ -197,3 +197,27 @@ func BenchmarkAppendIndex(b *testing.B) {
 		buf = keys.AppendIndex(buf[:0], 1, 2, "en", "some token")
 	}
 }
+
+// TestFamily: keys of one tokenizer and language, and the counts of one predicate, are a family, which is itself one of their
+// prefixes.
+func TestFamily(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		key, want []byte
+	}{
+		{"token", keys.Index(7, 3, "de", "ha\x00fen"), keys.IndexLangPrefix(7, 3, "de")},
+		{"untagged token", keys.Index(7, 0, "", "x"), keys.IndexLangPrefix(7, 0, "")},
+		{"family of tokens", keys.IndexLangPrefix(7, 3, "de"), keys.IndexLangPrefix(7, 3, "de")},
+		{"count", keys.Count(7, false, 3), keys.CountPrefix(7, false)},
+		{"reverse count", keys.Count(7, true, 3), keys.CountPrefix(7, true)},
+		{"data", keys.Data(7, 3), nil},
+		{"part", keys.Part(keys.Index(7, 3, "", "x"), 9), nil},
+		{"index without a language", keys.IndexPrefix(7, 3), nil},
+		{"short", []byte{1, 2}, nil},
+		{"only a kind", keys.Index(7, 3, "", "")[:9], nil},
+	} {
+		if got := keys.Family(c.key); !bytes.Equal(got, c.want) || (got == nil) != (c.want == nil) {
+			t.Errorf("%s: %x, want %x", c.name, got, c.want)
+		}
+	}
+}

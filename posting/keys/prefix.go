@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"dragg/graph"
@@ -41,6 +42,20 @@ func IndexTokenPrefix(inc graph.Incarnation, tokenizer byte, lang, token string)
 // CountPrefix returns the prefix of every Count key; with reverse, of the counts of edges that point at a node.
 func CountPrefix(inc graph.Incarnation, reverse bool) []byte {
 	return KindPrefix(inc, countKind(reverse))
+}
+
+// Family returns the prefix that an Index key shares with the others of its tokenizer and language, and a Count key with the other
+// counts; nil of any other key. It shares the memory of the key. A prefix itself counts as a key.
+func Family(key []byte) []byte {
+	switch KindOf(key) {
+	case KindCount, KindReverseCount:
+		return key[:headerLen]
+	case KindIndex:
+		if i := bytes.IndexByte(key[min(headerLen+1, len(key)):], 0); i >= 0 {
+			return key[:headerLen+1+i+1]
+		}
+	}
+	return nil
 }
 
 // End returns the first key above every key that starts with prefix, so that [prefix, End(prefix)) is the
