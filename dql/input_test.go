@@ -84,7 +84,7 @@ func checkSameTree(t *testing.T, a, b string) {
 func TestInputOnOneLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"{ # all\n  q(func: eq(name, \"a\nb\")) {\n\n\tname # not age\n  }\n}": `{ q(func: eq(name, "a\nb")) { name } }`,
-		"{ q(func: regexp(name, /a #  b/)) { name } }":                        `{ q(func: regexp(name, /a #  b/)) { name } }`,
+		"{ q(func: regexp(name, /a #  b/)) { name } }":                         `{ q(func: regexp(name, /a #  b/)) { name } }`,
 		"{ q ;\n # x\n}": "{ q ;  # x }",
 	} {
 		if got := ReadInput(text).Line; got != want {
