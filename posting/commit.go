@@ -124,7 +124,7 @@ func countOf(n int) uint32 { return uint32(min(n, math.MaxUint32)) }
 
 // stateBefore returns the list of key as of just before ts, with nothing newer in it.
 func (s *Store) stateBefore(key []byte, ts graph.Timestamp) (*state, error) {
-	st, err := s.stateAt(key, ts-1)
+	st, _, err := s.stateAt(key, ts-1)
 	if err != nil || st.last < ts {
 		return st, err
 	}

@@ -15,6 +15,7 @@ type View struct {
 	ts    graph.Timestamp
 	own   *Pending
 	lists int
+	hits  int
 	ready func() error // called before the first read of the store; nil when it may be read
 	// touched keeps the compiler from leaving out what Prefetch reads.
 	touched int
@@ -30,6 +31,9 @@ func (v *View) ReadTs() graph.Timestamp { return v.ts }
 
 // Lists returns how many lists were read.
 func (v *View) Lists() int { return v.lists }
+
+// CacheHits returns how many of Lists were in memory. Those that a scan came upon are not.
+func (v *View) CacheHits() int { return v.hits }
 
 // Await makes the view call ready before it first reads the store, instead of requiring that every commit at
 // or below its timestamp was flushed when it was made. What reads nothing, or only the transaction's own
@@ -71,37 +75,41 @@ func (v *View) List(key []byte) (List, error) {
 		return List{}, err
 	}
 	if own != nil && own.whole {
+		v.hits++
 		return List{own: own}, nil
 	}
 	if err := v.await(); err != nil {
 		return List{}, err
 	}
-	st, err := v.s.stateAt(key, v.ts)
+	st, hit, err := v.s.stateAt(key, v.ts)
 	if err != nil {
 		return List{}, err
+	}
+	if hit {
+		v.hits++
 	}
 	return List{s: st, ts: v.ts, own: own}, nil
 }
 
-// stateAt returns the list of key for a reader at ts, from the cache where it can.
-func (s *Store) stateAt(key []byte, ts graph.Timestamp) (*state, error) {
+// stateAt returns the list of key for a reader at ts, from the cache where it can: hit says that it was there.
+func (s *Store) stateAt(key []byte, ts graph.Timestamp) (st *state, hit bool, err error) {
 	if s.cache.limit < 0 {
-		st, _, err := s.readState(key, ts)
-		return st, err
+		st, _, err = s.readState(key, ts)
+		return st, false, err
 	}
 	e := s.cache.find(key)
-	if e == nil {
+	if hit = e != nil; !hit {
 		s.cache.misses.Add(1)
 		var mine bool
 		if e, mine = s.cache.claim(key); mine {
 			if err := s.load(e); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 		}
 	} else {
 		s.cache.hits.Add(1)
 	}
-	st := e.state.Load()
+	st = e.state.Load()
 	if st == nil {
 		if done := e.done.Load(); done != nil {
 			<-*done
@@ -109,10 +117,10 @@ func (s *Store) stateAt(key []byte, ts graph.Timestamp) (*state, error) {
 		st = e.state.Load()
 	}
 	if st = st.at(ts); st != nil {
-		return st, nil
+		return st, hit, nil
 	}
-	st, _, err := s.readState(key, ts)
-	return st, err
+	st, _, err = s.readState(key, ts)
+	return st, false, err
 }
 
 // load reads the list of a claimed entry from disk, all versions of it.
