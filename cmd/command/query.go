@@ -43,8 +43,8 @@ func Query() *cobra.Command {
 			}
 			return withClient(address, func(c *client) error {
 				ask := &asker{client: c, rdf: rdf, debug: debug}
-				if len(args) == 0 && file == "" && mode == prompt.Answer && onTerminal(cmd) {
-					return converse(cmd, ask, given)
+				if len(args) == 0 && file == "" && onTerminal(cmd) {
+					return converse(cmd, prompt.Config{Asker: ask, Mode: mode, Vars: given})
 				}
 				text, err := input(cmd, args, file)
 				if err != nil {
@@ -131,8 +131,8 @@ func onTerminal(cmd *cobra.Command) bool {
 	return isFile && alsoFile && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
 }
 
-// converse asks what is typed until there is no more.
-func converse(cmd *cobra.Command, ask prompt.Asker, vars map[string]string) error {
+// converse asks what is typed until there is no more. cfg has what is not of the terminal.
+func converse(cmd *cobra.Command, cfg prompt.Config) error {
 	// Ctrl-C ends a question here, not the command.
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), syscall.SIGTERM)
 	defer stop()
@@ -146,9 +146,8 @@ func converse(cmd *cobra.Command, ask prompt.Asker, vars map[string]string) erro
 	}
 	terminal := prompt.OpenTerminal(history, cmd.ErrOrStderr())
 	defer func() { _ = terminal.Close() }() // what fails here is seen
-	return prompt.New(prompt.Config{
-		Lines: terminal, Asker: ask, Out: cmd.OutOrStdout(), Err: cmd.ErrOrStderr(), Interrupts: interrupts, Vars: vars,
-	}).Run(ctx)
+	cfg.Lines, cfg.Interrupts, cfg.Out, cfg.Err = terminal, interrupts, cmd.OutOrStdout(), cmd.ErrOrStderr()
+	return prompt.New(cfg).Run(ctx)
 }
 
 // userHistory opens the history of the user; nil with an error.

@@ -56,7 +56,7 @@ type Asker interface {
 	Ask(ctx context.Context, q Question) (string, error)
 }
 
-// Config says what a Prompt works with. All fields are needed.
+// Config says what a Prompt works with. The first five fields are needed.
 type Config struct {
 	Lines Lines
 	Asker Asker
@@ -64,6 +64,8 @@ type Config struct {
 	Out, Err io.Writer
 	// Interrupts has an element for each Ctrl-C that Lines does not see itself: while a question is out.
 	Interrupts <-chan os.Signal
+	// Mode is what is wanted of queries that do not say it themselves.
+	Mode Mode
 	// Vars are the query variables to begin with, by name with the $.
 	Vars map[string]string
 }
@@ -119,7 +121,7 @@ func (p *Prompt) statement(ctx context.Context) error {
 		return nil
 	}
 	if !strings.HasPrefix(line, `\`) {
-		return p.query(ctx, Answer, line)
+		return p.query(ctx, p.cfg.Mode, line)
 	}
 	name, rest, _ := strings.Cut(line, " ")
 	rest = strings.TrimSpace(rest)
@@ -154,7 +156,7 @@ func (p *Prompt) query(ctx context.Context, mode Mode, text string) error {
 		in = dql.ReadInput(text)
 	}
 	entry := in.Line
-	if mode != Answer {
+	if mode != p.cfg.Mode {
 		entry = `\` + map[Mode]string{Explain: "explain", Profile: "profile"}[mode] + " " + entry
 	}
 	p.cfg.Lines.Remember(entry)

@@ -109,6 +109,23 @@ func TestPromptAsksWhatIsTyped(t *testing.T) {
 	}
 }
 
+func TestPromptWithAMode(t *testing.T) {
+	l := &typist{lines: []string{"{ a() }", `\profile { b() }`, `\explain { c() }`}}
+	var out strings.Builder
+	p := New(Config{Lines: l, Asker: teller(tell), Out: &out, Err: marked{&out}, Interrupts: make(chan os.Signal), Mode: Explain})
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"explain: { a() }", "profile: { b() }", "explain: { c() }"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in %q", want, out.String())
+		}
+	}
+	if want := []string{"{ a() }", `\profile { b() }`, "{ c() }"}; !slices.Equal(l.remembered, want) {
+		t.Errorf("remembered %q", l.remembered)
+	}
+}
+
 func TestPromptShowsErrorsAndGoesOn(t *testing.T) {
 	fails := teller(func(_ context.Context, q Question) (string, error) {
 		if q.Text == "{ bad() }" {
