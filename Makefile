@@ -30,7 +30,7 @@ unit: ## unit tests
 	$(GO) test ./...
 
 race: ## the packages with concurrency, under the race detector
-	$(GO) test -race ./raftgroup/... ./zero/... ./cluster/... ./posting/... ./storage/... ./alpha/... ./query/ ./load/... ./systest/mesh ./systest/workload
+	$(GO) test -race ./raftgroup/... ./zero/... ./cluster/... ./posting/... ./storage/... ./alpha/... ./query/ ./load/... ./cmd/prompt ./systest/mesh ./systest/workload
 
 lint: proto-check ## vet, staticcheck, gofumpt, house rules, fresh generated code
 	$(GO) vet -tags systest ./...

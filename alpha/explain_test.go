@@ -31,7 +31,7 @@ func TestExplainAndProfile(t *testing.T) {
 				t.Errorf("%s: %s", url, body)
 			}
 		}
-		if strings.Contains(body, `"cost":{"rows":1,"lists":1,"rounds":1,"time_ns":`) != strings.HasSuffix(url, "profile=true") {
+		if strings.Contains(body, `"cost":{"rows":1,"lists":1,"cache_hits":1,"rounds":1,"time_ns":`) != strings.HasSuffix(url, "profile=true") {
 			t.Errorf("%s: %s", url, body)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"dragg/graph/types"
 )
 
-// Pos is a place in the text: line and column, both counted from 1. The zero Pos is "nowhere".
+// Pos is a place in the text: line, and column in bytes, both counted from 1. The zero Pos is "nowhere".
 type Pos struct{ Line, Col int }
 
 // Document is a parsed request: query blocks, or one schema query.

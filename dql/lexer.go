@@ -19,6 +19,8 @@ type lexer struct {
 	// mathAt is the value of parens outside the math() that is being read, or -1.
 	mathAt int
 	toks   []token
+	// ended says that the error is about the end of the text: more of it could have been right.
+	ended bool
 }
 
 // lex returns the tokens of text, a tEOF last.
@@ -52,16 +54,21 @@ func (l *lexer) emit(kind tokenKind, off int, text string) {
 
 const shownInput = 256 // bytes of the text that an error of the lexer quotes
 
-func (l *lexer) fail(off int, format string, args ...any) error {
-	in := l.text
-	if len(in) > shownInput {
-		in = strings.ToValidUTF8(in[:shownInput], "") + "..."
+// shown is how an error of the lexer quotes a text.
+func shown(text string) string {
+	if len(text) > shownInput {
+		return strings.ToValidUTF8(text[:shownInput], "") + "..."
 	}
-	return &SyntaxError{Pos: l.pos(off), Input: in, Msg: fmt.Sprintf(format, args...)}
+	return text
+}
+
+func (l *lexer) fail(off int, format string, args ...any) error {
+	return &SyntaxError{Pos: l.pos(off), Input: shown(l.text), Msg: fmt.Sprintf(format, args...)}
 }
 
 // failEnd reports an error at the last character of the text.
 func (l *lexer) failEnd(msg string) error {
+	l.ended = true
 	return l.fail(max(len(l.text)-1, l.lineStart), "%s", msg)
 }
 

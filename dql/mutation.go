@@ -48,8 +48,20 @@ func IsMutation(text string) bool {
 // It neither reads the query nor the N-Quads. The error is a *SyntaxError or ErrEmpty.
 func ParseMutationDoc(text string) (*Request, error) {
 	d := &docScanner{text: text}
+	return d.document()
+}
+
+// docScanner walks over a document whose bodies it does not understand: it only knows where strings, names
+// in angle brackets, regular expressions and comments end.
+type docScanner struct {
+	text string
+	off  int
+}
+
+// document reads the whole text.
+func (d *docScanner) document() (*Request, error) {
 	d.skipSpace()
-	if d.off == len(text) {
+	if d.off == len(d.text) {
 		return nil, ErrEmpty
 	}
 	r := &Request{}
@@ -67,17 +79,10 @@ func ParseMutationDoc(text string) (*Request, error) {
 		return nil, err
 	}
 	d.skipSpace()
-	if d.off < len(text) {
+	if d.off < len(d.text) {
 		return nil, d.fail("Unexpected text after the closing brace")
 	}
 	return r, nil
-}
-
-// docScanner walks over a document whose bodies it does not understand: it only knows where strings, names
-// in angle brackets, regular expressions and comments end.
-type docScanner struct {
-	text string
-	off  int
 }
 
 func (d *docScanner) fail(format string, args ...any) error {

@@ -37,6 +37,7 @@ func (v *View) Batch(keys []byte, size int) (*Batch, error) {
 func (b *Batch) List(i int) (List, error) {
 	if l := b.lists[i]; l.p != nil || l.s != nil {
 		b.v.lists++
+		b.v.hits++
 		return l, nil
 	}
 	return b.v.List(b.key(i))

@@ -124,7 +124,7 @@ func countOf(n int) uint32 { return uint32(min(n, math.MaxUint32)) }
 
 // stateBefore returns the list of key as of just before ts, with nothing newer in it.
 func (s *Store) stateBefore(key []byte, ts graph.Timestamp) (*state, error) {
-	l, err := s.listAt(key, ts-1)
+	l, _, err := s.listAt(key, ts-1)
 	switch {
 	case err != nil:
 		return nil, err

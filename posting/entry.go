@@ -55,6 +55,17 @@ func (e *entry) use() {
 	}
 }
 
+// await returns the newest state, when it is loaded; nil where that failed.
+func (e *entry) await() *state {
+	if st := e.state.Load(); st != nil {
+		return st
+	}
+	if done := e.done.Load(); done != nil {
+		<-*done
+	}
+	return e.state.Load()
+}
+
 // entrySize is the size of an entry that holds st.
 func entrySize(e *entry, st *state) int64 {
 	return int64(entryOverhead + len(e.key) + st.bytes())

@@ -183,3 +183,31 @@ func TestCommitsMustAscend(t *testing.T) {
 		t.Error("two commits at one timestamp are accepted")
 	}
 }
+
+// Goal: a view tells which of the lists it read were in memory. Method: the first read of a list and the second, with and without a
+// cache, in views of their own.
+func TestCacheHits(t *testing.T) {
+	for _, c := range []struct {
+		cacheBytes int64
+		hits       []int // of each view
+	}{{1 << 20, []int{0, 2}}, {-1, []int{0, 0}}} {
+		e := memkv.New(memkv.Config{})
+		w := newWorld(t, "friend: [uid] .")
+		w.store = posting.NewStore(e, posting.Config{CacheBytes: c.cacheBytes})
+		w.do("friend", "set 1 2", "set 2 3")
+		w.store = posting.NewStore(e, posting.Config{CacheBytes: c.cacheBytes}) // as after a start
+		_, inc := w.pred("friend")
+		for i, want := range c.hits {
+			v := w.store.View(w.now, nil)
+			for uid := range graph.UID(2) {
+				if l, err := v.List(keys.Data(inc, uid+1)); err != nil || l.IsEmpty() {
+					t.Fatal(l, err)
+				}
+			}
+			if v.Lists() != 2 || v.CacheHits() != want {
+				t.Errorf("cache of %d bytes, view %d: %d lists, %d hits, want %d", c.cacheBytes, i, v.Lists(), v.CacheHits(), want)
+			}
+			v.Close()
+		}
+	}
+}

@@ -15,6 +15,7 @@ type View struct {
 	ts    graph.Timestamp
 	own   *Pending
 	lists int
+	hits  int
 	ready func() error // called before the first read of the store; nil when it may be read
 	batch *Batch       // once there was one
 }
@@ -29,6 +30,9 @@ func (v *View) ReadTs() graph.Timestamp { return v.ts }
 
 // Lists returns how many lists were read.
 func (v *View) Lists() int { return v.lists }
+
+// CacheHits returns how many of Lists were in memory. Lists that a scan came upon are not among them.
+func (v *View) CacheHits() int { return v.hits }
 
 // Await makes the view call ready before it first reads the store, instead of requiring that every commit at
 // or below its timestamp was flushed when it was made. What reads nothing, or only the transaction's own
@@ -75,42 +79,39 @@ func (v *View) List(key []byte) (List, error) {
 	if err := v.await(); err != nil {
 		return List{}, err
 	}
-	l, err := v.s.listAt(key, v.ts)
+	l, hit, err := v.s.listAt(key, v.ts)
 	l.own = own
+	if hit {
+		v.hits++
+	}
 	return l, err
 }
 
-// listAt returns the list of key for a reader at ts, from the cache where it can.
-func (s *Store) listAt(key []byte, ts graph.Timestamp) (List, error) {
+// listAt returns the list of key for a reader at ts, from the cache where it can: hit says that it was there.
+func (s *Store) listAt(key []byte, ts graph.Timestamp) (l List, hit bool, err error) {
 	if s.cache.limit < 0 {
-		return s.listOnDisk(key, ts)
+		l, err := s.listOnDisk(key, ts)
+		return l, false, err
 	}
 	p, e := s.cache.find(key)
-	if p == nil && e == nil {
+	if hit = p != nil || e != nil; !hit {
 		var mine bool
 		if p, e, mine = s.cache.claim(key); mine {
 			if err := s.load(e, ts); err != nil {
-				return List{}, err
+				return List{}, false, err
 			}
 		}
 	}
-	if p != nil {
-		if p.from() <= ts {
-			return List{p: p, ts: ts}, nil
+	if p != nil && p.from() <= ts {
+		return List{p: p, ts: ts}, hit, nil
+	}
+	if e != nil {
+		if st := e.await().at(ts); st != nil {
+			return List{s: st, ts: ts}, hit, nil
 		}
-		return s.listOnDisk(key, ts)
 	}
-	st := e.state.Load()
-	if st == nil {
-		if done := e.done.Load(); done != nil {
-			<-*done
-		}
-		st = e.state.Load()
-	}
-	if st = st.at(ts); st != nil {
-		return List{s: st, ts: ts}, nil
-	}
-	return s.listOnDisk(key, ts)
+	l, err = s.listOnDisk(key, ts)
+	return l, false, err
 }
 
 func (s *Store) listOnDisk(key []byte, ts graph.Timestamp) (List, error) {

@@ -30,6 +30,8 @@ type Cost struct {
 	Rows int `json:"rows"`
 	// Lists is how many posting lists were read.
 	Lists int `json:"lists"`
+	// CacheHits is how many of these were in memory. The others were read from disk, or come upon by a scan.
+	CacheHits int `json:"cache_hits"`
 	// Rounds is how many batches the step had a part in.
 	Rounds int `json:"rounds"`
 	// Time is how long those batches took and what was made of the answers. Steps that share a batch wait for the same time, so

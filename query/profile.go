@@ -38,6 +38,7 @@ func (p profile) took(l *level, results []task.Result, batch time.Duration) {
 	for i := range results {
 		res := &results[i]
 		c.Lists += res.Lists
+		c.CacheHits += res.CacheHits
 		c.Rows += len(res.Targets) + len(res.Values) + len(res.Counts) + res.Set.Len()
 	}
 }

@@ -33,12 +33,12 @@ func Run(
 			continue
 		}
 		inc, placed := incarnations(t.Predicate)
-		before := view.Lists()
+		lists, hits := view.Lists(), view.CacheHits()
 		res, err := r.run(ctx, t, tablet{Predicate: def, inc: inc, placed: placed})
 		if err != nil {
 			return nil, err
 		}
-		res.Lists = view.Lists() - before
+		res.Lists, res.CacheHits = view.Lists()-lists, view.CacheHits()-hits
 		r.spent(t, &res)
 		results[i] = res
 	}

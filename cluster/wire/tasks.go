@@ -138,7 +138,8 @@ func FromResults(results []task.Result) []*pb.TaskResult {
 	for i := range results {
 		r := &results[i]
 		m := &pb.TaskResult{
-			Offsets: r.Offsets, Langs: r.Langs, HasLangs: r.Langs != nil, HasFacets: r.Facets != nil, Counts: r.Counts, Lists: int64(r.Lists),
+			Offsets: r.Offsets, Langs: r.Langs, HasLangs: r.Langs != nil, HasFacets: r.Facets != nil, Counts: r.Counts,
+			Lists: int64(r.Lists), CacheHits: int64(r.CacheHits),
 		}
 		for _, u := range r.Targets {
 			m.Targets = append(m.Targets, uint64(u))
@@ -176,7 +177,7 @@ func ToResults(messages []*pb.TaskResult) ([]task.Result, error) {
 }
 
 func toResult(m *pb.TaskResult) (task.Result, error) {
-	r := task.Result{Offsets: m.GetOffsets(), Counts: m.GetCounts(), Lists: int(m.GetLists())}
+	r := task.Result{Offsets: m.GetOffsets(), Counts: m.GetCounts(), Lists: int(m.GetLists()), CacheHits: int(m.GetCacheHits())}
 	if len(m.GetValueTypes()) != len(m.GetValues()) {
 		return r, fault.New(fault.Invalid, "%d types for %d values", len(m.GetValueTypes()), len(m.GetValues()))
 	}

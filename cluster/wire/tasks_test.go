@@ -44,7 +44,7 @@ func TestTasksRoundTrip(t *testing.T) {
 	}
 	facets := []graph.Facet{{Key: "a", Value: types.OfInt(1)}}
 	results := []task.Result{
-		{Offsets: []uint32{0, 2, 2}, Targets: []graph.UID{3, 9}, Facets: [][]graph.Facet{facets, nil}, Lists: 2},
+		{Offsets: []uint32{0, 2, 2}, Targets: []graph.UID{3, 9}, Facets: [][]graph.Facet{facets, nil}, Lists: 2, CacheHits: 1},
 		{
 			Offsets: []uint32{0, 1, 3}, Values: []types.Value{types.OfString("x"), types.OfInt(-4), types.OfBool(true)},
 			Langs: []string{"", "de", "en"},

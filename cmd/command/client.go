@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/dgraph-io/dgo/v250/protos/api"
 	"github.com/spf13/cobra"
@@ -85,7 +84,7 @@ func input(cmd *cobra.Command, args []string, file string) (string, error) {
 	switch {
 	case file != "" && len(args) > 0:
 		return "", errors.New("give the text or --file, not both")
-	case file != "":
+	case file != "" && file != "-":
 		b, err := os.ReadFile(file)
 		return string(b), err
 	case len(args) > 0 && args[0] != "-":
@@ -106,62 +105,6 @@ func printJSON(out io.Writer, raw []byte) error {
 	return err
 }
 
-// Query returns the command that asks a query.
-func Query() *cobra.Command {
-	var address, file string
-	var vars []string
-	var rdf, debug, explain, profile bool
-	cmd := &cobra.Command{
-		Use: "query [DQL | -]", Short: "Ask a query and print the answer", Args: cobra.MaximumNArgs(1),
-		Example: "  dragg query '{ q(func: has(name), first: 3) { uid name } }'\n" +
-			"  dragg query --file top.dql --var '$year=1999'",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := input(cmd, args, file)
-			if err != nil {
-				return err
-			}
-			req := &api.Request{Query: text, ReadOnly: true, Vars: map[string]string{}}
-			for _, v := range vars {
-				name, value, ok := strings.Cut(v, "=")
-				if !ok {
-					return fmt.Errorf("--var %s: write it as '$name=value'", v)
-				}
-				req.Vars["$"+strings.TrimPrefix(name, "$")] = value
-			}
-			if rdf {
-				req.RespFormat = api.Request_RDF
-			}
-			return withClient(address, func(c *client) error {
-				ctx := asking(asking(asking(cmd.Context(), "debug", debug), "explain", explain), "profile", profile)
-				resp, err := c.Query(ctx, req)
-				switch {
-				case err != nil:
-					return err
-				case explain:
-					return printPlan(cmd.OutOrStdout(), resp, "explain")
-				case profile:
-					if err := printPlan(cmd.ErrOrStderr(), resp, "profile"); err != nil {
-						return err
-					}
-				}
-				if rdf {
-					_, err := cmd.OutOrStdout().Write(resp.Rdf)
-					return err
-				}
-				return printJSON(cmd.OutOrStdout(), resp.Json)
-			})
-		},
-	}
-	alphaFlag(cmd, &address)
-	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the query")
-	cmd.Flags().StringArrayVar(&vars, "var", nil, "a query variable, as '$name=value'; may be repeated")
-	cmd.Flags().BoolVar(&rdf, "rdf", false, "answer as RDF")
-	cmd.Flags().BoolVar(&debug, "debug", false, "show the uid of every object")
-	cmd.Flags().BoolVar(&explain, "explain", false, "show how the query would be answered, and do not run it")
-	cmd.Flags().BoolVar(&profile, "profile", false, "show on stderr what each step of the query cost, beside the answer")
-	return configurable(cmd)
-}
-
 // Mutate returns the command that changes data.
 func Mutate() *cobra.Command {
 	var address, file string
@@ -177,7 +120,7 @@ func Mutate() *cobra.Command {
 			return withClient(address, func(c *client) error {
 				resp, err := c.dgraph.RunDQL(cmd.Context(), &api.RunDQLRequest{DqlQuery: text})
 				if err != nil {
-					return fault.FromGRPC(err)
+					return pointed(fault.FromGRPC(err), placedText(text))
 				}
 				out, err := json.Marshal(struct {
 					CommitTs uint64            `json:"commit_ts,omitempty"`
@@ -192,7 +135,7 @@ func Mutate() *cobra.Command {
 		},
 	}
 	alphaFlag(cmd, &address)
-	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the document")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the document, - for standard input")
 	return configurable(cmd)
 }
 
@@ -222,7 +165,7 @@ func Schema() *cobra.Command {
 		},
 	}
 	alphaFlag(cmd, &address)
-	cmd.Flags().StringVarP(&file, "file", "f", "", "file with schema text")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "file with schema text, - for standard input")
 	cmd.Flags().BoolVar(&background, "background", false, "do not wait until indexes are built")
 	return configurable(cmd)
 }

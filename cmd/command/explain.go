@@ -50,7 +50,7 @@ func writeStep(b *strings.Builder, s *query.Step, first, rest string) {
 		fmt.Fprintf(b, "  after %s", strings.Join(s.After, ", "))
 	}
 	if c := s.Cost; c != nil {
-		fmt.Fprintf(b, "  [%d rows, %d lists, %d rounds, %v]", c.Rows, c.Lists, c.Rounds, c.Time.Round(time.Microsecond))
+		fmt.Fprintf(b, "  [%d rows, %d lists, %d cached, %d rounds, %v]", c.Rows, c.Lists, c.CacheHits, c.Rounds, c.Time.Round(time.Microsecond))
 	}
 	b.WriteByte('\n')
 	below := "│ "

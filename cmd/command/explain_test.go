@@ -11,7 +11,7 @@ import (
 func TestPrintPlan(t *testing.T) {
 	const plan = `[{"name":"q","ask":"has(age)","after":["v"],"notes":["cut"],"steps":[` +
 		`{"name":"friend","ask":"edges of friend","filter":"ge(age, 3)","steps":[{"name":"uid","ask":"nothing"}]},` +
-		`{"name":"name","ask":"values of name","cost":{"rows":3,"lists":4,"rounds":1,"time_ns":2000}}]}]`
+		`{"name":"name","ask":"values of name","cost":{"rows":3,"lists":4,"cache_hits":3,"rounds":1,"time_ns":2000}}]}]`
 	resp := &api.Response{Hdrs: map[string]*api.ListOfString{"explain": {Value: []string{plan}}}}
 	var b strings.Builder
 	if err := printPlan(&b, resp, "explain"); err != nil {
@@ -21,7 +21,7 @@ func TestPrintPlan(t *testing.T) {
 │ (cut)
 ├ friend: edges of friend  filter ge(age, 3)
 │ └ uid: nothing
-└ name: values of name  [3 rows, 4 lists, 1 rounds, ` + (2 * time.Microsecond).String() + `]
+└ name: values of name  [3 rows, 4 lists, 3 cached, 1 rounds, ` + (2 * time.Microsecond).String() + `]
 `
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)

@@ -18,7 +18,7 @@ var floors = map[string]int{
 	"query": 40, "mutation": 40, "alpha/lookup": 40, "raftgroup": 40, "cluster": 40, "zero/state": 40, "zero/placement": 40,
 	"alpha/shard": 45,
 	"alpha/move":  50,
-	"load/live":   50, "cluster/admin": 50, "fsck": 50,
+	"load/live":   50, "cluster/admin": 50, "fsck": 50, "cmd/prompt": 50,
 	"alpha": 60, "zero": 60,
 	"cmd/command": 70, "cmd/zero": 75, "cmd/alpha": 75, "cmd/dragg": 75,
 	"systest/history": 76, "systest/mesh": 76, "systest/cycle": 77, "systest/workload": 78,

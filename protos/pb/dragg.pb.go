@@ -5344,6 +5344,7 @@ type TaskResult struct {
 	Counts        []int64                `protobuf:"varint,9,rep,packed,name=counts,proto3" json:"counts,omitempty"`
 	Set           []byte                 `protobuf:"bytes,10,opt,name=set,proto3" json:"set,omitempty"` // a uidset
 	Lists         int64                  `protobuf:"varint,11,opt,name=lists,proto3" json:"lists,omitempty"`
+	CacheHits     int64                  `protobuf:"varint,12,opt,name=cache_hits,json=cacheHits,proto3" json:"cache_hits,omitempty"` // among the lists
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5451,6 +5452,13 @@ func (x *TaskResult) GetSet() []byte {
 func (x *TaskResult) GetLists() int64 {
 	if x != nil {
 		return x.Lists
+	}
+	return 0
+}
+
+func (x *TaskResult) GetCacheHits() int64 {
+	if x != nil {
+		return x.CacheHits
 	}
 	return 0
 }
@@ -6392,7 +6400,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\bchildren\x18\x02 \x03(\v2\x10.dragg.FacetTreeR\bchildren\x12\x12\n" +
 	"\x04func\x18\x03 \x01(\tR\x04func\x12\x10\n" +
 	"\x03key\x18\x04 \x01(\tR\x03key\x12\x10\n" +
-	"\x03arg\x18\x05 \x01(\tR\x03arg\"\xb4\x02\n" +
+	"\x03arg\x18\x05 \x01(\tR\x03arg\"\xd3\x02\n" +
 	"\n" +
 	"TaskResult\x12\x18\n" +
 	"\aoffsets\x18\x01 \x03(\rR\aoffsets\x12\x18\n" +
@@ -6408,7 +6416,9 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x06counts\x18\t \x03(\x03R\x06counts\x12\x10\n" +
 	"\x03set\x18\n" +
 	" \x01(\fR\x03set\x12\x14\n" +
-	"\x05lists\x18\v \x01(\x03R\x05lists\"0\n" +
+	"\x05lists\x18\v \x01(\x03R\x05lists\x12\x1d\n" +
+	"\n" +
+	"cache_hits\x18\f \x01(\x03R\tcacheHits\"0\n" +
 	"\bFacetRow\x12$\n" +
 	"\x06facets\x18\x01 \x03(\v2\f.dragg.FacetR\x06facets\"\xc4\x01\n" +
 	"\fWriteRequest\x12\x14\n" +

@@ -149,6 +149,6 @@ type Result struct {
 	Facets [][]graph.Facet
 	Counts []int64
 	Set    uidset.Set
-	// Lists is how many posting lists were read.
-	Lists int
+	// Lists is how many posting lists were read, CacheHits how many of them were in memory.
+	Lists, CacheHits int
 }
