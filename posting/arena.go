@@ -15,14 +15,15 @@ const (
 const placeBytes = 24
 
 // arena holds the packed lists of one shard of the cache, one after the other in segments, as a log-structured store does
-// (Rosenblum and Ousterhout 1992). What is taken out leaves a gap; the oldest segment is emptied as a whole, and what was used since
-// it was packed moves to the newest. The collector sees a few large pieces without pointers.
+// (Rosenblum and Ousterhout 1992). What is taken out leaves a gap; the oldest segment is emptied as a whole, be it to make room or to
+// close gaps, and what stays moves to the newest. The collector sees a few large pieces without pointers.
 type arena struct {
 	// places says where the list is whose key has a hash. Of two keys with one hash, which hardly happens, one is held.
 	places   map[uint64]place
 	segments []segment // oldest first
 	first    uint32    // the number of segments[0]
 	bytes    int64     // of segments and places
+	live     int64     // bytes of the lists that are held
 }
 
 // segment is memory that is filled from its start, at multiples of 8 bytes.
@@ -71,9 +72,12 @@ func (a *arena) room(h uint64, size int) []byte {
 	}
 	last := len(a.segments) - 1
 	seg := &a.segments[last]
-	if _, held := a.places[h]; !held {
+	if at, held := a.places[h]; held {
+		a.live -= int64(len(a.get(at)))
+	} else {
 		a.bytes += placeBytes
 	}
+	a.live += int64(size)
 	a.places[h] = place{a.first + uint32(last), uint32(seg.used)}
 	mem := seg.mem[seg.used : seg.used+size : seg.used+size]
 	seg.used += size
@@ -94,6 +98,7 @@ func (a *arena) grow(least int) {
 
 // forget takes out the list whose key has hash h, which is held.
 func (a *arena) forget(h uint64) {
+	a.live -= int64(len(a.at(h)))
 	delete(a.places, h)
 	a.bytes -= placeBytes
 	if len(a.places) == 0 {
@@ -111,7 +116,18 @@ func (a *arena) drop(n int) {
 }
 
 // evict empties the oldest segment: what was used moves to the newest, and loses its mark; the rest is forgotten.
-func (a *arena) evict(hash func(key []byte) uint64) {
+func (a *arena) evict(hash func(key []byte) uint64) { a.empty(hash, packed.unmark) }
+
+// tidy empties the oldest segment where gaps are more than a third of the arena, and some segments. What is held moves. It takes as
+// long as copying one segment, and is called for each change, so the gaps stay within that.
+func (a *arena) tidy(hash func(key []byte) uint64) {
+	if a.bytes-placeBytes*int64(len(a.places)) > a.live/2*3+4*maxSegment {
+		a.empty(hash, func(packed) bool { return true })
+	}
+}
+
+// empty gives up the oldest segment. Of the lists that are held there those move that stay says; the others are forgotten.
+func (a *arena) empty(hash func(key []byte) uint64, stay func(packed) bool) {
 	if len(a.segments) == 0 {
 		return
 	}
@@ -121,11 +137,12 @@ func (a *arena) evict(hash func(key []byte) uint64) {
 		p = p[:binary.LittleEndian.Uint32(p)]
 		h := hash(p.key())
 		if at, held := a.places[h]; held && at == (place{a.first, uint32(offset)}) {
-			if p.unmark() {
+			if stay(p) {
 				a.move(h, p)
 			} else {
 				delete(a.places, h)
 				a.bytes -= placeBytes
+				a.live -= int64(len(p))
 			}
 		}
 		offset += len(p)

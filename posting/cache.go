@@ -177,8 +177,10 @@ func (sh *cacheShard) enter(e *entry, bytes int64) {
 	sh.held += bytes
 }
 
-// count brings the sum of bytes up to date. The caller holds the shard's mu.
+// count closes the gaps in what is packed where they have grown large, and brings the sum of bytes up to date. The caller holds the
+// shard's mu.
 func (c *cache) count(sh *cacheShard) {
+	sh.packed.tidy(c.hash)
 	now := sh.held + sh.packed.bytes
 	c.bytes.Add(now - sh.counted)
 	sh.counted = now

@@ -135,17 +135,29 @@ func TestArenaIsAMap(t *testing.T) {
 				}
 			}
 		}
+		for range 2 * len(a.segments) {
+			a.tidy(hash)
+		}
+		live := int64(0)
+		for key, st := range twin {
+			p := a.find(hash([]byte(key)), []byte(key))
+			checkPackedContent(t, p, st)
+			live += int64(len(p))
+		}
 		bytes := int64(placeBytes * len(twin))
 		for _, s := range a.segments {
 			bytes += int64(len(s.mem))
 		}
-		if a.bytes != bytes || len(a.places) != len(twin) {
-			t.Fatalf("%d lists in %d bytes, want %d in %d", len(a.places), a.bytes, len(twin), bytes)
+		if a.bytes != bytes || a.live != live || len(a.places) != len(twin) {
+			t.Fatalf("%d lists in %d bytes, %d of them live; want %d in %d, %d", len(a.places), a.bytes, a.live, len(twin), bytes, live)
+		}
+		if most := live/2*3 + 4*maxSegment + int64(placeBytes*len(twin)); a.bytes > most {
+			t.Fatalf("%d bytes after it was tidied, want at most %d", a.bytes, most)
 		}
 		for range len(a.segments) + 2*len(twin) + 2 { // two rounds: the first takes the marks
 			a.evict(hash)
 		}
-		if len(a.places) > 0 || a.bytes != 0 {
+		if len(a.places) > 0 || a.bytes != 0 || a.live != 0 {
 			t.Fatalf("%d lists in %d bytes after all was evicted", len(a.places), a.bytes)
 		}
 	}
