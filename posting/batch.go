@@ -1,5 +1,7 @@
 package posting
 
+import "slices"
+
 // BatchLists bounds how many lists one Batch holds: so many stay in the processor's second cache until they are read.
 const BatchLists = 128
 
@@ -10,7 +12,7 @@ type Batch struct {
 	v     *View
 	keys  []byte
 	size  int
-	lists [BatchLists]List // zero where the list is not in memory
+	lists []List // zero where the list is not in memory
 }
 
 // Batch looks for the lists of keys that lie one after the other in keys, each size bytes long, at most BatchLists. keys must not
@@ -22,7 +24,8 @@ func (v *View) Batch(keys []byte, size int) (*Batch, error) {
 	b := v.batch
 	b.keys, b.size = keys, size
 	n := len(keys) / size
-	clear(b.lists[:n])
+	b.lists = slices.Grow(b.lists[:0], n)[:n]
+	clear(b.lists)
 	if v.s.cache.limit < 0 || v.own.Len() > 0 { // what the transaction itself changed is looked up list by list
 		return b, nil
 	}

@@ -166,19 +166,7 @@ func (r *run) ask(l *level, tasks []task.Task, then func([]task.Result) error) e
 func (r *run) round() error {
 	jobs := r.pending
 	r.pending = nil
-	var batch []task.Task
-	room := r.room()
-	for _, j := range jobs {
-		for _, t := range j.tasks {
-			if !t.AtRoot {
-				r.result.NumUIDs[t.Predicate.Name] += uint64(len(t.Src))
-			}
-			if t.AtRoot || len(t.Src) > 0 {
-				t.Room = room
-				batch = append(batch, t)
-			}
-		}
-	}
+	batch := r.batch(jobs)
 	began := r.profile.clock()
 	results, err := r.call(batch, jobs)
 	if err != nil {
@@ -186,16 +174,9 @@ func (r *run) round() error {
 	}
 	took := r.profile.clock().Sub(began)
 	for _, j := range jobs {
-		own := make([]task.Result, len(j.tasks))
-		for i, t := range j.tasks {
-			if !t.AtRoot && len(t.Src) == 0 {
-				own[i].Offsets = []uint32{0}
-				continue
-			}
-			own[i], results = results[0], results[1:]
-			if err := r.check(&t, &own[i]); err != nil {
-				return err
-			}
+		own, err := r.answers(j, &results)
+		if err != nil {
+			return err
 		}
 		j.level.block.open--
 		r.profile.took(j.level, own, took)
@@ -206,6 +187,60 @@ func (r *run) round() error {
 		r.profile.since(j.level, thinking)
 	}
 	return nil
+}
+
+// batch gathers what the jobs ask. Nothing is asked about no nodes.
+func (r *run) batch(jobs []job) []task.Task {
+	n := 0
+	for i := range jobs {
+		n += len(jobs[i].tasks)
+	}
+	batch := make([]task.Task, 0, n)
+	room := r.room()
+	for _, j := range jobs {
+		for i := range j.tasks {
+			t := &j.tasks[i]
+			if !t.AtRoot {
+				r.result.NumUIDs[t.Predicate.Name] += uint64(len(t.Src))
+			}
+			if asked(t) {
+				batch = append(batch, *t)
+				batch[len(batch)-1].Room = room
+			}
+		}
+	}
+	return batch
+}
+
+func asked(t *task.Task) bool { return t.AtRoot || len(t.Src) > 0 }
+
+// answers takes the answers to a job's tasks off the front of results.
+func (r *run) answers(j job, results *[]task.Result) ([]task.Result, error) {
+	all := true
+	for i := range j.tasks {
+		all = all && asked(&j.tasks[i])
+	}
+	n := len(j.tasks)
+	var own []task.Result
+	if all {
+		own, *results = (*results)[:n:n], (*results)[n:]
+	} else {
+		own = make([]task.Result, n)
+	}
+	for i := range j.tasks {
+		t := &j.tasks[i]
+		if !asked(t) {
+			own[i].Offsets = []uint32{0}
+			continue
+		}
+		if !all {
+			own[i], *results = (*results)[0], (*results)[1:]
+		}
+		if err := r.check(t, &own[i]); err != nil {
+			return nil, err
+		}
+	}
+	return own, nil
 }
 
 func (r *run) call(batch []task.Task, jobs []job) ([]task.Result, error) {
