@@ -79,11 +79,13 @@ func (b *Batch) findIn(sh *cacheShard, order []uint8, hashes *[BatchLists]uint64
 	var rests [BatchLists]packed
 	hits := 0
 	sh.mu.RLock()
-	for at, i := range order { // their heads are fetched all at once, as none depends on another
-		rests[at] = sh.packed.at(hashes[i])
+	for n, i := range order { // they are fetched from memory all at once, as none depends on another
+		if at, ok := sh.packed.maybe(hashes[i]); ok {
+			rests[n] = sh.packed.get(at)
+		}
 	}
-	for at, i := range order {
-		p, e := rests[at], (*entry)(nil)
+	for n, i := range order {
+		p, e := rests[n], (*entry)(nil)
 		if !p.is(b.key(int(i))) {
 			p, e = nil, sh.entries[string(b.key(int(i)))]
 		}

@@ -54,7 +54,6 @@ func newCache(limit int64) *cache {
 	c := &cache{seed: maphash.MakeSeed(), limit: limit, shards: make([]cacheShard, n)}
 	for i := range c.shards {
 		c.shards[i].entries = make(map[string]*entry)
-		c.shards[i].packed = newArena()
 	}
 	return c
 }
@@ -181,7 +180,7 @@ func (sh *cacheShard) enter(e *entry, bytes int64) {
 // shard's mu.
 func (c *cache) count(sh *cacheShard) {
 	sh.packed.tidy(c.hash)
-	now := sh.held + sh.packed.bytes
+	now := sh.held + sh.packed.bytes()
 	c.bytes.Add(now - sh.counted)
 	sh.counted = now
 }
@@ -221,7 +220,7 @@ func (c *cache) wakeUp(h uint64, key []byte) *entry {
 	e.state.Store(st)
 	e.used.Store(p.unmark())
 	e.mu.chain = p.chain()
-	sh.packed.forget(h)
+	sh.packed.forget(h, key)
 	sh.entries[e.key] = e
 	sh.enter(e, entrySize(e, st))
 	c.count(sh)
@@ -323,7 +322,7 @@ func (c *cache) dropKey(key []byte) {
 	defer sh.mu.Unlock()
 	p, e := sh.find(h, key)
 	if p != nil {
-		sh.packed.forget(h)
+		sh.packed.forget(h, key)
 	}
 	if e != nil {
 		sh.kill(e)
@@ -348,11 +347,7 @@ func (c *cache) dropWhere(which func(key []byte) bool) {
 				sh.kill(e)
 			}
 		}
-		sh.packed.each(func(h uint64, p packed) {
-			if which(p.key()) {
-				sh.packed.forget(h)
-			}
-		})
+		sh.packed.forgetWhere(which)
 		c.count(sh)
 		sh.mu.Unlock()
 	}
@@ -362,7 +357,7 @@ func (c *cache) stats() (lists int, bytes, hits, misses int64) {
 	for i := range c.shards {
 		sh := &c.shards[i]
 		sh.mu.RLock()
-		lists += len(sh.entries) + len(sh.packed.places)
+		lists += len(sh.entries) + sh.packed.len()
 		sh.mu.RUnlock()
 		hits, misses = hits+sh.hits.Load(), misses+sh.misses.Load()
 	}
@@ -400,7 +395,7 @@ func (c *cache) evict() {
 		sh := c.shardOf(uint64(c.next.Add(1)))
 		sh.mu.Lock()
 		before := sh.counted
-		if sh.held > sh.packed.bytes {
+		if sh.held > sh.packed.bytes() {
 			sh.evictEntry()
 		} else {
 			sh.packed.evict(c.hash)

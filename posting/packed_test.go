@@ -44,7 +44,7 @@ func TestPackedIsTheList(t *testing.T) {
 			}
 			continue
 		}
-		a := newArena()
+		var a arena
 		a.put(5, "before", newState(content{}, 1), chain{})
 		p := a.put(7, key, st, ch)
 		if a.put(9, "after", newState(content{}, 1), chain{}); len(p) != packedSize(st, key, ch) || !a.find(7, []byte(key)).is([]byte(key)) {
@@ -95,13 +95,19 @@ func elementsOf(each func(func(element) bool)) (out []element) {
 func sameElement(a, b element) bool { return a.id == b.id && bytes.Equal(a.pay, b.pay) }
 
 // Goal: an arena holds what was put there last and not taken out, and after an eviction what was used. Method: random calls against
-// a map; lists that were marked since the last eviction must outlive one.
+// a map, also with hashes that hardly tell keys apart and numbers of segments that overflow; lists that were marked since the last
+// eviction must outlive one.
 func TestArenaIsAMap(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	seed := maphash.MakeSeed()
-	hash := func(key []byte) uint64 { return maphash.Bytes(seed, key) }
-	for range 30 {
-		a, twin := newArena(), map[string]*state{}
+	for round := range 30 {
+		hash := func(key []byte) uint64 { return maphash.Bytes(seed, key) }
+		a := arena{first: ^uint32(0) - 5}
+		if round%2 == 0 {
+			hash = func(key []byte) uint64 { return maphash.Bytes(seed, key) >> 58 << 32 }
+			a.first = 1<<segmentBits - 5
+		}
+		twin := map[string]*state{}
 		marked := map[string]bool{}
 		for range 3000 {
 			key := fmt.Sprint("key ", rng.IntN(400))
@@ -113,7 +119,7 @@ func TestArenaIsAMap(t *testing.T) {
 			switch rng.IntN(8) {
 			case 0:
 				if held != nil {
-					a.forget(h)
+					a.forget(h, []byte(key))
 					delete(twin, key)
 				}
 			case 1, 2, 3:
@@ -144,21 +150,21 @@ func TestArenaIsAMap(t *testing.T) {
 			checkPackedContent(t, p, st)
 			live += int64(len(p))
 		}
-		bytes := int64(placeBytes * len(twin))
-		for _, s := range a.segments {
-			bytes += int64(len(s.mem))
+		room := int64(0)
+		for _, seg := range a.segments {
+			room += int64(len(seg.mem))
 		}
-		if a.bytes != bytes || a.live != live || len(a.places) != len(twin) {
-			t.Fatalf("%d lists in %d bytes, %d of them live; want %d in %d, %d", len(a.places), a.bytes, a.live, len(twin), bytes, live)
+		if a.room != room || a.live != live || a.len() != len(twin) {
+			t.Fatalf("%d lists in %d bytes, %d of them live; want %d in %d, %d", a.len(), a.room, a.live, len(twin), room, live)
 		}
-		if most := live/2*3 + 4*maxSegment + int64(placeBytes*len(twin)); a.bytes > most {
-			t.Fatalf("%d bytes after it was tidied, want at most %d", a.bytes, most)
+		if most := live/2*3 + 4*maxSegment; room > most {
+			t.Fatalf("%d bytes after it was tidied, want at most %d", room, most)
 		}
 		for range len(a.segments) + 2*len(twin) + 2 { // two rounds: the first takes the marks
 			a.evict(hash)
 		}
-		if len(a.places) > 0 || a.bytes != 0 || a.live != 0 {
-			t.Fatalf("%d lists in %d bytes after all was evicted", len(a.places), a.bytes)
+		if a.len() > 0 || a.bytes() != 0 || a.live != 0 {
+			t.Fatalf("%d lists in %d bytes after all was evicted", a.len(), a.bytes())
 		}
 	}
 }
@@ -182,8 +188,8 @@ func evicted(t *testing.T, a *arena, twin map[string]*state, marked map[string]b
 		}
 		delete(twin, key)
 	}
-	a.each(func(_ uint64, p packed) { // what the eviction took the marks of cannot be told from outside: all begin anew
-		p.unmark()
+	a.table.each(func(_ int, at place) { // what the eviction took the marks of cannot be told from outside: all begin anew
+		a.get(at).unmark()
 	})
 	clear(marked)
 }

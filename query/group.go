@@ -143,8 +143,9 @@ func (g *grouping) variables(r *run) error {
 // many groups as they have combinations, so that what is made is accounted for as it is made.
 func (g *grouping) buckets(r *run, nodes []uint32) ([]*bucket, error) {
 	d := distribution{r: r, keys: g.keys, byKey: map[string]*bucket{}}
+	scratch := make([]types.Value, 0, len(g.keys))
 	for _, n := range nodes {
-		if err := d.place(n, make([]types.Value, 0, len(g.keys))); err != nil {
+		if err := d.place(n, scratch); err != nil {
 			return nil, err
 		}
 	}
