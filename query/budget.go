@@ -31,3 +31,8 @@ func (b *Budget) give(n int) {
 		b.used.Add(int64(-n))
 	}
 }
+
+// exceeded says that there was no room.
+func (b *Budget) exceeded() error {
+	return &LimitError{What: "bytes of memory for all queries together", Limit: int(b.limit)}
+}

@@ -188,8 +188,56 @@ func TestStoppedAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone := errors.New("the client has gone")
-	if b, err := res.Answer.AppendJSON(nil, answer.Options{Stop: func() error { return gone }}); !errors.Is(err, gone) {
+	if b, err := res.Answer.AppendJSON(nil, answer.Options{Room: func(int) error { return gone }}); !errors.Is(err, gone) {
 		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}
+
+// Goal: texts of answers count, too, while several are written. Method: a budget that one text fits into beside what the query
+// holds, in JSON and RDF, and afterwards all of it is there again.
+func TestTextsShareTheBudget(t *testing.T) {
+	f := product(t, 2000)
+	b := NewBudget(1 << 20)
+	for name, write := range map[string]func(*Result) ([]byte, error){
+		"JSON": func(r *Result) ([]byte, error) { return r.Answer.AppendJSON(nil, answer.Options{Room: r.HoldText}) },
+		"RDF":  func(r *Result) ([]byte, error) { return r.Answer.AppendRDF(nil, answer.Options{Room: r.HoldText}) },
+	} {
+		res, err := execute(t, f, `{ q(func: uid(2)) { a { uid } } }`, Options{Budget: b})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := b.Used()
+		if text, err := write(res); err != nil || b.Used() < before+int64(len(text)) {
+			t.Errorf("%s: %d bytes held after %d bytes of text, %d before; %v", name, b.Used(), len(text), before, err)
+		}
+		b.take(int(1<<20 - b.Used() - 100))
+		other, err := execute(t, f, `{ q(func: uid(2)) { uid } }`, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		other.budget = b
+		var limit *LimitError
+		if err := other.HoldText(101); !errors.As(err, &limit) {
+			t.Errorf("%s: more than there is: %v", name, err)
+		}
+		res.Release()
+		b.used.Store(0)
+	}
+}
+
+// Goal: what a text took is given back.
+func TestTextIsGivenBack(t *testing.T) {
+	f := product(t, 2000)
+	b := NewBudget(1 << 20)
+	res, err := execute(t, f, `{ q(func: uid(2)) { a { uid } } }`, Options{Budget: b})
+	if err == nil {
+		_, err = res.Answer.AppendJSON(nil, answer.Options{Room: res.HoldText})
+	}
+	if err != nil || b.Used() == 0 {
+		t.Fatal(b.Used(), err)
+	}
+	if res.Release(); b.Used() != 0 {
+		t.Errorf("%d bytes are still taken", b.Used())
 	}
 }
 

@@ -24,6 +24,19 @@ type Result struct {
 	Profile []*Step
 
 	release func() // gives back to the shared budget
+	budget  *Budget
+	text    int // bytes of the answer's text that were taken of it
+}
+
+// HoldText takes what the text of the answer needs by now off Options.Budget: so many bytes in all. The error is a *LimitError.
+func (r *Result) HoldText(bytes int) error {
+	if more := bytes - r.text; more > 0 {
+		if !r.budget.take(more) {
+			return r.budget.exceeded()
+		}
+		r.text = bytes
+	}
+	return nil
 }
 
 // Release gives what the query took of Options.Budget back. Call it once the answer is written; again it does nothing.
@@ -31,6 +44,8 @@ func (r *Result) Release() {
 	if r.release != nil {
 		r.release()
 		r.release = nil
+		r.budget.give(r.text)
+		r.text = 0
 	}
 }
 

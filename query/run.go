@@ -84,6 +84,7 @@ func Execute(
 	for _, b := range plan.blocks {
 		r.blocks = append(r.blocks, &blockRun{block: b, locals: map[string]*local{}})
 	}
+	r.result.budget = r.opts.Budget
 	r.result.release = func() { r.opts.Budget.give(r.memory) }
 	if err := r.loop(); err != nil {
 		r.result.Release()
@@ -308,7 +309,7 @@ func (r *run) hold(bytes int) error {
 		return err
 	}
 	if !r.opts.Budget.take(bytes) {
-		return &LimitError{What: "bytes of memory for all queries together", Limit: int(r.opts.Budget.limit)}
+		return r.opts.Budget.exceeded()
 	}
 	r.memory += bytes
 	return nil

@@ -130,8 +130,9 @@ type Options struct {
 	MaxBytes int
 	// NormalizeNodes is how many objects @normalize may make of a block. 0 means 10,000.
 	NormalizeNodes int
-	// Stop, if not nil, is asked now and then: an error that it returns ends the writing of JSON.
-	Stop func() error
+	// Room, if not nil, is asked now and then, and whenever the text takes more memory: bytes is how much it takes. An error
+	// that it returns ends the writing.
+	Room func(bytes int) error
 }
 
 func (o Options) withDefaults() Options {

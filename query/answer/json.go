@@ -33,7 +33,8 @@ func (a *Answer) AppendJSON(dst []byte, opts Options) ([]byte, error) {
 
 // encoder writes JSON. After the first error it goes on writing nothing of use.
 type encoder struct {
-	begun int // objects, to ask Options.Stop now and then
+	begun int // objects, to ask Options.Room now and then
+	asked int // for how much memory it was asked last
 	buf   []byte
 	limit int
 	opts  Options
@@ -178,17 +179,25 @@ func (e *encoder) object(n *Node, i int) bool {
 	return shown
 }
 
-// objectsBetween is how many objects are written between two looks at Options.Stop.
+// objectsBetween is how many objects are written before Options.Room is asked again.
 const objectsBetween = 1024
+
+// check ends the writing where the text is too long, or where there is no room for it.
+func (e *encoder) check() {
+	e.begun++
+	switch {
+	case e.err != nil:
+	case len(e.buf) > e.limit:
+		e.err = &TooLargeError{Limit: e.opts.MaxBytes}
+	case e.opts.Room != nil && (cap(e.buf) != e.asked || e.begun%objectsBetween == 0):
+		e.asked = cap(e.buf)
+		e.err = e.opts.Room(e.asked)
+	}
+}
 
 func (e *encoder) wholeObject(n *Node, i int) bool {
 	u := n.Targets[i]
-	if len(e.buf) > e.limit && e.err == nil {
-		e.err = &TooLargeError{Limit: e.opts.MaxBytes}
-	}
-	if e.begun++; e.begun%objectsBetween == 0 && e.opts.Stop != nil && e.err == nil {
-		e.err = e.opts.Stop()
-	}
+	e.check()
 	e.byte('{')
 	at := len(e.buf)
 	withUID := e.fields(n.Children, int(n.Index[i]), u)
@@ -367,8 +376,7 @@ func (e *encoder) groupObject(n *Node, row int) bool {
 			}
 		}
 		e.byte('}')
-		if len(e.buf) > e.limit {
-			e.err = &TooLargeError{Limit: e.opts.MaxBytes}
+		if e.check(); e.err != nil {
 			return true
 		}
 	}

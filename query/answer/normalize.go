@@ -28,10 +28,7 @@ func (e *encoder) normalized(n *Node, row int) {
 		}
 		e.sep()
 		e.flatObject(f)
-		if len(e.buf) > e.limit && e.err == nil {
-			e.err = &TooLargeError{Limit: e.opts.MaxBytes}
-		}
-		if e.err != nil {
+		if e.check(); e.err != nil {
 			return
 		}
 	}

@@ -61,6 +61,9 @@ type rdfEncoder struct {
 	limit int
 	opts  Options
 	seen  map[rdfRow]bool
+
+	written int // objects, to ask Options.Room now and then
+	asked   int // for how much memory it was asked last
 }
 
 // row writes the objects of one row of an edge.
@@ -83,11 +86,23 @@ func (e *rdfEncoder) row(n *Node, row int) error {
 		if err := e.object(n.Children, int(n.Index[i]), n.Targets[i]); err != nil {
 			return err
 		}
-		if len(e.buf) > e.limit {
-			return &TooLargeError{Limit: e.opts.MaxBytes}
+		if err := e.check(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// check returns an error where the text is too long, or where there is no room for it.
+func (e *rdfEncoder) check() error {
+	if len(e.buf) > e.limit {
+		return &TooLargeError{Limit: e.opts.MaxBytes}
+	}
+	if e.written++; e.opts.Room == nil || cap(e.buf) == e.asked && e.written%objectsBetween != 0 {
+		return nil
+	}
+	e.asked = cap(e.buf)
+	return e.opts.Room(e.asked)
 }
 
 func (e *rdfEncoder) object(children []*Node, row int, u graph.UID) error {
