@@ -59,14 +59,20 @@
 // in between leaves a machine that is ahead of its log: what it has is not applied to it again. The same holds where Raft does not
 // take the snapshot any more, as there is a newer leader.
 //
+// A transfer that breaks off fails. What came of it the machine may keep, also over a restart, and the next one, which the leader
+// offers as soon as it hears, brings the rest, if the source has the same state still. So for a minute after a transfer broke off
+// the source makes no checkpoint, as it makes none while it sends. A source that was started again, and another leader, offer
+// another state, which comes from the start. A transfer that outlasts the term in which it began counts nonetheless: the leader of
+// the next one is answered as if it had sent the snapshot, and goes on from there if its log reaches as far back.
+//
 // While it fetches, the member tells its leader at every tick; when it fails, once. A leader that hears neither for twenty ticks
 // takes the snapshot for lost and probes anew, so no member stays in that state for ever. A source that sends nothing for a
 // hundred ticks is given up.
 //
 // The leader offers the state of its last checkpoint, if the log goes on from there and it knows the newest change of members;
 // else it makes a checkpoint first. In memory it keeps Config.KeepBytes of log below its mark for those that were away for a
-// moment, and up to four times as much for members that it hears of. While WriteSnapshot writes no checkpoint is made until
-// sixteen checkpoints' worth of log have come together.
+// moment, and up to four times as much for members that it hears of. While WriteSnapshot writes, and while a transfer that broke
+// off may go on, no checkpoint is made until sixteen checkpoints' worth of log have come together, or Raft wants another state.
 //
 // # Reads
 //

@@ -114,7 +114,7 @@ func (g *Group) carryOut() error {
 		g.queue.put(commits...)
 	}
 	if g.step.tail.takeWanted() {
-		signal(g.checkNow)
+		g.offerAnew()
 	}
 	return nil
 }

@@ -41,9 +41,9 @@ type Config struct {
 	Join bool
 	// Transport carries messages to the other members; nil for a group of one.
 	Transport Transport
-	// Fetch opens the stream that WriteSnapshot of the member from writes for desc. Closing it ends the transfer. Nil for a
-	// group of one.
-	Fetch func(ctx context.Context, from uint64, desc []byte) (io.ReadCloser, error)
+	// Fetch opens the stream that WriteSnapshot of the member from writes for desc and after. Closing it ends the transfer. Nil
+	// for a group of one.
+	Fetch func(ctx context.Context, from uint64, desc, after []byte) (io.ReadCloser, error)
 	// TickInterval is Raft's unit of time; an election starts after ten to twenty ticks without a leader. Default 100 ms.
 	TickInterval time.Duration
 	// CheckpointBytes is how much log makes a checkpoint, and so how much a member applies again when it is started after a kill.
@@ -144,6 +144,7 @@ type Group struct {
 	logBytes    atomic.Int64  // since the last checkpoint
 	checkNow    chan struct{} // capacity 1: a checkpoint is due
 	sending     chan struct{} // one element for each snapshot that is being written for another member
+	held        atomic.Int64  // until when, in Unix nanoseconds, what was sent last stays on offer
 	machineMu   sync.Mutex    // held while the machine takes a snapshot or restores one: never both
 	markMu      sync.Mutex    // held while a mark is recorded in log and tail; a leaf, as machineMu is
 	disk        diskWatch     // of the driver

@@ -2,10 +2,6 @@ package raftgroup
 
 import (
 	"context"
-	"errors"
-	"io"
-	"sync"
-	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -119,50 +115,3 @@ func (g *Group) TransferLeadership(ctx context.Context, to uint64) error {
 		return errEnded
 	}
 }
-
-// maxSending bounds how many members are sent the state at a time.
-const maxSending = 2
-
-// WriteSnapshot writes the state that desc describes, for the Fetch of another member. While it writes no checkpoint is made, as
-// long as the log does not grow too much, and the leader keeps the log that follows the snapshot.
-func (g *Group) WriteSnapshot(ctx context.Context, desc []byte, w io.Writer) error {
-	select {
-	case g.sending <- struct{}{}:
-	default:
-		return fault.New(fault.Exhausted, "%d members are being sent the state already", maxSending)
-	}
-	defer func() { <-g.sending }()
-	if err := g.machine.WriteSnapshot(ctx, desc, &paced{ctx, w, g.pace}); err != nil {
-		return err
-	}
-	g.meters.sent.Add(1)
-	return nil
-}
-
-// stallTicks is for how long the source of a snapshot may send nothing.
-const stallTicks = 10 * electionTicks
-
-var errStalled = errors.New("the source of the snapshot sends nothing")
-
-// source is the stream of a snapshot. Reading that takes too long ends the transfer.
-type source struct {
-	ctx    context.Context // of this transfer: why a read failed
-	body   io.ReadCloser
-	watch  *time.Timer
-	limit  time.Duration
-	closed sync.Once
-}
-
-// Read implements io.Reader.
-func (s *source) Read(p []byte) (int, error) {
-	s.watch.Reset(s.limit)
-	defer s.watch.Stop()
-	n, err := s.body.Read(p)
-	if err != nil && s.ctx.Err() != nil {
-		return n, context.Cause(s.ctx)
-	}
-	return n, err
-}
-
-// close ends the transfer; what has been read decides over its success.
-func (s *source) close() { s.closed.Do(func() { _ = s.body.Close() }) }

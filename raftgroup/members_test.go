@@ -693,13 +693,13 @@ func TestSendingIsBounded(t *testing.T) {
 	var wg sync.WaitGroup
 	for range maxSending {
 		wg.Go(func() {
-			if err := n.WriteSnapshot(ctx, desc, io.Discard); !errors.Is(err, context.Canceled) {
+			if err := n.WriteSnapshot(ctx, desc, nil, io.Discard); !errors.Is(err, context.Canceled) {
 				t.Errorf("a transfer that was given up ended with %v", err)
 			}
 		})
 	}
 	c.await("transfers are under way", func() bool { return len(n.sending) == maxSending })
-	if err := n.WriteSnapshot(ctx, desc, io.Discard); fault.ClassOf(err) != fault.Exhausted {
+	if err := n.WriteSnapshot(ctx, desc, nil, io.Discard); fault.ClassOf(err) != fault.Exhausted {
 		t.Errorf("one more: %v", err)
 	}
 	cancel()
