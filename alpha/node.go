@@ -59,7 +59,8 @@ type Node struct {
 	compared  comparisons
 	abandoned rate.Sometimes // says that transactions could not be aborted
 	term      atomic.Uint64  // of the group, for log lines
-	leading   atomic.Uint64  // the term in which this member does the leader's duties, 0 for none
+	fresh     freshness
+	leading   atomic.Uint64 // the term in which this member does the leader's duties, 0 for none
 }
 
 // Open connects to Zero, waiting for it as long as it takes, and opens the replica in cfg.Dir, making it when there is none.
@@ -84,11 +85,12 @@ func Open(ctx context.Context, cfg Config, zero cluster.Zero) (*Node, error) {
 // newNode returns a node that has nothing on disk open yet.
 func newNode(ctx context.Context, cfg Config, zero cluster.Zero) *Node {
 	cfg.setDefaults()
+	now := time.Now()
 	return &Node{
 		cfg: cfg, lg: cfg.Logger.With("node", "alpha"), zero: zero,
 		starter: cluster.NewStarter(zero), uids: uidPool{clock: zero},
 		queries: query.NewBudget(cfg.MemoryBytes / 4),
-		slots:   make(chan struct{}, cfg.Limits.InFlight), started: time.Now(), life: ctx,
+		slots:   make(chan struct{}, cfg.Limits.InFlight), started: now, life: ctx, fresh: freshness{bound: cfg.MaxStaleness, base: now},
 		status: make(chan struct{}, 1), meters: newMeters(), abandoned: rate.Sometimes{First: 1, Interval: time.Second},
 	}
 }
@@ -171,6 +173,7 @@ func (n *Node) Run(ctx context.Context) error {
 	eg.Go(func() error { return n.shard.Maintain(running, n.Leading, n.publishBuilt) })
 	eg.Go(func() error { return n.getReady(running) })
 	eg.Go(func() error { return n.learnZeros(running) })
+	eg.Go(func() error { return n.watchFreshness(running) })
 	err := eg.Wait()
 	n.ready.Store(false)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -198,6 +201,7 @@ func (n *Node) handOver(ctx context.Context) {
 func (n *Node) getReady(ctx context.Context) error {
 	p := cluster.Patience{Peer: "the group and " + n.cfg.ZeroName, Logger: n.lg}
 	err := p.Do(ctx, func(ctx context.Context) error {
+		asked := time.Now()
 		start, err := n.starter.Start(ctx)
 		if err != nil {
 			return err
@@ -205,6 +209,7 @@ func (n *Node) getReady(ctx context.Context) error {
 		if err := n.shard.WaitTimestamp(ctx, start.After); err != nil {
 			return err
 		}
+		n.fresh.note(asked)
 		return n.ensureReserved(ctx)
 	})
 	if err != nil {
