@@ -68,6 +68,28 @@ func TestSnapshotGoesOn(t *testing.T) {
 	t.Logf("%d bytes sent of a state of %d", sent, size)
 }
 
+// A source that dies in the middle is replaced by the next leader: its state comes from the start, and nothing of the other is in it.
+func TestSourceDies(t *testing.T) {
+	c := newCluster(t, 3, Config{TickInterval: slowTick, CheckpointBytes: 1 << 20, CheckpointInterval: time.Hour, KeepBytes: 1 << 10})
+	c.write(c.writer(), 1, 1, 0)
+	lead := c.leader()
+	away := lead.id%3 + 1
+	c.stop(away)
+	size := c.bigState()
+	n := c.start(away)
+	c.await("half of the state is there", func() bool { return n.meters.receivedBytes.Load() > size/2 })
+	if n.machine.restores() > 0 {
+		t.Fatal("all of the state is there: the test is too weak")
+	}
+	c.stop(lead.id)
+	c.await("the state is restored", func() bool { return n.machine.restores() > 0 })
+	c.start(lead.id)
+	c.check(nil, 1, 2, 3)
+	if n.meters.resumed.Load() > 0 || n.machine.disk.kept.bytes != nil {
+		t.Error("a part of a state that nobody has was gone on with, or is still kept")
+	}
+}
+
 // A source that loses what it offers makes something new to offer at once; nobody waits for the state that was.
 func TestOfferThatIsGone(t *testing.T) {
 	c := newCluster(t, 3, Config{TickInterval: slowTick, CheckpointBytes: 1 << 20, CheckpointInterval: time.Hour, KeepBytes: 1 << 10})
