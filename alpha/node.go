@@ -179,7 +179,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return errors.Join(err, n.close())
+	return errors.Join(err, n.close(err != nil))
 }
 
 // handOverTimeout bounds how long a leader that stops waits for another member to take over.
@@ -267,14 +267,28 @@ func (n *Node) admitted(fn func() error) error {
 // drainTimeout bounds how long requests may take to end after the servers have cut them off.
 const drainTimeout = 5 * time.Second
 
-// close closes the engine once no request reads it any more: what it has mapped goes away with it.
-func (n *Node) close() error {
+// closeTimeout bounds how long a store may take to close after something failed: on a disk that fails it would try for ever.
+const closeTimeout = 5 * time.Second
+
+// close closes the engine once no request reads it any more: what it has mapped goes away with it. After a failure it does not wait
+// for the disk: nothing that is not there yet was promised.
+func (n *Node) close(failed bool) error {
 	shut := make(chan struct{})
 	go func() { n.door.Lock(); close(shut) }() // ends with the last request
 	select {
 	case <-shut:
-		return n.engine.Close()
 	case <-time.After(drainTimeout):
 		return errors.New("requests in flight did not end; the store was not closed, the next start will take longer")
+	}
+	if !failed {
+		return n.engine.Close()
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- n.engine.Close() }() // ends with the process, if the disk does not let it end before
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(closeTimeout):
+		return errors.New("the store could not be closed; the next start will take longer")
 	}
 }
