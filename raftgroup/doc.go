@@ -5,9 +5,9 @@
 //   - stepper: the pure part. It owns the RawNode and its in-memory log tail, and all that this package decides beyond Raft; it
 //     has no clock, no goroutine and does no I/O. Ticks, proposals and messages go in, work comes out. A simulation drives it
 //     directly.
-//   - Group: the thin driver around it. Three goroutines, all owned by Run: the driver (ticks, proposals, messages, fsync), the
-//     applier (hands committed entries to the machine in batches, restores snapshots) and the checkpointer (asks the machine
-//     for a snapshot, records it in the log, trims).
+//   - Group: the thin driver around it. Four goroutines, all owned by Run: the driver (ticks, proposals, messages, fsync), the
+//     applier (hands committed entries to the machine in batches, restores snapshots), the checkpointer (asks the machine
+//     for a snapshot, records it in the log, trims) and a watch over the driver.
 //
 // It is not a transport: messages leave through Transport and come in through Step, the data of snapshots is pulled through
 // Fetch from WriteSnapshot of another member. Whoever carries them checks that both ends are of the same cluster and group, and
@@ -79,6 +79,13 @@
 // ReadIndex asks a majority, always: no leases, no clocks (ReadOnlySafe). One request is under way at a time, with a context that
 // was never used before, and serves everybody who came before it was made; it is made anew when the leader changes or it is not
 // answered, and given up after fifty ticks.
+//
+// # A disk that does not answer
+//
+// A driver that is stuck in a call to the disk hears nothing and says nothing: the others elect another leader. Who asked this member
+// would wait for it all the same. So a goroutine watches the driver's ticks. Where there are none for some seconds, and there
+// are other voters, the member knows of no leader, its callers get an error, and the outcome of its proposals is unknown. It is as
+// before when the driver goes on.
 //
 // # Bounds
 //

@@ -153,6 +153,7 @@ func (g *Group) send(msgs []*raftpb.Message) {
 }
 
 func (g *Group) tick() {
+	g.beat()
 	g.step.tick()
 	g.watchDisk()
 	if g.graceTicks > 0 {

@@ -43,6 +43,9 @@ func (g *Group) call(ctx context.Context, f func()) error {
 // and returns after this member has applied it: a read of its machine is linearizable then (Ongaro §6.4). Any member may be
 // asked. An error of class fault.Unavailable says that no majority answered in time.
 func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
+	if g.hang.is() {
+		return 0, errHangs
+	}
 	type answer struct {
 		index uint64
 		err   error
@@ -58,6 +61,8 @@ func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 			return 0, a.err
 		}
 		return a.index, fault.As(fault.Unavailable, g.applied.wait(ctx, a.index, g.stopped))
+	case <-g.hang.begun():
+		return 0, errHangs
 	case <-ctx.Done():
 		return 0, fault.As(fault.Unavailable, ctx.Err())
 	case <-g.stopped:
@@ -109,6 +114,8 @@ func (g *Group) TransferLeadership(ctx context.Context, to uint64) error {
 	select {
 	case err := <-done:
 		return err
+	case <-g.hang.begun():
+		return errHangs
 	case <-ctx.Done():
 		return fault.As(fault.Unavailable, ctx.Err())
 	case <-g.stopped:
