@@ -110,6 +110,47 @@ func TestSlowDisk(t *testing.T) {
 	sameReplicas(ctx, t, c)
 }
 
+// Goal: a disk that does not answer at all stops the process it belongs to and nobody else: the others write and read after an election,
+// whatever they had asked of that process; and when it answers again, the process is one of them. Method: the syncs of the group's leader,
+// then of the leading Zero, do not end.
+func TestHungDisk(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	c, clients, disks := startOnDisks(ctx, t)
+	for _, kind := range []string{"alpha", "zero"} {
+		sick := c.leading(ctx, t, kind)
+		disks[sick].Set(disk.Condition{Delay: time.Hour})
+		began := time.Now()
+		for _, n := range without(c.Alphas, sick) {
+			eventually(ctx, t, "a write at "+n.Name, func() error { return insertName(ctx, clients[n], "x") })
+			if _, err := counter(ctx, clients[n], false); err != nil {
+				t.Errorf("a read at %s: %v", n.Name, err)
+			}
+		}
+		outage := time.Since(began)
+		t.Logf("the disk of the leading %s, %s, hangs: the others went on after %v", kind, sick.Name, outage.Round(time.Millisecond))
+		if outage > 2*maxOutage || outage > maxOutage && !starved() {
+			t.Errorf("work rested for %v", outage)
+		}
+		if kind == "alpha" {
+			if _, err := counter(ctx, clients[sick], false); err == nil {
+				t.Error("a strong read was answered by a replica that cannot get on")
+			}
+		}
+		for began := time.Now(); time.Since(began) < 8*time.Second; { // a group that is led again stays so
+			at := without(c.Alphas, sick)[0]
+			if took := pace(ctx, t, clients[at]); took > time.Second {
+				t.Errorf("a write took %v", took)
+			}
+		}
+		disks[sick].Set(disk.Condition{})
+		for _, n := range c.Alphas {
+			eventually(ctx, t, "a write at "+n.Name, func() error { return insertName(ctx, clients[n], "y") })
+		}
+	}
+	sameReplicas(ctx, t, c)
+}
+
 // Goal: a process whose disk fails to sync ends, since a sync that is tried again proves nothing; the others go on; and what was
 // acknowledged is there, also at that process when it is started again. Method: the syncs of a follower, of the leader and of the leading
 // Zero fail for a while, under writes whose acknowledgements are counted.

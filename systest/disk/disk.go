@@ -31,8 +31,9 @@ type Disk struct {
 	workers sync.WaitGroup
 
 	mu        sync.Mutex
-	condition Condition // guarded by mu
-	syncs     int       // guarded by mu: that met it
+	condition Condition     // guarded by mu
+	changed   chan struct{} // guarded by mu: closed by the next change
+	syncs     int           // guarded by mu: that met it
 }
 
 // New returns a disk without faults. Close it when its processes have ended.
@@ -41,16 +42,18 @@ func New(ctx context.Context) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Disk{self: self}
+	d := &Disk{self: self, changed: make(chan struct{})}
 	d.life, d.cancel = context.WithCancel(ctx)
 	return d, nil
 }
 
-// Set changes what syncs meet from now on.
+// Set changes what syncs meet from now on. Those that are held up go on.
 func (d *Disk) Set(c Condition) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.condition = c
+	close(d.changed)
+	d.changed = make(chan struct{})
 }
 
 // Syncs returns how many syncs there were.
@@ -151,7 +154,7 @@ func (d *Disk) listen(listener int) {
 // serve lets one sync meet the condition of the disk.
 func (d *Disk) serve(listener int, id uint64) {
 	d.mu.Lock()
-	c := d.condition
+	c, changed := d.condition, d.changed
 	d.syncs++
 	d.mu.Unlock()
 	if c.Delay > 0 {
@@ -159,6 +162,7 @@ func (d *Disk) serve(listener int, id uint64) {
 		defer t.Stop()
 		select {
 		case <-t.C:
+		case <-changed:
 		case <-d.life.Done():
 		}
 	}
