@@ -232,8 +232,8 @@ func TestResumeOfAnotherCapture(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := next.s.Restore(t.Context(), desc, &forged); err == nil || errors.Is(err, errBroken) || !strings.Contains(err.Error(), "goes? on") &&
-			!strings.Contains(err.Error(), "go on") && !strings.Contains(err.Error(), "goes on") {
+		if err := next.s.Restore(t.Context(), desc, &forged); err == nil || errors.Is(err, errBroken) || !strings.Contains(err.Error(), "go on") &&
+			!strings.Contains(err.Error(), "goes on") {
 			t.Errorf("%s: %v", what, err)
 		}
 		if next.engine.Kept() != nil {
