@@ -37,6 +37,9 @@ type Config struct {
 	// TxnAbortAfter is how long a transaction may be idle before it is aborted, and how long a snapshot stays readable.
 	// Default 5 min.
 	TxnAbortAfter time.Duration
+	// MaxStaleness is how old a best-effort read may be: what was acknowledged longer before the read began is in its snapshot,
+	// or it is refused. Default 5 min, as long as any snapshot stays readable; negative for no bound.
+	MaxStaleness time.Duration
 	// CompareInterval is the pause between two predicates of which the leader compares what the replicas of the group hold.
 	// Default 1 min; negative for never.
 	CompareInterval time.Duration
@@ -68,6 +71,7 @@ func (c *Config) setDefaults() {
 	orDefault(&c.MemoryBytes, 1<<30)
 	orDefault(&c.DiskReserveBytes, 256<<20)
 	orDefault(&c.TxnAbortAfter, 5*time.Minute)
+	orDefault(&c.MaxStaleness, 5*time.Minute)
 	orDefault(&c.MoveBytesPerSecond, 64<<20)
 	orDefault(&c.CompareInterval, time.Minute)
 	c.Limits.Query.setDefaults(c.MemoryBytes)

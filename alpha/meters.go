@@ -117,6 +117,9 @@ func (n *Node) showShard(s *metrics.Set) {
 	s.Gauge("dragg_stream_watermark_timestamp", "Commit timestamp up to which this replica has every verdict.", func() float64 {
 		return float64(n.shard.Watermark())
 	})
+	s.Gauge("dragg_stream_staleness_seconds", "For how long this replica has not known of the newest commits.", func() float64 {
+		return n.fresh.age().Seconds()
+	})
 	s.Gauge("dragg_stream_position", "Last event of Zero's stream that is applied.", func() float64 { return float64(n.shard.Seq()) })
 	s.Gauge("dragg_tablets_served", "Tablets that the group serves.", func() float64 { return float64(len(n.shard.Tablets())) })
 	read := func() (shard.Work, error) { return n.shard.Work(), nil }

@@ -122,7 +122,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	for _, family := range []string{
 		"dragg_query_edges_traversed_total", "dragg_posting_cache_misses_total", "dragg_posting_cache_hits_total", "dragg_posting_cache_bytes",
 		"dragg_transactions_pending_bytes", "dragg_disk_free_bytes", "dragg_stream_watermark_timestamp", "dragg_stream_position",
-		"dragg_tablets_served",
+		"dragg_tablets_served", "dragg_stream_staleness_seconds",
 	} {
 		if value(t, n.cfg.Metrics, family) <= 0 {
 			t.Errorf("%s is %v", family, value(t, n.cfg.Metrics, family))

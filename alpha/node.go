@@ -59,7 +59,8 @@ type Node struct {
 	compared  comparisons
 	abandoned rate.Sometimes // says that transactions could not be aborted
 	term      atomic.Uint64  // of the group, for log lines
-	leading   atomic.Uint64  // the term in which this member does the leader's duties, 0 for none
+	fresh     freshness
+	leading   atomic.Uint64 // the term in which this member does the leader's duties, 0 for none
 }
 
 // Open connects to Zero, waiting for it as long as it takes, and opens the replica in cfg.Dir, making it when there is none.
@@ -84,11 +85,12 @@ func Open(ctx context.Context, cfg Config, zero cluster.Zero) (*Node, error) {
 // newNode returns a node that has nothing on disk open yet.
 func newNode(ctx context.Context, cfg Config, zero cluster.Zero) *Node {
 	cfg.setDefaults()
+	now := time.Now()
 	return &Node{
 		cfg: cfg, lg: cfg.Logger.With("node", "alpha"), zero: zero,
 		starter: cluster.NewStarter(zero), uids: uidPool{clock: zero},
 		queries: query.NewBudget(cfg.MemoryBytes / 4),
-		slots:   make(chan struct{}, cfg.Limits.InFlight), started: time.Now(), life: ctx,
+		slots:   make(chan struct{}, cfg.Limits.InFlight), started: now, life: ctx, fresh: freshness{bound: cfg.MaxStaleness, base: now},
 		status: make(chan struct{}, 1), meters: newMeters(), abandoned: rate.Sometimes{First: 1, Interval: time.Second},
 	}
 }
@@ -171,12 +173,13 @@ func (n *Node) Run(ctx context.Context) error {
 	eg.Go(func() error { return n.shard.Maintain(running, n.Leading, n.publishBuilt) })
 	eg.Go(func() error { return n.getReady(running) })
 	eg.Go(func() error { return n.learnZeros(running) })
+	eg.Go(func() error { return n.watchFreshness(running) })
 	err := eg.Wait()
 	n.ready.Store(false)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return errors.Join(err, n.close())
+	return errors.Join(err, n.close(err != nil))
 }
 
 // handOverTimeout bounds how long a leader that stops waits for another member to take over.
@@ -198,6 +201,7 @@ func (n *Node) handOver(ctx context.Context) {
 func (n *Node) getReady(ctx context.Context) error {
 	p := cluster.Patience{Peer: "the group and " + n.cfg.ZeroName, Logger: n.lg}
 	err := p.Do(ctx, func(ctx context.Context) error {
+		asked := time.Now()
 		start, err := n.starter.Start(ctx)
 		if err != nil {
 			return err
@@ -205,6 +209,7 @@ func (n *Node) getReady(ctx context.Context) error {
 		if err := n.shard.WaitTimestamp(ctx, start.After); err != nil {
 			return err
 		}
+		n.fresh.note(asked)
 		return n.ensureReserved(ctx)
 	})
 	if err != nil {
@@ -262,14 +267,28 @@ func (n *Node) admitted(fn func() error) error {
 // drainTimeout bounds how long requests may take to end after the servers have cut them off.
 const drainTimeout = 5 * time.Second
 
-// close closes the engine once no request reads it any more: what it has mapped goes away with it.
-func (n *Node) close() error {
+// closeTimeout bounds how long a store may take to close after something failed: on a disk that fails it would try for ever.
+const closeTimeout = 5 * time.Second
+
+// close closes the engine once no request reads it any more: what it has mapped goes away with it. After a failure it does not wait
+// for the disk: nothing that is not there yet was promised.
+func (n *Node) close(failed bool) error {
 	shut := make(chan struct{})
 	go func() { n.door.Lock(); close(shut) }() // ends with the last request
 	select {
 	case <-shut:
-		return n.engine.Close()
 	case <-time.After(drainTimeout):
 		return errors.New("requests in flight did not end; the store was not closed, the next start will take longer")
+	}
+	if !failed {
+		return n.engine.Close()
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- n.engine.Close() }() // ends with the process, if the disk does not let it end before
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(closeTimeout):
+		return errors.New("the store could not be closed; the next start will take longer")
 	}
 }

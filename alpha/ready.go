@@ -11,6 +11,9 @@ func (n *Node) Readiness() admin.Readiness {
 	if n.raft.Status().Leader == 0 {
 		r.Because("group %d has no leader that this node knows of: writes and strong reads wait for an election", n.group)
 	}
+	if err := n.fresh.check(); n.Ready() && err != nil {
+		r.Because("%v", err)
+	}
 	if n.wasRemoved() {
 		r.Because("node %d was removed from the cluster", n.id.Node)
 	}

@@ -179,7 +179,12 @@ func (r *request) begin(ctx context.Context) error {
 	defer func() { r.resp.Latency.AssignTimestampNs = uint64(time.Since(began)) }()
 	switch ts := graph.Timestamp(r.req.StartTs); {
 	case r.req.BestEffort:
-		r.start.Ts = r.n.shard.Watermark()
+		if err := r.n.fresh.check(); err != nil {
+			return err
+		}
+		// Other groups may be behind this one: what is read of them waits until they have the same commits.
+		ts := r.n.shard.Watermark()
+		r.start = cluster.Start{Ts: ts, After: ts}
 	case ts == 0:
 		start, err := r.n.starter.Start(ctx)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,11 +112,11 @@ func TestTransactionCodes(t *testing.T) {
 // silent is a Zero that cannot be reached for timestamps.
 type silent struct {
 	cluster.Zero
-	off *bool
+	off *atomic.Bool
 }
 
 func (z silent) Timestamps(ctx context.Context, n uint32) (first, after graph.Timestamp, err error) {
-	if *z.off {
+	if z.off.Load() {
 		return 0, 0, fault.New(fault.Unavailable, "nobody answers")
 	}
 	return z.Zero.Timestamps(ctx, n)
@@ -123,13 +124,13 @@ func (z silent) Timestamps(ctx context.Context, n uint32) (first, after graph.Ti
 
 // Best effort asks nobody: it is answered while Zero is away, from what is there.
 func TestBestEffortNeedsNoZero(t *testing.T) {
-	off := false
+	var off atomic.Bool
 	n := plan{zero: func(z cluster.Zero) cluster.Zero { return silent{z, &off} }}.start(t)
 	n.alter(t, "name: string .")
 	n.leaseUIDs(t, 10)
 	n.set(t, `<1> <name> "x" .`)
 	n.ask(t, `{q(func: uid(1)) {name}}`)
-	off = true
+	off.Store(true)
 	req := &api.Request{Query: `{q(func: uid(1)) {name}}`, ReadOnly: true}
 	_, err := n.Do(context.Background(), req, Options{})
 	wantCode(t, "an ordinary query", err, codes.Unavailable, "nobody answers")
@@ -137,6 +138,68 @@ func TestBestEffortNeedsNoZero(t *testing.T) {
 	resp, err := n.Do(context.Background(), req, Options{})
 	if err != nil || string(resp.Json) != `{"q":[{"name":"x"}]}` {
 		t.Errorf("best effort: %s %v", resp.GetJson(), err)
+	}
+}
+
+// Goal: best-effort reads are answered for as long as the bound says after Zero went away, then refused in words that say why, and
+// answered again when it is back; so does /ready. A cluster at rest knows that nothing is missing.
+func TestBestEffortIsBounded(t *testing.T) {
+	var off atomic.Bool
+	const bound = time.Second
+	n := plan{zero: func(z cluster.Zero) cluster.Zero { return silent{z, &off} }, cfg: Config{MaxStaleness: bound}}.start(t)
+	n.alter(t, "name: string .")
+	n.leaseUIDs(t, 10)
+	n.set(t, `<1> <name> "x" .`)
+	req := &api.Request{Query: `{q(func: uid(1)) {name}}`, ReadOnly: true, BestEffort: true}
+	n.ask(t, req.Query) // so that nothing is missing here
+	answered := func() error {
+		resp, err := n.Do(t.Context(), req, Options{})
+		if err == nil && string(resp.Json) != `{"q":[{"name":"x"}]}` {
+			t.Errorf("best effort: %s", resp.Json)
+		}
+		return err
+	}
+	for began := time.Now(); time.Since(began) < 2*bound; time.Sleep(50 * time.Millisecond) {
+		if err := answered(); err != nil {
+			t.Fatalf("at rest: %v", err)
+		}
+	}
+	off.Store(true)
+	away := time.Now()
+	var err error
+	for err == nil && time.Since(away) < 10*bound {
+		err = answered()
+	}
+	took := time.Since(away)
+	wantCode(t, "a best-effort read beyond the bound", err, codes.Unavailable, "--max-staleness")
+	if took > bound+500*time.Millisecond || took < bound/2 {
+		t.Errorf("best-effort reads were answered for %v after Zero went away, the bound is %v", took, bound)
+	}
+	if r := n.Readiness(); r.Ready() {
+		t.Error("it is ready for everything though it refuses best-effort reads")
+	}
+	off.Store(false)
+	wait(t, "best-effort reads to be answered again", func() bool { return answered() == nil })
+}
+
+// Without a bound best-effort reads are answered however long Zero is away.
+func TestBestEffortWithoutABound(t *testing.T) {
+	f := freshness{bound: -1, base: time.Now().Add(-time.Hour)}
+	if err := f.check(); err != nil || f.age() < time.Hour {
+		t.Errorf("%v at the age of %v", err, f.age())
+	}
+	f.bound = 2 * time.Hour
+	if err := f.check(); err != nil {
+		t.Error(err)
+	}
+	f.bound = time.Minute
+	if err := f.check(); err == nil {
+		t.Error("a snapshot of an hour ago is no older than a minute")
+	}
+	f.note(time.Now())
+	f.note(time.Now().Add(-time.Hour)) // what was learned later of an earlier moment
+	if err := f.check(); err != nil {
+		t.Error(err)
 	}
 }
 

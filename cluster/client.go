@@ -188,7 +188,7 @@ func (c *Client) State(ctx context.Context) (*pb.ZeroState, error) {
 	})
 }
 
-// Stream implements Feed. Any Zero that has the events will do; when one is lost the next call turns to another.
+// Stream implements Feed. The leading Zero serves it; when it is lost, or does not lead any more, the next call turns to another.
 func (c *Client) Stream(ctx context.Context, g graph.GroupID, seq uint64, deliver func(*pb.StreamBatch) error) error {
 	address, _ := c.current()
 	conn, err := c.cfg.Pool.Conn(address)

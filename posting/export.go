@@ -147,16 +147,16 @@ func (s *Store) exportBase(key []byte, floor graph.Timestamp, versions []version
 	return nil
 }
 
-// Replace has fill write all that the engine shall hold, see storage.Engine, and forgets what is cached. No view of the store may
-// be open and nobody may commit when fill returns, or build an index; rollups wait.
-func (s *Store) Replace(ctx context.Context, fill func(storage.Engine) error) error {
+// Replace has fill write all that the engine shall hold, or the rest of it, see storage.Engine, and forgets what is cached. No
+// view of the store may be open and nobody may commit when fill returns, or build an index; rollups wait.
+func (s *Store) Replace(ctx context.Context, note []byte, fill func(storage.Filling) error) error {
 	locked := false
 	defer func() {
 		if locked {
 			s.mu.Unlock()
 		}
 	}()
-	err := s.engine.Replace(ctx, func(next storage.Engine) error {
+	err := s.engine.Replace(ctx, note, func(next storage.Filling) error {
 		if err := fill(next); err != nil {
 			return err
 		}

@@ -3,11 +3,7 @@ package raftgroup
 import (
 	"context"
 	"fmt"
-	"time"
 
-	"go.etcd.io/raft/v3/raftpb"
-
-	"dragg/internal/fault"
 	"dragg/raftgroup/fsm"
 )
 
@@ -123,111 +119,4 @@ func (g *Group) settleChange(c *commit) {
 		owner, g.changeOwner = g.changeOwner, nil
 	}
 	g.waiting.settleEntry(owner, nil)
-}
-
-// restore puts the state of another member in the place of the machine's, and tells the driver how that went. Nothing is
-// applied meanwhile, but the driver goes on. A failure is not the end of the member: the leader tries again.
-func (g *Group) restore(ctx context.Context, m *raftpb.Message) error {
-	index := m.GetSnapshot().GetMetadata().GetIndex()
-	var err error
-	if g.applied.Load() < index {
-		g.cfg.Logger.Info("fetching a snapshot", "index", index, "from", m.GetFrom())
-		if err = g.fetch(ctx, m.GetFrom(), m.GetSnapshot().GetData()); err == nil && g.machine.Durable() < index {
-			err = fmt.Errorf("the restored state covers the log only up to %d", g.machine.Durable())
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			g.meters.restoreFailed.Add(1)
-			g.cfg.Logger.Warn("could not take over the state of another member; will try again", "from", m.GetFrom(), "index", index, "err", err)
-		} else {
-			g.meters.restored.Add(1)
-			g.waiting.unknown(anyTerm, errSkipped)
-			g.applied.advance(g.machine.Durable())
-		}
-	}
-	return g.call(ctx, func() { g.step.fetched(err == nil) })
-}
-
-func (g *Group) fetch(ctx context.Context, from uint64, desc []byte) (err error) {
-	if g.cfg.Fetch == nil {
-		return fault.New(fault.Disabled, "this member cannot fetch snapshots")
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	limit := stallTicks * g.cfg.TickInterval
-	watch := time.AfterFunc(limit, func() { cancel(errStalled) })
-	defer watch.Stop()
-	body, err := g.cfg.Fetch(ctx, from, desc)
-	if err != nil {
-		return err
-	}
-	src := &source{body: body, watch: watch, limit: limit, ctx: ctx}
-	defer context.AfterFunc(ctx, src.close)()
-	defer src.close()
-	watch.Stop()
-	g.machineMu.Lock()
-	defer g.machineMu.Unlock()
-	return g.machine.Restore(ctx, desc, src)
-}
-
-// heldForSending is how many times Config.CheckpointBytes of log come together before a checkpoint is made although the state is
-// being sent to another member.
-const heldForSending = 16
-
-// checkpoints keeps the log short: by bytes, and now and then when it is idle. While another member is sent the state it waits,
-// but not for ever: what is sent is gone after the next checkpoint, or the log behind it.
-func (g *Group) checkpoints(ctx context.Context) error {
-	ticker := time.NewTicker(g.cfg.CheckpointInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		case <-g.checkNow:
-		}
-		if len(g.sending) > 0 && g.logBytes.Load() < heldForSending*int64(g.cfg.CheckpointBytes) {
-			continue
-		}
-		if err := g.Checkpoint(); err != nil {
-			if fault.ClassOf(err) == fault.Exhausted {
-				g.cfg.Logger.Error("no checkpoint: the disk is full; the log grows until there is room", "err", err)
-				continue
-			}
-			return err
-		}
-	}
-}
-
-// Checkpoint makes everything applied so far durable in the machine's own storage and trims the log up to there. An error of
-// class fault.Exhausted leaves everything as it was; any other ends the process.
-func (g *Group) Checkpoint() error {
-	g.logBytes.Store(0)
-	desc, durable, err := g.snapshot()
-	if err != nil {
-		return fmt.Errorf("making the state durable: %w", err)
-	}
-	g.meters.checkpoints.Add(1)
-	g.markMu.Lock()
-	defer g.markMu.Unlock()
-	// The machine may be ahead of the log, where Raft did not take the snapshot that it was restored from.
-	mark, newer, err := g.step.tail.markAt(min(durable, g.passed.Load()))
-	if err != nil || mark.Index == 0 {
-		return err
-	}
-	if newer {
-		if err := g.log.SetMark(mark); err != nil {
-			return fmt.Errorf("recording the checkpoint in the Raft log: %w", err)
-		}
-	}
-	return g.step.tail.marked(mark, desc, g.cfg.KeepBytes)
-}
-
-func (g *Group) snapshot() (desc []byte, durable uint64, err error) {
-	g.machineMu.Lock()
-	defer g.machineMu.Unlock()
-	desc, err = g.machine.Snapshot()
-	return desc, g.machine.Durable(), err
 }

@@ -47,6 +47,12 @@ type counterState struct {
 	last  map[uint64]uint64 // writer → its last number
 	total uint64
 	hash  [32]byte // over all commands
+	kept  *partial // of another member's state; survives, and is no part of what is sent
+}
+
+// partial is what came of a stream that broke.
+type partial struct {
+	desc, bytes []byte
 }
 
 func (s *counterState) clone() counterState {
@@ -56,6 +62,9 @@ func (s *counterState) clone() counterState {
 }
 
 func openCounters(disk *counterState) *counters {
+	if disk.kept == nil {
+		disk.kept = &partial{}
+	}
 	return &counters{disk: disk, state: disk.clone(), serving: map[string][]byte{}}
 }
 
@@ -110,7 +119,7 @@ func (s *counterState) encode() []byte {
 	return append(b, sum[:]...)
 }
 
-func (m *counters) WriteSnapshot(ctx context.Context, desc []byte, w io.Writer) error {
+func (m *counters) WriteSnapshot(ctx context.Context, desc, after []byte, w io.Writer) error {
 	m.mu.Lock()
 	b, ok := m.serving[string(desc)]
 	slow := m.slow
@@ -120,8 +129,13 @@ func (m *counters) WriteSnapshot(ctx context.Context, desc []byte, w io.Writer) 
 	}
 	m.mu.Unlock()
 	if !ok {
-		return errors.New("this state is not there any more")
+		return fsm.ErrSnapshotGone
 	}
+	from := uint64(0)
+	if len(after) == 8 {
+		from = binary.BigEndian.Uint64(after)
+	}
+	b = append(binary.BigEndian.AppendUint64(nil, from), b[min(from, uint64(len(b))):]...)
 	for part := range slices.Chunk(b, 16) {
 		if slow > 0 {
 			select {
@@ -137,8 +151,41 @@ func (m *counters) WriteSnapshot(ctx context.Context, desc []byte, w io.Writer) 
 	return nil
 }
 
-func (m *counters) Restore(_ context.Context, _ []byte, r io.Reader) error {
+// Progress returns how many bytes came before the stream broke.
+func (m *counters) Progress(desc []byte) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if k := m.disk.kept; len(k.bytes) > 0 && bytes.Equal(desc, k.desc) {
+		return binary.BigEndian.AppendUint64(nil, uint64(len(k.bytes)))
+	}
+	return nil
+}
+
+// collect returns the stream, with what was kept of it before it, and keeps what came when it breaks.
+func (m *counters) collect(desc []byte, r io.Reader) ([]byte, error) {
 	b, err := io.ReadAll(r)
+	if len(b) < 8 {
+		return nil, errors.Join(errors.New("the stream broke off"), err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	from, b := binary.BigEndian.Uint64(b), b[8:]
+	k := m.disk.kept
+	if from > 0 {
+		if !bytes.Equal(desc, k.desc) || from != uint64(len(k.bytes)) {
+			return nil, errors.New("the stream goes on with something else")
+		}
+		b = append(k.bytes, b...)
+	}
+	*k = partial{}
+	if err != nil {
+		*k = partial{bytes.Clone(desc), b}
+	}
+	return b, err
+}
+
+func (m *counters) Restore(_ context.Context, desc []byte, r io.Reader) error {
+	b, err := m.collect(desc, r)
 	if err != nil {
 		return err
 	}
@@ -149,7 +196,7 @@ func (m *counters) Restore(_ context.Context, _ []byte, r io.Reader) error {
 	if !bytes.Equal(sum[:], b[len(b)-32:]) {
 		return errors.New("the stream is damaged")
 	}
-	s := counterState{index: binary.BigEndian.Uint64(body), total: binary.BigEndian.Uint64(body[8:]), last: map[uint64]uint64{}}
+	s := counterState{index: binary.BigEndian.Uint64(body), total: binary.BigEndian.Uint64(body[8:]), last: map[uint64]uint64{}, kept: m.disk.kept}
 	copy(s.hash[:], body[16:])
 	for b := body[56:]; len(b) > 0; b = b[16:] {
 		s.last[binary.BigEndian.Uint64(b)] = binary.BigEndian.Uint64(b[8:])
@@ -178,11 +225,12 @@ type cluster struct {
 	nodes   map[uint64]*node // guarded by mu: those that run
 	disks   map[uint64]*counterState
 	dirs    map[uint64]string
-	links   map[[2]uint64]link // guarded by mu: from, to
-	always  link               // guarded by mu: of every link
-	rng     *rand.Rand         // guarded by mu
-	network sync.WaitGroup     // messages under way
-	writers uint64             // guarded by mu
+	links   map[[2]uint64]link      // guarded by mu: from, to
+	streams map[*io.PipeWriter]bool // guarded by mu: snapshots under way
+	always  link                    // guarded by mu: of every link
+	rng     *rand.Rand              // guarded by mu
+	network sync.WaitGroup          // messages under way
+	writers uint64                  // guarded by mu
 	cancel  context.CancelFunc
 }
 
@@ -209,7 +257,7 @@ func newCluster(t testing.TB, n int, cfg Config) *cluster {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &cluster{
 		t: t, cfg: cfg, ctx: ctx, cancel: cancel, nodes: map[uint64]*node{}, disks: map[uint64]*counterState{}, dirs: map[uint64]string{},
-		links: map[[2]uint64]link{}, rng: rand.New(rand.NewPCG(uint64(n), 1)),
+		links: map[[2]uint64]link{}, streams: map[*io.PipeWriter]bool{}, rng: rand.New(rand.NewPCG(uint64(n), 1)),
 	}
 	def(&c.cfg.TickInterval, tickInterval)
 	def(&c.cfg.KeepBytes, 64<<10)
@@ -252,8 +300,8 @@ func (c *cluster) tryStart(id uint64) *node {
 		c.dirs[id], c.disks[id] = filepath.Join(c.t.TempDir(), fmt.Sprint(id)), &counterState{}
 	}
 	cfg.Dir, cfg.Identity = c.dirs[id], raftlog.Identity{Cluster: "c", Group: 1, Node: id}
-	cfg.Transport, cfg.Fetch = sender{c, id}, func(ctx context.Context, from uint64, desc []byte) (io.ReadCloser, error) {
-		return c.fetch(ctx, id, from, desc)
+	cfg.Transport, cfg.Fetch = sender{c, id}, func(ctx context.Context, from uint64, desc, after []byte) (io.ReadCloser, error) {
+		return c.fetch(ctx, id, from, desc, after)
 	}
 	m := openCounters(c.disks[id])
 	g, err := Open(cfg, m)
@@ -374,7 +422,7 @@ func (c *cluster) deliver(b []byte, to *node) {
 }
 
 // fetch is the stream of a snapshot over the same network.
-func (c *cluster) fetch(ctx context.Context, to, from uint64, desc []byte) (io.ReadCloser, error) {
+func (c *cluster) fetch(ctx context.Context, to, from uint64, desc, after []byte) (io.ReadCloser, error) {
 	c.mu.Lock()
 	source, cut := c.nodes[from], c.links[[2]uint64{from, to}].cut
 	c.mu.Unlock()
@@ -383,15 +431,31 @@ func (c *cluster) fetch(ctx context.Context, to, from uint64, desc []byte) (io.R
 	}
 	r, w := io.Pipe()
 	ctx, cancel := context.WithCancel(ctx)
+	c.mu.Lock()
+	c.streams[w] = true
+	c.mu.Unlock()
 	c.network.Go(func() {
 		defer cancel()
-		if err := source.WriteSnapshot(ctx, desc, w); err != nil {
+		defer func() { c.mu.Lock(); defer c.mu.Unlock(); delete(c.streams, w) }()
+		if err := source.WriteSnapshot(ctx, desc, after, w); err != nil {
 			w.CloseWithError(err)
 			return
 		}
 		w.Close()
 	})
 	return r, nil
+}
+
+var errCut = errors.New("the connection was cut")
+
+// breakStreams breaks every snapshot that is under way, and returns how many there were.
+func (c *cluster) breakStreams() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for w := range c.streams {
+		w.CloseWithError(errCut)
+	}
+	return len(c.streams)
 }
 
 // cut cuts a member off, in both directions.

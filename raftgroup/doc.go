@@ -5,9 +5,9 @@
 //   - stepper: the pure part. It owns the RawNode and its in-memory log tail, and all that this package decides beyond Raft; it
 //     has no clock, no goroutine and does no I/O. Ticks, proposals and messages go in, work comes out. A simulation drives it
 //     directly.
-//   - Group: the thin driver around it. Three goroutines, all owned by Run: the driver (ticks, proposals, messages, fsync), the
-//     applier (hands committed entries to the machine in batches, restores snapshots) and the checkpointer (asks the machine
-//     for a snapshot, records it in the log, trims).
+//   - Group: the thin driver around it. Four goroutines, all owned by Run: the driver (ticks, proposals, messages, fsync), the
+//     applier (hands committed entries to the machine in batches, restores snapshots), the checkpointer (asks the machine
+//     for a snapshot, records it in the log, trims) and a watch over the driver.
 //
 // It is not a transport: messages leave through Transport and come in through Step, the data of snapshots is pulled through
 // Fetch from WriteSnapshot of another member. Whoever carries them checks that both ends are of the same cluster and group, and
@@ -59,20 +59,33 @@
 // in between leaves a machine that is ahead of its log: what it has is not applied to it again. The same holds where Raft does not
 // take the snapshot any more, as there is a newer leader.
 //
+// A transfer that breaks off fails. What came of it the machine may keep, also over a restart, and the next one, which the leader
+// offers as soon as it hears, brings the rest, if the source has the same state still. So for a minute after a transfer broke off
+// the source makes no checkpoint, as it makes none while it sends. A source that was started again, and another leader, offer
+// another state, which comes from the start. A transfer that outlasts the term in which it began counts nonetheless: the leader of
+// the next one is answered as if it had sent the snapshot, and goes on from there if its log reaches as far back.
+//
 // While it fetches, the member tells its leader at every tick; when it fails, once. A leader that hears neither for twenty ticks
 // takes the snapshot for lost and probes anew, so no member stays in that state for ever. A source that sends nothing for a
 // hundred ticks is given up.
 //
 // The leader offers the state of its last checkpoint, if the log goes on from there and it knows the newest change of members;
 // else it makes a checkpoint first. In memory it keeps Config.KeepBytes of log below its mark for those that were away for a
-// moment, and up to four times as much for members that it hears of. While WriteSnapshot writes no checkpoint is made until
-// sixteen checkpoints' worth of log have come together.
+// moment, and up to four times as much for members that it hears of. While WriteSnapshot writes, and while a transfer that broke
+// off may go on, no checkpoint is made until sixteen checkpoints' worth of log have come together, or Raft wants another state.
 //
 // # Reads
 //
 // ReadIndex asks a majority, always: no leases, no clocks (ReadOnlySafe). One request is under way at a time, with a context that
 // was never used before, and serves everybody who came before it was made; it is made anew when the leader changes or it is not
 // answered, and given up after fifty ticks.
+//
+// # A disk that does not answer
+//
+// A driver that is stuck in a call to the disk hears nothing and says nothing: the others elect another leader. Who asked this member
+// would wait for it all the same. So a goroutine watches the driver's ticks. Where there are none for some seconds, and there
+// are other voters, the member knows of no leader, its callers get an error, and the outcome of its proposals is unknown. It is as
+// before when the driver goes on.
 //
 // # Bounds
 //

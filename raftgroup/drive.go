@@ -114,7 +114,7 @@ func (g *Group) carryOut() error {
 		g.queue.put(commits...)
 	}
 	if g.step.tail.takeWanted() {
-		signal(g.checkNow)
+		g.offerAnew()
 	}
 	return nil
 }
@@ -153,6 +153,7 @@ func (g *Group) send(msgs []*raftpb.Message) {
 }
 
 func (g *Group) tick() {
+	g.beat()
 	g.step.tick()
 	g.watchDisk()
 	if g.graceTicks > 0 {

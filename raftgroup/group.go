@@ -41,9 +41,9 @@ type Config struct {
 	Join bool
 	// Transport carries messages to the other members; nil for a group of one.
 	Transport Transport
-	// Fetch opens the stream that WriteSnapshot of the member from writes for desc. Closing it ends the transfer. Nil for a
-	// group of one.
-	Fetch func(ctx context.Context, from uint64, desc []byte) (io.ReadCloser, error)
+	// Fetch opens the stream that WriteSnapshot of the member from writes for desc and after. Closing it ends the transfer. Nil
+	// for a group of one.
+	Fetch func(ctx context.Context, from uint64, desc, after []byte) (io.ReadCloser, error)
 	// TickInterval is Raft's unit of time; an election starts after ten to twenty ticks without a leader. Default 100 ms.
 	TickInterval time.Duration
 	// CheckpointBytes is how much log makes a checkpoint, and so how much a member applies again when it is started after a kill.
@@ -61,7 +61,8 @@ type Config struct {
 	SlowSync time.Duration
 	// SnapshotBytesPerSecond bounds how fast this member sends its state to others, all together. Default 128 MiB.
 	SnapshotBytesPerSecond int
-	// OnStatus is called by the driver whenever leader, term or members change. It must not block.
+	// OnStatus is called whenever leader, term or members change, by the driver, or where that stands still by its watch. It must
+	// not block.
 	OnStatus func(Status)
 	Logger   *slog.Logger
 }
@@ -144,9 +145,11 @@ type Group struct {
 	logBytes    atomic.Int64  // since the last checkpoint
 	checkNow    chan struct{} // capacity 1: a checkpoint is due
 	sending     chan struct{} // one element for each snapshot that is being written for another member
+	held        atomic.Int64  // until when, in Unix nanoseconds, what was sent last stays on offer
 	machineMu   sync.Mutex    // held while the machine takes a snapshot or restores one: never both
 	markMu      sync.Mutex    // held while a mark is recorded in log and tail; a leaf, as machineMu is
 	disk        diskWatch     // of the driver
+	hang        *hang
 	pace        *rate.Limiter // of the snapshots that are sent
 	backlog     backlog       // of the applier
 	changeOwner []byte        // of the applier: the header of a change of members that is half done
@@ -173,6 +176,7 @@ func Open(cfg Config, machine fsm.Machine) (*Group, error) {
 		queue:   newApplyQueue(cfg.ApplyQueueBytes),
 		stopped: make(chan struct{}),
 		meters:  newMeters(),
+		hang:    newHang(),
 		pace:    rate.NewLimiter(rate.Limit(cfg.SnapshotBytesPerSecond), paceBurst),
 
 		checkNow: make(chan struct{}, 1),
@@ -226,9 +230,12 @@ const (
 	maxCalls     = 1024
 )
 
-// Status returns what the member last knew of its group.
+// Status returns what the member last knew of its group. One that stands still knows of no leader.
 func (g *Group) Status() Status {
 	s := *g.status.Load()
+	if g.hang.is() {
+		s.Leader, s.Leading, s.Progress = 0, false, nil
+	}
 	s.Applied = g.applied.Load()
 	return s
 }
@@ -250,6 +257,9 @@ func (g *Group) Propose(ctx context.Context, cmd []byte) (any, error) {
 }
 
 func (g *Group) proposeCommand(ctx context.Context, cmd []byte) (any, error) {
+	if g.hang.is() {
+		return nil, errHangs
+	}
 	p, err := g.waiting.add(cmd)
 	if err != nil {
 		return nil, err
@@ -271,6 +281,7 @@ func (g *Group) Run(ctx context.Context) error {
 	eg.Go(func() error { return g.drive(running) })
 	eg.Go(func() error { return g.apply(running) })
 	eg.Go(func() error { return g.checkpoints(running) })
+	eg.Go(func() error { return g.watchHang(running) })
 	err := eg.Wait()
 	told := ctx.Err() != nil
 	g.waiting.stop()

@@ -57,8 +57,9 @@ func (m *sumMachine) Snapshot() ([]byte, error) {
 	return nil, nil
 }
 
-func (m *sumMachine) WriteSnapshot(context.Context, []byte, io.Writer) error { return nil }
-func (m *sumMachine) Restore(context.Context, []byte, io.Reader) error       { return nil }
+func (m *sumMachine) WriteSnapshot(context.Context, []byte, []byte, io.Writer) error { return nil }
+func (m *sumMachine) Restore(context.Context, []byte, io.Reader) error               { return nil }
+func (m *sumMachine) Progress([]byte) []byte                                         { return nil }
 
 func startGroup(t *testing.T, dir string, m fsm.Machine, checkpointBytes int) (*Group, func() error) {
 	t.Helper()

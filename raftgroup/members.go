@@ -2,10 +2,6 @@ package raftgroup
 
 import (
 	"context"
-	"errors"
-	"io"
-	"sync"
-	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -47,6 +43,9 @@ func (g *Group) call(ctx context.Context, f func()) error {
 // and returns after this member has applied it: a read of its machine is linearizable then (Ongaro §6.4). Any member may be
 // asked. An error of class fault.Unavailable says that no majority answered in time.
 func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
+	if g.hang.is() {
+		return 0, errHangs
+	}
 	type answer struct {
 		index uint64
 		err   error
@@ -62,6 +61,8 @@ func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 			return 0, a.err
 		}
 		return a.index, fault.As(fault.Unavailable, g.applied.wait(ctx, a.index, g.stopped))
+	case <-g.hang.begun():
+		return 0, errHangs
 	case <-ctx.Done():
 		return 0, fault.As(fault.Unavailable, ctx.Err())
 	case <-g.stopped:
@@ -113,56 +114,11 @@ func (g *Group) TransferLeadership(ctx context.Context, to uint64) error {
 	select {
 	case err := <-done:
 		return err
+	case <-g.hang.begun():
+		return errHangs
 	case <-ctx.Done():
 		return fault.As(fault.Unavailable, ctx.Err())
 	case <-g.stopped:
 		return errEnded
 	}
 }
-
-// maxSending bounds how many members are sent the state at a time.
-const maxSending = 2
-
-// WriteSnapshot writes the state that desc describes, for the Fetch of another member. While it writes no checkpoint is made, as
-// long as the log does not grow too much, and the leader keeps the log that follows the snapshot.
-func (g *Group) WriteSnapshot(ctx context.Context, desc []byte, w io.Writer) error {
-	select {
-	case g.sending <- struct{}{}:
-	default:
-		return fault.New(fault.Exhausted, "%d members are being sent the state already", maxSending)
-	}
-	defer func() { <-g.sending }()
-	if err := g.machine.WriteSnapshot(ctx, desc, &paced{ctx, w, g.pace}); err != nil {
-		return err
-	}
-	g.meters.sent.Add(1)
-	return nil
-}
-
-// stallTicks is for how long the source of a snapshot may send nothing.
-const stallTicks = 10 * electionTicks
-
-var errStalled = errors.New("the source of the snapshot sends nothing")
-
-// source is the stream of a snapshot. Reading that takes too long ends the transfer.
-type source struct {
-	ctx    context.Context // of this transfer: why a read failed
-	body   io.ReadCloser
-	watch  *time.Timer
-	limit  time.Duration
-	closed sync.Once
-}
-
-// Read implements io.Reader.
-func (s *source) Read(p []byte) (int, error) {
-	s.watch.Reset(s.limit)
-	defer s.watch.Stop()
-	n, err := s.body.Read(p)
-	if err != nil && s.ctx.Err() != nil {
-		return n, context.Cause(s.ctx)
-	}
-	return n, err
-}
-
-// close ends the transfer; what has been read decides over its success.
-func (s *source) close() { s.closed.Do(func() { _ = s.body.Close() }) }

@@ -281,7 +281,7 @@ func TestFollowerIsSentSnapshot(t *testing.T) {
 
 // A source that stops in the middle does not hold a member for ever, and the member answers heartbeats meanwhile.
 func TestStalledSnapshot(t *testing.T) {
-	c := newCluster(t, 3, Config{CheckpointBytes: 16 << 10, KeepBytes: 1 << 10})
+	c := newCluster(t, 3, Config{TickInterval: slowTick, CheckpointBytes: 16 << 10, KeepBytes: 1 << 10})
 	lead := c.leader()
 	away := lead.id%3 + 1
 	c.stop(away)
@@ -292,11 +292,11 @@ func TestStalledSnapshot(t *testing.T) {
 	n := c.start(away)
 	term := lead.Status().Term
 	stalled := time.Now()
-	for time.Since(stalled) < 60*tickInterval {
+	for time.Since(stalled) < 60*slowTick {
 		c.await("the member is seen", func() bool {
 			return slices.ContainsFunc(lead.Status().Progress, func(p Progress) bool { return p.ID == away && p.Active })
 		})
-		time.Sleep(tickInterval)
+		time.Sleep(slowTick)
 	}
 	if got := n.Status(); got.Leader != lead.id || got.Term != term {
 		t.Errorf("while the data is being fetched the member sees leader %d in term %d, it was %d in term %d", got.Leader, got.Term, lead.id, term)
@@ -693,13 +693,13 @@ func TestSendingIsBounded(t *testing.T) {
 	var wg sync.WaitGroup
 	for range maxSending {
 		wg.Go(func() {
-			if err := n.WriteSnapshot(ctx, desc, io.Discard); !errors.Is(err, context.Canceled) {
+			if err := n.WriteSnapshot(ctx, desc, nil, io.Discard); !errors.Is(err, context.Canceled) {
 				t.Errorf("a transfer that was given up ended with %v", err)
 			}
 		})
 	}
 	c.await("transfers are under way", func() bool { return len(n.sending) == maxSending })
-	if err := n.WriteSnapshot(ctx, desc, io.Discard); fault.ClassOf(err) != fault.Exhausted {
+	if err := n.WriteSnapshot(ctx, desc, nil, io.Discard); fault.ClassOf(err) != fault.Exhausted {
 		t.Errorf("one more: %v", err)
 	}
 	cancel()

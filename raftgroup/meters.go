@@ -18,8 +18,11 @@ type meters struct {
 	leaderChanges atomic.Int64
 	checkpoints   atomic.Int64
 	sent          atomic.Int64 // snapshots
+	sentBytes     atomic.Int64
 	restored      atomic.Int64
 	restoreFailed atomic.Int64
+	resumed       atomic.Int64
+	receivedBytes atomic.Int64
 }
 
 func newMeters() *meters {
@@ -68,8 +71,11 @@ func (g *Group) countWork(s *metrics.Set) {
 	count("dragg_raft_leader_changes_total", "Elections that the member learned the winner of.", &m.leaderChanges)
 	count("dragg_raft_checkpoints_total", "Times that the state was made durable and the log trimmed.", &m.checkpoints)
 	count("dragg_raft_snapshots_sent_total", "States that were sent to another member, whole.", &m.sent)
+	count("dragg_raft_snapshot_sent_bytes_total", "Bytes of states that were sent to other members.", &m.sentBytes)
 	count("dragg_raft_snapshots_restored_total", "States that were taken over from another member.", &m.restored)
 	count("dragg_raft_snapshots_failed_total", "States of another member that could not be taken over.", &m.restoreFailed)
+	count("dragg_raft_snapshots_resumed_total", "Transfers from another member that went on where one had broken off.", &m.resumed)
+	count("dragg_raft_snapshot_received_bytes_total", "Bytes of states that came from other members.", &m.receivedBytes)
 	s.Gauge("dragg_raft_proposals_pending", "Proposals of this node that wait for their result.", func() float64 {
 		return float64(g.waiting.len())
 	})

@@ -3,6 +3,7 @@ package raftgroup
 import (
 	"context"
 	"io"
+	"sync/atomic"
 
 	"golang.org/x/time/rate"
 )
@@ -15,6 +16,8 @@ type paced struct {
 	ctx   context.Context
 	w     io.Writer
 	limit *rate.Limiter // bytes; shared by all that is sent
+	sent  *atomic.Int64 // counts bytes; shared as well
+	n     int64         // bytes
 }
 
 // Write implements io.Writer.
@@ -26,6 +29,8 @@ func (p *paced) Write(b []byte) (n int, err error) {
 		}
 		k, err := p.w.Write(b[:step])
 		n += k
+		p.n += int64(k)
+		p.sent.Add(int64(k))
 		if err != nil {
 			return n, err
 		}

@@ -195,8 +195,14 @@ func (s *stepper) fetched(ok bool) {
 		s.say(&raftpb.Message{Type: raftpb.MsgSnapStatus.Enum(), To: m.From, Reject: new(true)})
 		return
 	}
-	// If there is a later leader by now Raft ignores the message. The machine is ahead of the log then, which does no harm: what
-	// it has already is not applied to it again, and the next snapshot needs no data.
+	// If there is a later leader by now, it has everything that this state is made of: what was committed stays so. It is
+	// answered as if it had sent the snapshot, and goes on from there if its log does. If there is none yet Raft ignores the
+	// message. The machine is ahead of the log then, which does no harm: what it has already is not applied to it again, and the
+	// next snapshot needs no data.
+	if b := s.node.BasicStatus(); m.GetTerm() < b.GetTerm() && b.Lead != raft.None {
+		m = proto.Clone(m).(*raftpb.Message)
+		m.From, m.Term = &b.Lead, new(b.GetTerm())
+	}
 	_ = s.node.Step(m)
 }
 

@@ -1,6 +1,7 @@
 package raftgroup
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"sync"
@@ -72,12 +73,38 @@ func (t *tail) Snapshot() (*raftpb.Snapshot, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.offer == nil || t.offer.GetMetadata().GetIndex()+1 < first ||
-		t.offer.GetMetadata().GetIndex() < t.confs[len(t.confs)-1].index {
+	if !t.does(first) {
 		t.wanted = true
 		return nil, raft.ErrSnapshotTemporarilyUnavailable
 	}
 	return proto.Clone(t.offer).(*raftpb.Snapshot), nil
+}
+
+// does reports whether the offer does while the log begins at first. The caller holds mu.
+func (t *tail) does(first uint64) bool {
+	return t.offer != nil && t.offer.GetMetadata().GetIndex()+1 >= first && t.offer.GetMetadata().GetIndex() >= t.confs[len(t.confs)-1].index
+}
+
+// offering reports whether other members can be offered a snapshot.
+func (t *tail) offering() (bool, error) {
+	first, err := t.FirstIndex()
+	if err != nil {
+		return false, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.does(first), nil
+}
+
+// withdraw offers what desc describes no more; it reports whether it was the offer.
+func (t *tail) withdraw(desc []byte) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.offer == nil || !bytes.Equal(t.offer.GetData(), desc) {
+		return false
+	}
+	t.offer = nil
+	return true
 }
 
 // takeWanted reports whether a snapshot was asked for in vain since the last call.

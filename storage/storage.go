@@ -51,12 +51,23 @@ type Engine interface {
 	// below ts marked Complete (or a deletion) has superseded. ts never decreases.
 	SetDiscardTs(ts graph.Timestamp)
 
-	// Replace makes what fill writes all that the engine holds, in place of what it held. fill gets an empty engine of its
-	// own, which it neither keeps nor closes. It is all of it or nothing, also after a crash and a loss of power: after an
-	// error the engine holds what it held, and what it holds after nil is durable. While fill runs the engine works as ever
-	// (and needs room on the disk for both); but when fill returns, nobody may write, sync or delete until Replace has
-	// returned as well, and Readers that were opened before then must not be used after. The discard timestamp stays.
-	Replace(ctx context.Context, fill func(Engine) error) error
+	// Replace makes what fill writes all that the engine holds, in place of what it held. fill gets a content of its own, which
+	// it neither retains nor closes: an empty one, or, for the note that Kept returned, the one that was kept under it. It is
+	// all of it or nothing, also after a crash and a loss of power: after an error the engine holds what it held, and what it
+	// holds after nil is durable. While fill runs the engine works as ever (and needs room on the disk for both); but when fill
+	// returns, nobody may write, sync or delete until Replace has returned as well, and Readers that were opened before then
+	// must not be used after. The discard timestamp stays.
+	//
+	// A Replace without a note removes what was kept, and so does one that succeeds. One that fails leaves what fill has kept.
+	// Replaces run one after the other.
+	Replace(ctx context.Context, note []byte, fill func(Filling) error) error
+
+	// Kept returns the note of what the last Replace kept and did not complete, in this process or an earlier one; nil if there
+	// is nothing.
+	Kept() []byte
+
+	// Abandon removes what is kept. Not while a Replace runs: it waits for that.
+	Abandon() error
 
 	// Size returns the approximate bytes on disk of keys that start with prefix; of everything for an empty
 	// prefix.
@@ -65,6 +76,23 @@ type Engine interface {
 	// Close flushes and releases the engine.
 	Close() error
 }
+
+// Filling is the content that Engine.Replace has filled. It is used as an Engine: nothing of it is seen outside.
+type Filling interface {
+	Engine
+
+	// Keep has what was written so far outlast an error of fill, a crash and a loss of power, for a later Replace to go on with.
+	// note, of at most MaxNote bytes, says what it is: each call takes the place of the one before. What is written after it
+	// may be there too then, in part.
+	Keep(ctx context.Context, note []byte) error
+}
+
+// MaxNote bounds the note of Filling.Keep, in bytes.
+const MaxNote = 1 << 20
+
+// ErrNoteGone is what Engine.Replace returns for a note that is not the one of what is kept, or where that turned out to be
+// damaged: it is removed then.
+var ErrNoteGone = errors.New("storage: what was kept is gone")
 
 // Reader is a view of an Engine. It must be closed. One goroutine may use it at a time; Versions and Scan may
 // not be nested within one Reader.

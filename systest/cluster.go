@@ -21,8 +21,9 @@ import (
 // Node is one process of a cluster.
 type Node struct {
 	*Dragg
-	Name string // "zero1", "alpha3"
-	args []string
+	Name  string // "zero1", "alpha3"
+	args  []string
+	start func(*exec.Cmd) error // starts the process; nil for the way that it is otherwise
 }
 
 // Run starts the process. It does not wait until it answers.
@@ -30,7 +31,11 @@ func (n *Node) Run() error {
 	n.cmd = exec.Command(n.Bin, n.args...)
 	n.cmd.Env = append(os.Environ(), n.Env...)
 	n.cmd.Stdout, n.cmd.Stderr = n.Dragg, n.Dragg
-	if err := n.cmd.Start(); err != nil {
+	start := n.cmd.Start
+	if n.start != nil {
+		start = func() error { return n.start(n.cmd) }
+	}
+	if err := start(); err != nil {
 		return err
 	}
 	done := make(chan error, 1)

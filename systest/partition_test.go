@@ -61,6 +61,7 @@ func TestCutOff(t *testing.T) {
 	if err := clients[0].Alter(ctx, &api.Operation{Schema: "name: string @index(exact) ."}); err != nil {
 		t.Fatal(err)
 	}
+	waitFor(t, "three voters", func() bool { return metric(c.Alphas[0], `dragg_raft_members{group="1",role="voter"}`) == 3 })
 	write := func(at int, name string) {
 		t.Helper()
 		eventually(ctx, t, "a write at "+c.Alphas[at].Name, func() error { return insertName(ctx, clients[at], name) })

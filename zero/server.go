@@ -107,6 +107,7 @@ type Server struct {
 	leaders map[uint32]uint64 // guarded by mu: of the groups, as they say
 	reports reports           // guarded by mu
 	ready   chan struct{}     // guarded by mu: closed while this node leads and serves
+	over    chan struct{}     // guarded by mu: made when ready is closed, closed when that is over
 }
 
 var _ cluster.Zero = (*Server)(nil)
@@ -246,10 +247,12 @@ func (s *Server) setReady(ready bool) {
 	case <-s.ready:
 		if !ready {
 			s.ready = make(chan struct{})
+			close(s.over)
 		}
 	default:
 		if ready {
 			close(s.ready)
+			s.over = make(chan struct{})
 		}
 	}
 }
@@ -456,8 +459,25 @@ func (s *Server) describe() *pb.ZeroState {
 	return st
 }
 
-// Stream implements cluster.Feed.
+// leadingUntil returns a channel that is closed when this node does not lead any more; false where it does not.
+func (s *Server) leadingUntil() (over <-chan struct{}, leading bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.ready:
+		return s.over, true
+	default:
+		return nil, false
+	}
+}
+
+// Stream implements cluster.Feed. It ends with the leadership: another Zero may be slow or cut off, and would hold up the readers of
+// the group without a word.
 func (s *Server) Stream(ctx context.Context, g graph.GroupID, seq uint64, deliver func(*pb.StreamBatch) error) error {
+	over, leading := s.leadingUntil()
+	if !leading {
+		return errNoLeader
+	}
 	var sent *pb.StreamBatch
 	for {
 		b, changed, err := s.machine.Events(g, seq)
@@ -477,6 +497,8 @@ func (s *Server) Stream(ctx context.Context, g graph.GroupID, seq uint64, delive
 		}
 		select {
 		case <-changed:
+		case <-over:
+			return errNoLeader
 		case <-ctx.Done():
 			return ctx.Err()
 		}

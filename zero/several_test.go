@@ -128,6 +128,43 @@ func leaderOf(t *testing.T, all map[uint64]*running) uint64 {
 	return 0
 }
 
+// Goal: groups follow the Zero that leads. One that did and does no longer, or never did, ends their streams at once: it may be behind
+// the others without knowing, and readers would wait. Method: the leadership is handed over under a stream.
+func TestStreamEndsWithTheLeadership(t *testing.T) {
+	w := newWorld(t, 3)
+	all := w.startAll()
+	leader := leaderOf(t, all)
+	streaming, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- all[leader].Stream(t.Context(), 1, 0, func(*pb.StreamBatch) error { close(streaming); return nil })
+	}()
+	select {
+	case <-streaming:
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	for all[leader].group.TransferLeadership(t.Context(), 0) != nil { // until it has heard of the others
+		time.Sleep(10 * time.Millisecond)
+	}
+	select {
+	case err := <-ended:
+		if fault.ClassOf(err) != fault.Unavailable {
+			t.Errorf("the stream ended with %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the stream of a Zero that does not lead any more goes on")
+	}
+	next := leaderOf(t, all)
+	for id, z := range all {
+		err := z.Stream(t.Context(), 1, 0, func(*pb.StreamBatch) error { return errEnough })
+		if id == next && !errors.Is(err, errEnough) || id != next && fault.ClassOf(err) != fault.Unavailable {
+			t.Errorf("Zero %d, where %d leads: %v", id, next, err)
+		}
+	}
+}
+
+var errEnough = errors.New("enough")
+
 // Goal: three Zeros lose nothing when their leader goes, again and again: timestamps never repeat and never fall behind a commit
 // that was acknowledged, verdicts stay, conflicts are still found. Method: two clients draw and commit all the time while the
 // leader is stopped and started again.

@@ -25,7 +25,7 @@ type descriptor struct {
 
 const (
 	streamMagic     = "DRAGGS"
-	streamVersion   = 1
+	streamVersion   = 2 // 1 knew no positions
 	descriptorBytes = len(streamMagic) + 2 + 4 + 8 + 8 + 8 + 4
 )
 

@@ -116,6 +116,9 @@ func randomLog(t *testing.T, seed uint64, n int) *rig {
 	return r
 }
 
+// smallSizes make even small states come in many pieces.
+var smallSizes = transferSizes{mark: 60, keep: 60}
+
 func TestConformance(t *testing.T) {
 	for i, loss := range []memkv.Loss{memkv.LoseNothing, memkv.LoseSuffix, memkv.LoseAny, memkv.LoseAll} {
 		t.Run(fmt.Sprintf("loss %d", loss), func(t *testing.T) {
@@ -133,6 +136,7 @@ func TestConformance(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
+					s.sizes = smallSizes
 					return s
 				},
 				Log:      r.log,

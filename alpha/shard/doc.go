@@ -21,8 +21,9 @@
 // # Other replicas
 //
 // A snapshot is a capture between two batches: it names a horizon and a bound, and what lies between is streamed while Apply goes
-// on. Restore fills a second store and switches (transfer.go). Which index builds are complete is each replica's own knowledge
-// (local.go).
+// on. Restore fills a second store and switches (transfer.go). What came of a stream that broke stays in that store, up to a
+// position between two lists, and only the rest is sent (position.go, load.go). Which index builds are complete is each replica's
+// own knowledge (local.go).
 //
 // # Threading
 //

@@ -48,6 +48,7 @@ func (s *Shard) Snapshot() ([]byte, error) {
 		return nil, err
 	}
 	s.store.SetDiscardTs(s.offer(c))
+	s.dropKept(c.applied)
 	return c.appendBinary(nil), nil
 }
 

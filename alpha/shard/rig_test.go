@@ -63,6 +63,7 @@ func (r *rig) open() {
 		r.t.Fatal(err)
 	}
 	r.s = s
+	s.sizes = smallSizes
 	s.Attach(r)
 	for i := int(s.Durable()); i < len(r.log); i++ {
 		if _, err := s.Apply([]fsm.Command{{Index: uint64(i + 1), Data: r.log[i]}}); err != nil {

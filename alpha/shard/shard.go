@@ -73,6 +73,7 @@ type Shard struct {
 	// recordedHorizon is the one of the newest record: no reader is let in below after a restart.
 	recordedHorizon graph.Timestamp // guarded by mu
 
+	sizes     transferSizes // immutable
 	inUse     atomic.Uint64 // see noteInUse; it may lag behind
 	proposing atomic.Int64  // bytes of changes that are on their way into the log
 	stopOnce  sync.Once
@@ -103,7 +104,7 @@ func Open(cfg Config, engine storage.Engine) (*Shard, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Shard{
-		cfg: cfg, lg: cfg.Logger, engine: engine, moved: make(chan struct{}),
+		cfg: cfg, lg: cfg.Logger, engine: engine, sizes: transferSizes{markBytes, keepBytes}, moved: make(chan struct{}),
 		types: map[string]*pb.TypeChange{}, pending: map[graph.Timestamp]*txn{}, touched: map[graph.Timestamp]time.Time{},
 		stopped: make(chan struct{}), sending: map[*capture]bool{},
 		demand: make(chan struct{}, 1), clean: make(chan struct{}, 1), build: make(chan struct{}, 1),

@@ -17,9 +17,10 @@ import (
 // See docs/format/snapshots.md.
 const frameHeader = 1 + 4 + 4 + 4 + 4
 
-// The kinds of frame, in the order in which they come.
+// The kinds of frame, in the order in which they come first.
 const (
 	frameHead   = 'H' // the descriptor
+	frameMark   = 'P' // a position: before the record where a transfer goes on, between changes where one may
 	frameRecord = 'M' // a piece of pb.ShardMeta
 	frameData   = 'D' // changes of lists
 	frameEnd    = 'E' // totals
@@ -40,7 +41,8 @@ type frameWriter struct {
 	count  uint32
 	last   []byte // key of the last change in the frame
 
-	changes, bytes uint64
+	changes, bytes uint64 // of all transfers of the state together
+	marked         uint64 // bytes at the last mark
 }
 
 func newFrameWriter(w io.Writer) *frameWriter {
@@ -83,12 +85,33 @@ func (f *frameWriter) change(op storage.Op) error {
 	return f.finish(frameData, f.count)
 }
 
-// end writes what is left, and the totals: frames before this one, changes, bytes of changes.
+// flush writes the changes that wait for their frame to be complete.
+func (f *frameWriter) flush() error {
+	if f.count == 0 {
+		return nil
+	}
+	return f.finish(frameData, f.count)
+}
+
+// begin has the totals count from a position on, and writes it.
+func (f *frameWriter) begin(p position) error {
+	f.changes, f.bytes, f.marked = p.changes, p.bytes, p.bytes
+	return f.frame(frameMark, 0, p.appendBinary(nil))
+}
+
+// mark writes that everything up to the list at key, with it, has come.
+func (f *frameWriter) mark(id captureID, key []byte) error {
+	if err := f.flush(); err != nil {
+		return err
+	}
+	f.marked = f.bytes
+	return f.frame(frameMark, 0, position{id, f.changes, f.bytes, key}.appendBinary(nil))
+}
+
+// end writes what is left, and the totals: frames before this one, and of all transfers changes and bytes of changes.
 func (f *frameWriter) end() error {
-	if f.count > 0 {
-		if err := f.finish(frameData, f.count); err != nil {
-			return err
-		}
+	if err := f.flush(); err != nil {
+		return err
 	}
 	b := binary.BigEndian.AppendUint32(nil, f.number)
 	b = binary.BigEndian.AppendUint64(b, f.changes)
@@ -107,36 +130,44 @@ type frameReader struct {
 	r              io.Reader
 	number         uint32 // of the next frame
 	at             int64  // bytes read
-	changes, bytes uint64
+	changes, bytes uint64 // of all transfers of the state together
 }
+
+// errBroken says that the stream broke off or was damaged on its way: what came before is as it was sent.
+var errBroken = errors.New("the stream broke")
 
 // wrong returns an error that says where the stream is wrong.
 func (f *frameReader) wrong(format string, args ...any) error {
 	return fmt.Errorf("frame %d, after %d bytes: %w", f.number, f.at, fmt.Errorf(format, args...))
 }
 
+// broke is wrong for what happened on the way.
+func (f *frameReader) broke(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", errBroken, f.wrong(format, args...))
+}
+
 func (f *frameReader) next() (frame, error) {
 	var head [frameHeader]byte
 	if n, err := io.ReadFull(f.r, head[:]); err != nil {
-		return frame{}, f.wrong("the stream broke off, %d bytes into the frame's head: %w", n, noEOF(err))
+		return frame{}, f.broke("it ended %d bytes into the frame's head: %w", n, noEOF(err))
 	}
 	got := frame{kind: head[0], count: binary.BigEndian.Uint32(head[5:])}
 	length, sum := binary.BigEndian.Uint32(head[9:]), binary.BigEndian.Uint32(head[13:])
 	if length > maxFrame {
-		return frame{}, f.wrong("it claims to have %d bytes: it is damaged", length)
+		return frame{}, f.broke("it claims to have %d bytes: it is damaged", length)
 	}
 	binary.BigEndian.PutUint32(head[13:], 0)
 	whole := bytes.NewBuffer(make([]byte, 0, frameHeader+min(length, 2*frameBytes)))
 	whole.Write(head[:])
 	// The length is not believed before the bytes are here.
 	if n, err := io.CopyN(whole, f.r, int64(length)); err != nil {
-		return frame{}, f.wrong("the stream broke off, %d bytes into the frame's %d: %w", n, length, noEOF(err))
+		return frame{}, f.broke("it ended %d bytes into the frame's %d: %w", n, length, noEOF(err))
 	}
 	if checksum(whole.Bytes()) != sum {
-		return frame{}, f.wrong("it is damaged: its checksum does not match")
+		return frame{}, f.broke("it is damaged: its checksum does not match")
 	}
 	if n := binary.BigEndian.Uint32(head[1:]); n != f.number {
-		return frame{}, f.wrong("frame %d is in its place", n)
+		return frame{}, f.broke("frame %d is in its place", n)
 	}
 	f.number++
 	f.at += int64(whole.Len())

@@ -33,6 +33,7 @@ func replica(t testing.TB, e storage.Engine) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.sizes = smallSizes
 	return &rig{t: t, s: s, engine: e}
 }
 
@@ -59,7 +60,7 @@ func (r *rig) sent(meanwhile func()) (desc, stream []byte) {
 func (r *rig) stream(desc []byte, meanwhile func()) []byte {
 	r.t.Helper()
 	w := &hooked{before: meanwhile}
-	if err := r.s.WriteSnapshot(r.t.Context(), desc, w); err != nil {
+	if err := r.s.WriteSnapshot(r.t.Context(), desc, nil, w); err != nil {
 		r.t.Fatal(err)
 	}
 	return w.Bytes()
@@ -126,6 +127,7 @@ func TestSendBesideEverything(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		r := newRig(t, memkv.New(memkv.Config{}), fullSchema)
 		r.smallParts()
+		r.s.sizes = transferSizes{markBytes, keepBytes} // much happens between two frames
 		now := time.Unix(0, 0)
 		other := randomLog(t, seed+20, 40)
 		busy := func(n int) {
@@ -282,7 +284,7 @@ func TestDropWhileSending(t *testing.T) {
 	if err := r.s.deleteRetired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.s.WriteSnapshot(t.Context(), desc, new(bytes.Buffer)); !errors.Is(err, fsm.ErrSnapshotGone) {
+	if err := r.s.WriteSnapshot(t.Context(), desc, nil, new(bytes.Buffer)); !errors.Is(err, fsm.ErrSnapshotGone) {
 		t.Errorf("a snapshot of which a part was deleted: %v", err)
 	}
 	desc, _ = r.sent(nil)
@@ -290,9 +292,22 @@ func TestDropWhileSending(t *testing.T) {
 	if _, err := r.s.Snapshot(); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.s.WriteSnapshot(t.Context(), desc, new(bytes.Buffer)); !errors.Is(err, fsm.ErrSnapshotGone) {
+	if err := r.s.WriteSnapshot(t.Context(), desc, nil, new(bytes.Buffer)); !errors.Is(err, fsm.ErrSnapshotGone) {
 		t.Errorf("an old snapshot: %v", err)
 	}
+}
+
+// failingFilling fails what is kept as well.
+type failingFilling struct {
+	failing
+	next storage.Filling
+}
+
+func (e failingFilling) Keep(ctx context.Context, note []byte) error {
+	if *e.left--; *e.left < 0 {
+		return errDies
+	}
+	return e.next.Keep(ctx, note)
 }
 
 // dying fails what a Restore does with the engine after the first few steps.
@@ -301,9 +316,9 @@ type dying struct {
 	left *int
 }
 
-func (e dying) Replace(ctx context.Context, fill func(storage.Engine) error) error {
-	err := e.Engine.Replace(ctx, func(next storage.Engine) error {
-		if err := fill(failing{next, e.left}); err != nil {
+func (e dying) Replace(ctx context.Context, note []byte, fill func(storage.Filling) error) error {
+	err := e.Engine.Replace(ctx, note, func(next storage.Filling) error {
+		if err := fill(failingFilling{failing{next, e.left}, next}); err != nil {
 			return err
 		}
 		if *e.left--; *e.left < 0 {
@@ -317,13 +332,22 @@ func (e dying) Replace(ctx context.Context, fill func(storage.Engine) error) err
 	return err
 }
 
-// Goal: a crash at any step of a Restore leaves the old state or the new one. Method: the process dies there, and of what was not
-// synced any part may be lost; then the log is replayed.
+// Abandon does nothing in a process that died.
+func (e dying) Abandon() error {
+	if *e.left < 0 {
+		return errDies
+	}
+	return e.Engine.Abandon()
+}
+
+// Goal: a crash at any step of a Restore leaves the old state or the new one, and a part of the new one that can be gone on with.
+// Method: the process dies there, and of what was not synced any part may be lost; then the log is replayed, or the rest is sent.
 func TestCrashWithinARestore(t *testing.T) {
 	source := randomLog(t, 9, 120)
 	desc, stream := source.sent(nil)
-	old, changed := 0, 0
-	for step := range 8 {
+	old, changed, resumed := 0, 0, 0
+	for step, whole := 0, 0; whole < 4; step++ {
+		whole = 0
 		for seed := range uint64(4) {
 			engine, left := memkv.New(memkv.Config{Crashable: true}), 1<<30
 			next := replica(t, dying{engine, &left})
@@ -338,6 +362,9 @@ func TestCrashWithinARestore(t *testing.T) {
 			if err != nil && !errors.Is(err, errDies) {
 				t.Fatal(err)
 			}
+			if err == nil {
+				whole++
+			}
 			next = replica(t, engine.Crash(memkv.LoseAny, seed))
 			switch next.s.Durable() {
 			case 120:
@@ -348,14 +375,18 @@ func TestCrashWithinARestore(t *testing.T) {
 			if err == nil && next.s.Durable() != uint64(len(source.log)) {
 				t.Fatalf("step %d: restored, but durable up to %d", step, next.s.Durable())
 			}
+			if after := next.s.Progress(desc); after != nil && seed > 0 {
+				resumed++
+				next.take(desc, rest(t, source.s, desc, after))
+			}
 			next.follow(source.log)
 			if got, want := dump(t, next.s), dump(t, source.s); !bytes.Equal(got, want) {
 				t.Fatalf("step %d, seed %d: after the crash\n%s\nwant\n%s", step, seed, got, want)
 			}
 		}
 	}
-	if old == 0 || changed == 0 {
-		t.Errorf("%d crashes left the old state, %d the new one: the test is too weak", old, changed)
+	if old == 0 || changed == 0 || resumed == 0 {
+		t.Errorf("%d crashes left the old state, %d the new one, after %d it was gone on with: the test is too weak", old, changed, resumed)
 	}
 }
 
@@ -567,8 +598,8 @@ func TestGoldenStream(t *testing.T) {
 	if err := f.end(); err != nil {
 		t.Fatal(err)
 	}
-	const want = "48" + "00000000" + "00000000" + "00000028" + "e87eecc2" + // head
-		"445241474753" + "0001" + "00000001" + "0000000000000000" + "0000000000000000" + "0000000000000000" + "7880d69e" +
+	const want = "48" + "00000000" + "00000000" + "00000028" + "dcfd6473" + // head
+		"445241474753" + "0002" + "00000001" + "0000000000000000" + "0000000000000000" + "0000000000000000" + "6500fd00" +
 		"44" + "00000001" + "00000002" + "00000012" + "d36f5bed" + // changes
 		"00" + "ac02" + "00" + "03616263" + "0178" +
 		"05" + "05" + "02" + "0164" + "02797a" +

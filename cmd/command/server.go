@@ -112,6 +112,7 @@ type alphaFlags struct {
 	requestBytes  size
 	moveRate      size
 	compare       time.Duration
+	maxStaleness  time.Duration
 	queryMemory   size
 	queryAnswer   size
 	group         uint32
@@ -121,6 +122,8 @@ type alphaFlags struct {
 func (f *alphaFlags) add(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.txnAbortAfter, "txn-abort-after", 5*time.Minute,
 		"a transaction that is idle for so long is aborted; snapshots stay readable for so long")
+	flags.DurationVar(&f.maxStaleness, "max-staleness", 5*time.Minute,
+		"how old a best-effort read may be, at least 1s: a replica that is cut off for longer refuses them; 0 for no bound")
 	flags.IntVar(&f.limits.MutationEdges, "limit-mutation", 1_000_000, "N-Quads of one request")
 	f.addQuery(flags)
 	flags.IntVar(&f.limits.InFlight, "limit-in-flight", 10_000, "requests worked on at once")
@@ -148,11 +151,15 @@ func (f *alphaFlags) config(s *serverFlags, dir string, memory int64, lg *slog.L
 	if f.compare == 0 {
 		f.compare = -1
 	}
+	staleness := max(f.maxStaleness, time.Second)
+	if f.maxStaleness == 0 {
+		staleness = -1
+	}
 	f.limits.Query.MemoryBytes, f.limits.Query.AnswerBytes = int(f.queryMemory), int(f.queryAnswer)
 	return alpha.Config{
 		MoveBytesPerSecond: int(max(f.moveRate, 1<<20)), CompareInterval: f.compare,
 		Dir: dir, My: s.address(alphaNodePort), Version: Version(), MemoryBytes: memory, DiskReserveBytes: int64(s.reserve),
-		TxnAbortAfter: f.txnAbortAfter, Limits: f.limits, Group: f.group, Learner: f.learner, Logger: lg,
+		TxnAbortAfter: f.txnAbortAfter, MaxStaleness: staleness, Limits: f.limits, Group: f.group, Learner: f.learner, Logger: lg,
 	}
 }
 

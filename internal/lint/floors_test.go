@@ -21,7 +21,7 @@ var floors = map[string]int{
 	"load/live":   50, "cluster/admin": 50, "fsck": 50, "cmd/prompt": 50,
 	"alpha": 60, "zero": 60,
 	"cmd/command": 70, "cmd/zero": 75, "cmd/alpha": 75, "cmd/dragg": 75,
-	"systest/history": 76, "systest/mesh": 76, "systest/cycle": 77, "systest/workload": 78,
+	"systest/history": 76, "systest/mesh": 76, "systest/disk": 76, "systest/cycle": 77, "systest/workload": 78,
 	"systest": 80, "systest/sim": 82, "deploy": 80, "internal/lint": 90,
 }
 

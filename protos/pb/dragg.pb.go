@@ -4386,6 +4386,7 @@ type SnapshotRequest struct {
 	ClusterId     string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
 	Group         uint32                 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`
 	Desc          []byte                 `protobuf:"bytes,3,opt,name=desc,proto3" json:"desc,omitempty"`
+	After         []byte                 `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"` // what the receiver has kept of the state, in the words of its kind of state machine; empty for nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4437,6 +4438,13 @@ func (x *SnapshotRequest) GetGroup() uint32 {
 func (x *SnapshotRequest) GetDesc() []byte {
 	if x != nil {
 		return x.Desc
+	}
+	return nil
+}
+
+func (x *SnapshotRequest) GetAfter() []byte {
+	if x != nil {
+		return x.After
 	}
 	return nil
 }
@@ -6327,12 +6335,13 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\x04R\x02to\x12\x1a\n" +
 	"\bmessages\x18\x04 \x03(\fR\bmessages\"\t\n" +
-	"\aRaftAck\"Z\n" +
+	"\aRaftAck\"p\n" +
 	"\x0fSnapshotRequest\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x12\n" +
-	"\x04desc\x18\x03 \x01(\fR\x04desc\"#\n" +
+	"\x04desc\x18\x03 \x01(\fR\x04desc\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\fR\x05after\"#\n" +
 	"\rSnapshotChunk\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\"\xb1\x01\n" +
 	"\vCopyRequest\x12\x14\n" +

@@ -21,7 +21,7 @@ type Command struct {
 
 // Machine is a replicated state machine. Apply and Restore are called by one goroutine, never at the same time. Snapshot is
 // called by another one, also while Apply runs, but not while Restore runs: it captures a state between two batches, and only
-// that capture may hold Apply up, never the wait for the disk. Durable and WriteSnapshot may be called at any time.
+// that capture may hold Apply up, never the wait for the disk. Durable, Progress and WriteSnapshot may be called at any time.
 //
 // Apply must be a pure function of the machine's state and the commands: no clock, randomness, network, configuration or
 // map order, and no waiting. fsmtest.Run proves what it can of that.
@@ -42,10 +42,18 @@ type Machine interface {
 
 	// WriteSnapshot streams the state that desc describes, or a later one, to a replica that needs it. It fails where
 	// that state is not there any more, with ErrSnapshotGone. Apply goes on meanwhile and does not show in the stream.
-	WriteSnapshot(ctx context.Context, desc []byte, w io.Writer) error
+	//
+	// after is what Progress of the receiver returned. A machine that has that very state still streams only what comes behind;
+	// else, and for nil, all of it.
+	WriteSnapshot(ctx context.Context, desc, after []byte, w io.Writer) error
 
 	// Restore replaces the machine's state by the one streamed in r: durably, all or nothing, so that after an error or a
 	// crash the old state is there. Durable moves to the index of the new state. The stream may break off and may be
-	// damaged; its end must be told from that by the stream itself.
+	// damaged; its end must be told from that by the stream itself. What arrived before that may be kept for the next Restore
+	// of the same descriptor: a stream may begin where Progress says, or at the start.
 	Restore(ctx context.Context, desc []byte, r io.Reader) error
+
+	// Progress returns, small enough for a message, what the machine has kept of the state that desc describes, for
+	// WriteSnapshot on the other side; nil if nothing, or if it keeps nothing. It survives a crash.
+	Progress(desc []byte) (after []byte)
 }

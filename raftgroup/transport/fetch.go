@@ -9,8 +9,9 @@ import (
 	"dragg/protos/pb"
 )
 
-// Fetch opens the stream of a snapshot that another member holds. Closing it ends the transfer.
-func (l *Links) Fetch(ctx context.Context, from uint64, descriptor []byte) (io.ReadCloser, error) {
+// Fetch opens the stream of a snapshot that another member holds, or of what comes after what the receiver has of it. Closing it
+// ends the transfer.
+func (l *Links) Fetch(ctx context.Context, from uint64, descriptor, after []byte) (io.ReadCloser, error) {
 	address, ok := l.cfg.Address(from)
 	if !ok {
 		return nil, fmt.Errorf("the address of member %d is not known", from)
@@ -21,7 +22,7 @@ func (l *Links) Fetch(ctx context.Context, from uint64, descriptor []byte) (io.R
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	in, err := pb.NewRaftClient(conn).Snapshot(ctx, &pb.SnapshotRequest{
-		ClusterId: l.cfg.Cluster, Group: l.cfg.Group, Desc: descriptor,
+		ClusterId: l.cfg.Cluster, Group: l.cfg.Group, Desc: descriptor, After: after,
 	})
 	if err != nil {
 		cancel()

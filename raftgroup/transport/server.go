@@ -17,8 +17,8 @@ import (
 type Member interface {
 	// Step takes a message from another member.
 	Step(ctx context.Context, m *raftpb.Message) error
-	// WriteSnapshot streams the state that a descriptor names.
-	WriteSnapshot(ctx context.Context, descriptor []byte, w io.Writer) error
+	// WriteSnapshot streams the state that a descriptor names, or what of it comes after what the receiver has.
+	WriteSnapshot(ctx context.Context, descriptor, after []byte, w io.Writer) error
 }
 
 // Server takes in messages for the members of this process.
@@ -88,7 +88,7 @@ func (s *Server) Snapshot(r *pb.SnapshotRequest, out grpc.ServerStreamingServer[
 		return fault.ToPeer(err)
 	}
 	w := &chunkWriter{out: out}
-	if err := m.WriteSnapshot(out.Context(), r.Desc, w); err != nil {
+	if err := m.WriteSnapshot(out.Context(), r.Desc, r.After, w); err != nil {
 		return fault.ToPeer(err)
 	}
 	return w.flush()

@@ -37,11 +37,15 @@ func (m *inbox) Step(_ context.Context, msg *raftpb.Message) error {
 	return nil
 }
 
-func (m *inbox) WriteSnapshot(_ context.Context, desc []byte, w io.Writer) error {
+func (m *inbox) WriteSnapshot(_ context.Context, desc, after []byte, w io.Writer) error {
 	if string(desc) != "desc" {
 		return fault.New(fault.NotFound, "no such snapshot")
 	}
-	for rest := m.data; len(rest) > 0; {
+	rest, ok := bytes.CutPrefix(m.data, after)
+	if !ok {
+		return fault.New(fault.Invalid, "no such part")
+	}
+	for len(rest) > 0 {
 		n := min(len(rest), 300_000)
 		if _, err := w.Write(rest[:n]); err != nil {
 			return err
@@ -200,7 +204,7 @@ func TestSnapshot(t *testing.T) {
 	if _, err := rng.Read(w.member.data); err != nil {
 		t.Fatal(err)
 	}
-	r, err := w.links.Fetch(t.Context(), 2, []byte("desc"))
+	r, err := w.links.Fetch(t.Context(), 2, []byte("desc"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,14 +215,22 @@ func TestSnapshot(t *testing.T) {
 	if sha256.Sum256(got) != sha256.Sum256(w.member.data) || !bytes.Equal(got, w.member.data) {
 		t.Errorf("%d bytes arrived, not those that were sent", len(got))
 	}
-	r, err = w.links.Fetch(t.Context(), 2, []byte("gone"))
+	r, err = w.links.Fetch(t.Context(), 2, []byte("desc"), got[:10_000])
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(r)
+	if err := errors.Join(err, r.Close()); err != nil || !bytes.Equal(rest, got[10_000:]) {
+		t.Errorf("%d bytes are the rest of %d behind 10,000: %v", len(rest), len(got), err)
+	}
+	r, err = w.links.Fetch(t.Context(), 2, []byte("gone"), nil)
 	if err == nil {
 		_, err = io.ReadAll(r)
 	}
 	if err == nil || !strings.Contains(err.Error(), "no such snapshot") {
 		t.Errorf("a snapshot that is not there: %v", err)
 	}
-	if _, err := w.links.Fetch(t.Context(), 5, nil); err == nil {
+	if _, err := w.links.Fetch(t.Context(), 5, nil, nil); err == nil {
 		t.Error("a member whose address is not known has a snapshot")
 	}
 }

@@ -36,7 +36,7 @@ func openIn(t *testing.T, dir string, cfg Config) *Engine {
 	return e
 }
 
-func has(t *testing.T, e *Engine, key string, ts graph.Timestamp) bool {
+func has(t *testing.T, e storage.Engine, key string, ts graph.Timestamp) bool {
 	t.Helper()
 	r := e.ReaderAt(ts)
 	defer r.Close()

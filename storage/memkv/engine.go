@@ -30,8 +30,9 @@ type Config struct {
 
 // Engine is a storage engine in memory.
 type Engine struct {
-	cfg Config
-	mu  struct { // guards the fields below
+	cfg       Config
+	replacing sync.Mutex // held by Replace; it comes before mu
+	mu        struct {   // guards the fields below
 		sync.RWMutex
 		tree     *btree.BTreeG[*item]
 		bytes    int64
@@ -40,6 +41,7 @@ type Engine struct {
 		failure  error // what Write and Sync return
 		closed   bool
 		replaced int                  // how often
+		kept     *filling             // what a Replace kept that failed; nil if nothing
 		synced   *btree.BTreeG[*item] // as of the last Sync
 		unsynced []write              // since then
 	}
@@ -236,37 +238,6 @@ func (e *Engine) SetDiscardTs(ts graph.Timestamp) {
 	}
 }
 
-// Replace implements [storage.Engine].
-func (e *Engine) Replace(ctx context.Context, fill func(storage.Engine) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	next := New(Config{})
-	e.mu.RLock()
-	next.mu.full, next.mu.failure, next.mu.closed = e.mu.full, e.mu.failure, e.mu.closed
-	e.mu.RUnlock()
-	if err := fill(next); err != nil {
-		return err
-	}
-	next.mu.Lock()
-	next.mu.closed = true
-	tree := next.mu.tree
-	next.mu.Unlock()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.usable(); err != nil {
-		return err
-	}
-	e.mu.tree, e.mu.bytes = newTree(), 0
-	tree.Ascend(func(it *item) bool {
-		e.put(&item{key: it.key, versions: slices.Clone(it.versions)})
-		return true
-	})
-	e.mu.synced, e.mu.unsynced = e.mu.tree.Clone(), nil
-	e.mu.replaced++
-	return nil
-}
-
 // Size implements [storage.Engine].
 func (e *Engine) Size(prefix []byte) int64 {
 	e.mu.RLock()
@@ -351,5 +322,8 @@ func (e *Engine) Crash(loss Loss, seed uint64) *Engine {
 		}
 	}
 	next.mu.synced = next.mu.tree.Clone()
+	if k := e.mu.kept; k != nil {
+		next.mu.kept = &filling{Engine: k.Crash(loss, seed), outer: next, note: k.note}
+	}
 	return next
 }

@@ -77,24 +77,24 @@ func testReplace(t *testing.T, open Opener) {
 	}
 	write(t, e, set("k", "old", 5), whole("k", "newest", 9), set("l", "old", 3))
 	e.SetDiscardTs(2)
-	refused := func(what string, ctx context.Context, fill func(storage.Engine) error, want error) {
+	refused := func(what string, ctx context.Context, fill func(storage.Filling) error, want error) {
 		t.Helper()
-		if err := e.Replace(ctx, fill); !errors.Is(err, want) {
+		if err := e.Replace(ctx, nil, fill); !errors.Is(err, want) {
 			t.Errorf("%s: %v", what, err)
 		}
 		equal(t, what, scan(t, e, "", "", 9), "k 9=newest!", "l 3=old")
 	}
-	refused("refused", t.Context(), func(next storage.Engine) error {
+	refused("refused", t.Context(), func(next storage.Filling) error {
 		write(t, next, set("k", "x", 1))
 		return errFill
 	}, errFill)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	refused("cancelled", ended, func(storage.Engine) error { return nil }, context.Canceled)
+	refused("cancelled", ended, func(storage.Filling) error { return nil }, context.Canceled)
 	reopen()
 	equal(t, "reopened", scan(t, e, "", "", 9), "k 9=newest!", "l 3=old")
 	for round := range 3 {
-		err := e.Replace(t.Context(), func(next storage.Engine) error {
+		err := e.Replace(t.Context(), nil, func(next storage.Filling) error {
 			equal(t, "at first", scan(t, next, "", "", graph.MaxTimestamp))
 			write(t, next, set("k", "new", 4), set("m", "new", graph.Timestamp(6+round)))
 			equal(t, "filled", scan(t, next, "", "", 5), "k 4=new")
@@ -118,10 +118,99 @@ func testReplace(t *testing.T, open Opener) {
 	}
 }
 
+// testKept has a Replace fail again and again and go on, also in another process.
+func testKept(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	e := open(t, dir)
+	reopen := func() {
+		t.Helper()
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		e = open(t, dir)
+	}
+	fails := func(note string, want error, fill func(storage.Filling) error) {
+		t.Helper()
+		var from []byte
+		if note != "" {
+			from = []byte(note)
+		}
+		if err := e.Replace(t.Context(), from, fill); !errors.Is(err, want) {
+			t.Fatalf("from %q: %v, want %v", note, err, want)
+		}
+		equal(t, "the old content", scan(t, e, "", "", 9), "k 3=old")
+	}
+	keep := func(next storage.Filling, note string) {
+		t.Helper()
+		if err := next.Keep(t.Context(), []byte(note)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := func(want string) {
+		t.Helper()
+		if got := string(e.Kept()); got != want {
+			t.Fatalf("kept %q, want %q", got, want)
+		}
+	}
+	write(t, e, set("k", "old", 3))
+	kept("")
+	fails("none", storage.ErrNoteGone, func(storage.Filling) error { t.Error("filled from a note that is not there"); return nil })
+	var want []string
+	for i, note := range []string{"", "1", "2", "3"} { // each goes on where the one before was
+		fails(note, errFill, func(next storage.Filling) error {
+			equal(t, "what is kept", scan(t, next, "", "", 9)[:i], want...)
+			key := string('a' + rune(i))
+			write(t, next, set(key, "new", 4))
+			want = append(want, key+" 4=new")
+			keep(next, "overwritten")
+			keep(next, string('1'+rune(i)))
+			write(t, next, set("z", "not kept", 4)) // may be there or not
+			return errFill
+		})
+		kept(string('1' + rune(i)))
+		if i%2 == 0 {
+			reopen()
+			kept(string('1' + rune(i)))
+			equal(t, "the old content, reopened", scan(t, e, "", "", 9), "k 3=old")
+		}
+	}
+	fails("4", errFill, func(storage.Filling) error { return errFill })
+	kept("4")
+	fails("5", storage.ErrNoteGone, nil)
+	kept("")
+	fails("", errFill, func(next storage.Filling) error { keep(next, "x"); return errFill })
+	fails("", errFill, func(next storage.Filling) error {
+		equal(t, "at first, without a note", scan(t, next, "", "", 9))
+		return errFill
+	})
+	kept("")
+	fails("", errFill, func(next storage.Filling) error { keep(next, "x"); return errFill })
+	if err := e.Abandon(); err != nil {
+		t.Fatal(err)
+	}
+	kept("")
+	fails("", errFill, func(next storage.Filling) error { write(t, next, set("k", "new", 5)); keep(next, "x"); return errFill })
+	reopen()
+	if err := e.Replace(t.Context(), []byte("x"), func(next storage.Filling) error {
+		write(t, next, set("l", "new", 5))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		kept("")
+		equal(t, "replaced", scan(t, e, "", "", 9), "k 5=new", "l 5=new")
+		reopen()
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // replaceBy replaces what the engine holds by what the model says that it holds.
 func replaceBy(t *testing.T, e storage.Engine, m model) {
 	t.Helper()
-	err := e.Replace(t.Context(), func(next storage.Engine) error {
+	err := e.Replace(t.Context(), nil, func(next storage.Filling) error {
 		var b storage.Batch
 		for _, versions := range m {
 			for _, op := range versions {

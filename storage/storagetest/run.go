@@ -36,6 +36,7 @@ func Run(t *testing.T, open Opener) {
 		{"concurrent writers", testConcurrent},
 		{"history", testHistory},
 		{"replace", testReplace},
+		{"replace in pieces", testKept},
 		{"cancelled", testCancelled},
 		{"size", testSize},
 		{"random history", testRandom},

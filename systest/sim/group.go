@@ -228,7 +228,7 @@ func (g *group) transfer(ctx context.Context, from, to *node) error {
 		return err
 	}
 	var stream bytes.Buffer
-	if err := from.machine.WriteSnapshot(ctx, desc, &stream); err != nil {
+	if err := from.machine.WriteSnapshot(ctx, desc, to.machine.Progress(desc), &stream); err != nil {
 		return err
 	}
 	if err := to.machine.Restore(ctx, desc, &stream); err != nil {

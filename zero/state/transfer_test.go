@@ -21,7 +21,7 @@ func TestGoldenTransfer(t *testing.T) {
 		t.Errorf("descriptor %s, %v", got, err)
 	}
 	var stream bytes.Buffer
-	if err := d.m.WriteSnapshot(t.Context(), desc, &stream); err != nil {
+	if err := d.m.WriteSnapshot(t.Context(), desc, nil, &stream); err != nil {
 		t.Fatal(err)
 	}
 	const want = "0000000000000020" + "44524147475a" + "0001" + "43c728b6" + "080110021a016320e8072801380140016a007001"
@@ -41,11 +41,11 @@ func TestOldDescriptorIsGone(t *testing.T) {
 	if _, err := d.m.Snapshot(); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.m.WriteSnapshot(t.Context(), old, new(bytes.Buffer)); !errors.Is(err, fsm.ErrSnapshotGone) {
+	if err := d.m.WriteSnapshot(t.Context(), old, nil, new(bytes.Buffer)); !errors.Is(err, fsm.ErrSnapshotGone) {
 		t.Errorf("an old snapshot: %v", err)
 	}
 	for _, desc := range [][]byte{nil, make([]byte, 10), make([]byte, 11)} {
-		if err := d.m.WriteSnapshot(t.Context(), desc, new(bytes.Buffer)); err == nil {
+		if err := d.m.WriteSnapshot(t.Context(), desc, nil, new(bytes.Buffer)); err == nil {
 			t.Errorf("descriptor %x was taken", desc)
 		}
 	}
@@ -55,7 +55,7 @@ func TestOldDescriptorIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.m.WriteSnapshot(ended, desc, new(bytes.Buffer)); !errors.Is(err, context.Canceled) {
+	if err := d.m.WriteSnapshot(ended, desc, nil, new(bytes.Buffer)); !errors.Is(err, context.Canceled) {
 		t.Errorf("a stream that nobody wants: %v", err)
 	}
 	if err := d.m.Restore(ended, desc, new(bytes.Buffer)); !errors.Is(err, context.Canceled) {
@@ -83,7 +83,7 @@ func TestReadersSeeTheRestoredState(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stream bytes.Buffer
-	if err := ahead.WriteSnapshot(t.Context(), desc, &stream); err != nil {
+	if err := ahead.WriteSnapshot(t.Context(), desc, nil, &stream); err != nil {
 		t.Fatal(err)
 	}
 	seq := behind.s.stream(1).next - 1

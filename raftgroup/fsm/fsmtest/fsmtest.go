@@ -46,6 +46,7 @@ func Run(t *testing.T, s Subject) {
 		{"a command without data", testEmpty},
 		{"sent to another replica", testTransfer},
 		{"damaged on the way", testDamage},
+		{"broken off and gone on with", testResume},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, &s, want) })
 	}

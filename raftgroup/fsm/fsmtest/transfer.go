@@ -42,11 +42,11 @@ func (s *Subject) sent(t *testing.T, cut int) (desc, stream []byte) {
 		t.Fatalf("a descriptor of %d bytes is too large for a log record", len(desc))
 	}
 	w := &stirring{t: t, s: s, m: m, at: cut, step: 3}
-	if err := m.WriteSnapshot(t.Context(), desc, w); err != nil {
+	if err := m.WriteSnapshot(t.Context(), desc, nil, w); err != nil {
 		t.Fatalf("cut %d: sending: %v", cut, err)
 	}
 	var again bytes.Buffer
-	if err := m.WriteSnapshot(t.Context(), desc, &again); err != nil {
+	if err := m.WriteSnapshot(t.Context(), desc, nil, &again); err != nil {
 		t.Fatalf("cut %d: sending again: %v", cut, err)
 	}
 	if !bytes.Equal(w.Bytes(), again.Bytes()) {
@@ -111,7 +111,7 @@ func testTransfer(t *testing.T, s *Subject, want straight) {
 			t.Fatal(err)
 		}
 		var again bytes.Buffer
-		if err := second.WriteSnapshot(t.Context(), onward, &again); err != nil {
+		if err := second.WriteSnapshot(t.Context(), onward, nil, &again); err != nil {
 			t.Fatalf("cut %d: sending on: %v", cut, err)
 		}
 		third := s.Open(t, t.TempDir())
