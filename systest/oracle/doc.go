@@ -7,6 +7,6 @@
 //
 // The evaluator knows the core of the language: root functions, filters, traversal, paging, order, variables and their
 // propagation, math, aggregation, @groupby, @cascade, @recurse, @normalize, @ignorereflex. It follows the facts of the language's
-// description, whose numbers the comments give, and must not follow the engine's code.  What is the same in both is written twice
+// description, whose numbers the comments give, and must not follow the engine's code. What is the same in both is written twice
 // on purpose (the order of values, the operators): shared code would be wrong on both sides alike.
 package oracle
