@@ -209,9 +209,9 @@ func (r *route) follow(hops map[uid][]hop, p map[string]any, weight float64) (no
 	}
 	p = maps.Clone(p)
 	delete(p, "_weight_")
-	at, sum := r.from, 0.0
+	sum := 0.0
 	for by := (hop{to: r.from}); ; sum += by.weight {
-		at = by.to
+		at := by.to
 		if nodes = append(nodes, at); p["uid"] != at.String() {
 			return nil, fmt.Errorf("at %v: %v", at, p)
 		}
@@ -228,8 +228,8 @@ func (r *route) follow(hops map[uid][]hop, p map[string]any, weight float64) (no
 		}
 	}
 	switch {
-	case at != r.to:
-		return nil, fmt.Errorf("ends at %v", at)
+	case nodes[len(nodes)-1] != r.to:
+		return nil, fmt.Errorf("ends at %v", nodes[len(nodes)-1])
 	case sum != weight:
 		return nil, fmt.Errorf("its hops weigh %v", sum)
 	case r.depth > 0 && len(nodes)-1 > r.depth:
