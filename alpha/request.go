@@ -258,12 +258,13 @@ func (r *request) find(ctx context.Context) error {
 // encode writes what was found.
 func (r *request) encode(ctx context.Context) (err error) {
 	began := time.Now()
+	opts := answer.Options{
+		Debug: r.opts.Debug, MaxBytes: r.limits.AnswerBytes, Stop: func() error { return context.Cause(ctx) },
+	}
 	if r.req.RespFormat == api.Request_RDF {
-		r.resp.Rdf, err = r.found.Answer.AppendRDF(nil, answer.Options{MaxBytes: r.limits.AnswerBytes})
+		r.resp.Rdf, err = r.found.Answer.AppendRDF(nil, opts)
 	} else {
-		r.resp.Json, err = r.found.Answer.AppendJSON(nil, answer.Options{
-			Debug: r.opts.Debug, MaxBytes: r.limits.AnswerBytes, Stop: func() error { return context.Cause(ctx) },
-		})
+		r.resp.Json, err = r.found.Answer.AppendJSON(nil, opts)
 	}
 	r.resp.Latency.EncodingNs = uint64(time.Since(began))
 	return err

@@ -25,6 +25,8 @@ type run struct {
 	pending []job
 	memory  int // bytes held, roughly
 	edges   int // edges followed
+	steps   int // of long loops; see gone
+	left    bool
 	result  *Result
 	profile profile
 }
@@ -209,8 +211,8 @@ func (r *run) round() error {
 }
 
 func (r *run) call(batch []task.Task, jobs []job) ([]task.Result, error) {
-	if err := r.ctx.Err(); err != nil {
-		return nil, context.Cause(r.ctx)
+	if err := r.quit(); err != nil {
+		return nil, err
 	}
 	if len(batch) == 0 {
 		return nil, nil
@@ -285,6 +287,9 @@ func (r *run) finish(b *blockRun) error {
 		return err
 	}
 	r.prune(b)
+	if err := r.quit(); err != nil {
+		return err
+	}
 	b.defines(func(name string) {
 		if l := b.locals[name]; l != nil {
 			r.vars[name] = l.v

@@ -130,7 +130,7 @@ type Options struct {
 	MaxBytes int
 	// NormalizeNodes is how many objects @normalize may make of a block. 0 means 10,000.
 	NormalizeNodes int
-	// Stop, if not nil, is asked now and then: an error that it returns ends the writing of JSON.
+	// Stop, if not nil, is asked now and then: an error that it returns ends the writing.
 	Stop func() error
 }
 

@@ -186,9 +186,7 @@ func (e *encoder) wholeObject(n *Node, i int) bool {
 	if len(e.buf) > e.limit && e.err == nil {
 		e.err = &TooLargeError{Limit: e.opts.MaxBytes}
 	}
-	if e.begun++; e.begun%objectsBetween == 0 && e.opts.Stop != nil && e.err == nil {
-		e.err = e.opts.Stop()
-	}
+	e.begin()
 	e.byte('{')
 	at := len(e.buf)
 	withUID := e.fields(n.Children, int(n.Index[i]), u)
@@ -204,6 +202,13 @@ func (e *encoder) wholeObject(n *Node, i int) bool {
 	}
 	e.byte('}')
 	return true
+}
+
+// begin counts an object, and asks now and then whether to go on.
+func (e *encoder) begin() {
+	if e.begun++; e.begun%objectsBetween == 0 && e.opts.Stop != nil && e.err == nil {
+		e.err = e.opts.Stop()
+	}
 }
 
 // fields appends the fields of one object and says whether the uid is among them.

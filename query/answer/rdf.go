@@ -21,7 +21,7 @@ var (
 )
 
 // AppendRDF appends the answer as one N-Quad a line. Values of empty blocks are left out, geo values too.
-// The error names what the format cannot show, or is a *TooLargeError.
+// The error names what the format cannot show, or is a *TooLargeError, or what Options.Stop returned.
 func (a *Answer) AppendRDF(dst []byte, opts Options) ([]byte, error) {
 	if a.Schema != nil {
 		return dst, errRDFSchema
@@ -60,6 +60,7 @@ type rdfEncoder struct {
 	buf   []byte
 	limit int
 	opts  Options
+	begun int // objects, to ask Options.Stop now and then
 	seen  map[rdfRow]bool
 }
 
@@ -80,6 +81,11 @@ func (e *rdfEncoder) row(n *Node, row int) error {
 			continue
 		}
 		e.seen[at] = true
+		if e.begun++; e.begun%objectsBetween == 0 && e.opts.Stop != nil {
+			if err := e.opts.Stop(); err != nil {
+				return err
+			}
+		}
 		if err := e.object(n.Children, int(n.Index[i]), n.Targets[i]); err != nil {
 			return err
 		}
