@@ -143,11 +143,11 @@ func (r *run) computeAggregate(l *level) error {
 	c := v.align(edge.rows.uids)
 	l.fill(edge.rows.len(), func(i int) (types.Value, bool) {
 		agg.Reset()
+		if r.gone() {
+			return types.Value{}, false
+		}
 		from, to := edge.rows.row(i)
 		for _, at := range edge.rows.index[from:to] {
-			if r.gone() {
-				break
-			}
 			if x, ok := c.at(int(at)); ok {
 				agg.Add(x)
 			}
