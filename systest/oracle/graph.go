@@ -143,11 +143,11 @@ func (g *triples) lines() []string {
 // quads returns the graph as N-Quads.
 func (g *triples) quads() string { return strings.Join(g.lines(), "\n") + "\n" }
 
-// without returns the graph that lacks one of its lines.
-func (g *triples) without(i int) *triples {
-	out, left := newTriples(g.nodes), g.lines()[i]
+// without returns the graph that lacks those of its lines that are given, in order.
+func (g *triples) without(lines []string) *triples {
+	out := newTriples(g.nodes)
 	g.each(func(line string, add func(*triples)) {
-		if line != left {
+		if _, left := slices.BinarySearch(lines, line); !left {
 			add(out)
 		}
 	})

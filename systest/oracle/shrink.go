@@ -21,13 +21,16 @@ func shrink(q *query, fails func(*query) bool) *query {
 	return q
 }
 
-// shrinkGraph drops lines of a graph as long as the query still fails.
+// shrinkGraph drops lines of a graph as long as the query still fails: many at a time first.
 func shrinkGraph(g *triples, fails func(*triples) bool) *triples {
-	for again := true; again; {
-		again = false
-		for i := len(g.lines()) - 1; i >= 0 && len(g.lines()) > 1; i-- {
-			if smaller := g.without(i); fails(smaller) {
-				g, again = smaller, true
+	for many := len(g.lines()) / 2; many > 0; many /= 2 {
+		for at := 0; at < len(g.lines()); {
+			lines := g.lines()
+			smaller := g.without(lines[at:min(at+many, len(lines))])
+			if len(smaller.lines()) > 0 && fails(smaller) {
+				g = smaller
+			} else {
+				at += many
 			}
 		}
 	}
