@@ -61,7 +61,7 @@ func randomPolygon(rnd *rand.Rand, off float64) shape {
 		r = r[:3]
 	case kind == 1 && w > 1 && h > 1:
 		r = ring{{x, y}, {x + w, y}, {x + w, y + 1}, {x + 1, y + 1}, {x + 1, y + h}, {x, y + h}}
-	case kind == 2 && w > 2 && h > 2:
+	case kind > 1 && kind < 4 && w > 2 && h > 2:
 		rings = append(rings, ring{{x + 1, y + 1}, {x + w - 1, y + 1}, {x + w - 1, y + h - 1}, {x + 1, y + h - 1}})
 	}
 	if rnd.IntN(2) == 0 {
