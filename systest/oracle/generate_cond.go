@@ -2,17 +2,20 @@ package oracle
 
 // condition draws a filter.
 func (m *maker) condition(depth int) *cond {
-	if depth > 0 && m.chance(40) {
-		switch m.rnd.IntN(3) {
-		case 0:
-			return &cond{op: "not", kids: []*cond{m.condition(depth - 1)}}
-		case 1:
-			return &cond{op: "and", kids: []*cond{m.condition(depth - 1), m.condition(depth - 1)}}
-		default:
-			return &cond{op: "or", kids: []*cond{m.condition(depth - 1), m.condition(depth - 1)}}
-		}
+	return m.tree(depth, func() *cond { return m.function(false) })
+}
+
+// tree draws a combination of functions.
+func (m *maker) tree(depth int, function func() *cond) *cond {
+	if depth == 0 || !m.chance(40) {
+		return function()
 	}
-	return m.function(false)
+	op := pick(m, []string{"not", "and", "or"})
+	kids := []*cond{m.tree(depth-1, function)}
+	if op != "not" {
+		kids = append(kids, m.tree(depth-1, function))
+	}
+	return &cond{op: op, kids: kids}
 }
 
 // function draws a function for the root or for a filter.

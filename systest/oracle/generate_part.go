@@ -86,16 +86,9 @@ func (m *maker) facetVariables(f *facets) (defined []variable) {
 }
 
 // facetCondition draws a filter of edges or values by their facets.
-func (m *maker) facetCondition(depth int) *cond {
-	if depth > 0 && m.chance(40) {
-		switch m.rnd.IntN(3) {
-		case 0:
-			return &cond{op: "not", kids: []*cond{m.facetCondition(depth - 1)}}
-		case 1:
-			return &cond{op: "and", kids: []*cond{m.facetCondition(depth - 1), m.facetCondition(depth - 1)}}
-		}
-		return &cond{op: "or", kids: []*cond{m.facetCondition(depth - 1), m.facetCondition(depth - 1)}}
-	}
+func (m *maker) facetCondition(depth int) *cond { return m.tree(depth, m.facetFunction) }
+
+func (m *maker) facetFunction() *cond {
 	c := &cond{pred: pick(m, facetKeys())}
 	ops := append([]string{"eq"}, comparisons...)
 	switch facetKinds[c.pred] {
