@@ -177,6 +177,17 @@ func timed(ctx context.Context, d time.Duration) (context.Context, context.Cance
 	return context.WithTimeout(ctx, d)
 }
 
+// carriedOut returns a context that does not end with the client: what changes something over HTTP is carried out although the client
+// goes away meanwhile (dql.md fact 135). It ends with the node.
+func (n *Node) carriedOut(r *http.Request) (context.Context, context.CancelFunc) {
+	if !n.Ready() {
+		return r.Context(), func() {} // it will be refused
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	release := context.AfterFunc(n.life, cancel)
+	return ctx, func() { release(); cancel() }
+}
+
 func (n *Node) httpState(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		invalidMethod(w, r)

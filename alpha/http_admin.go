@@ -75,7 +75,9 @@ func (n *Node) httpAlter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	op.RunInBackground = op.RunInBackground || background
-	if err := n.alterFor(r.Context(), r.RemoteAddr, op); err != nil {
+	ctx, stop := n.carriedOut(r)
+	defer stop()
+	if err := n.alterFor(ctx, r.RemoteAddr, op); err != nil {
 		sendError(w, codeError, err.Error(), false)
 		return
 	}

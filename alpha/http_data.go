@@ -182,7 +182,9 @@ func (n *Node) httpMutate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req.StartTs, req.Hash, req.CommitNow = startTs, p.text("hash"), commitNow
-	ctx, cancel := timed(r.Context(), timeout)
+	ctx, stop := n.carriedOut(r)
+	defer stop()
+	ctx, cancel := timed(ctx, timeout)
 	defer cancel()
 	resp, err := n.Do(ctx, req, opts)
 	if err != nil {

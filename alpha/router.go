@@ -2,11 +2,12 @@ package alpha
 
 import (
 	"context"
+	"errors"
 	"slices"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
+	"dragg/cluster"
 	"dragg/cluster/wire"
 	"dragg/graph"
 	"dragg/internal/fault"
@@ -81,33 +82,33 @@ func (n *Node) runAt(ctx context.Context, group graph.GroupID, r *pb.TaskRequest
 }
 
 // turns remembers which member of each group answered last.
-type turns struct {
-	last [1 + graph.MaxGroups]atomic.Uint32
-}
+type turns [1 + graph.MaxGroups]cluster.Turns
 
 // atGroup calls a member of another group: one after the other until one answers, for as long as an election may take. A call that
 // may have been carried out is repeated only where once is not needed.
 func atGroup[T any](
 	ctx context.Context, n *Node, group graph.GroupID, once bool, call func(ctx context.Context, p pb.PeerClient) (T, error),
 ) (T, error) {
-	var answer T
-	err := n.patiently(ctx, func(ctx context.Context) (err error) {
-		members := n.membersOf(group)
-		if len(members) == 0 || group > graph.MaxGroups {
-			return fault.New(fault.Unavailable, "no member of group %d is known", group)
+	if group > graph.MaxGroups {
+		var none T
+		return none, fault.New(fault.Unavailable, "no member of group %d is known", group)
+	}
+	how := cluster.Manner{Patience: leaderPatience, First: leaderInterval, Most: leaderInterval, Once: once}
+	members := func() (addresses []string) {
+		for _, m := range n.membersOf(group) {
+			addresses = append(addresses, m.Address)
 		}
-		first := &n.turns.last[group]
-		for i := range members {
-			at := (int(first.Load()) + i) % len(members)
-			answer, err = callPeer(ctx, n, members[at].Address, call)
-			class := fault.ClassOf(err)
-			if err == nil || ctx.Err() != nil || class != fault.Unavailable && (once || class != fault.Unknown) {
-				first.Store(uint32(at))
-				return err
-			}
-		}
-		return fault.New(fault.Unavailable, "no member of group %d answers: %w", group, err)
+		return addresses
+	}
+	answer, err := cluster.InTurn(ctx, &n.turns[group], how, members, func(ctx context.Context, address string) (T, error) {
+		return callPeer(ctx, n, address, call)
 	})
+	if u, ok := errors.AsType[*cluster.Unanswered](err); ok {
+		if ctx.Err() != nil {
+			return answer, u.Err
+		}
+		err = fault.New(fault.Unavailable, "no member of group %d answers: %w", group, u.Err)
+	}
 	return answer, err
 }
 

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -26,11 +27,11 @@ type ClientConfig struct {
 // Client is the leading Zero reached over gRPC. It turns from one Zero to the next until it finds it. It is safe for
 // concurrent use.
 type Client struct {
-	cfg ClientConfig
+	cfg   ClientConfig
+	turns Turns
 
 	mu        sync.Mutex
 	addresses []string // guarded by mu
-	at        int      // guarded by mu: which of them is asked first
 }
 
 var _ Zero = (*Client)(nil)
@@ -55,23 +56,11 @@ func (c *Client) Learn(address string) {
 	}
 }
 
-// current returns the address to ask, and how many there are.
-func (c *Client) current() (address string, of int) {
+// known returns the addresses of the Zeros that it has heard of.
+func (c *Client) known() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.addresses) == 0 {
-		return "", 1
-	}
-	return c.addresses[c.at], len(c.addresses)
-}
-
-// turn moves on from an address that did not help, unless somebody else did already.
-func (c *Client) turn(from string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.addresses) > 0 && c.addresses[c.at] == from {
-		c.at = (c.at + 1) % len(c.addresses)
-	}
+	return slices.Clone(c.addresses)
 }
 
 // The pauses after every Zero was asked in vain.
@@ -90,31 +79,14 @@ func (c *Client) patient() manner { return manner{patience: c.cfg.Patience} }
 
 // ask calls the leading Zero. Every call may be repeated: what Zero decides it decides once.
 func ask[T any](ctx context.Context, c *Client, m manner, call func(ctx context.Context, z pb.ZeroClient) (T, error)) (T, error) {
-	pause, until := shortestTurn, time.Now().Add(m.patience)
-	var none T
-	for maybe, tries := false, 1; ; tries++ {
-		address, of := c.current()
-		r, err := askAt(ctx, c, address, call)
-		class := fault.ClassOf(err)
-		if err == nil || ctx.Err() == nil && class != fault.Unavailable && class != fault.Unknown {
-			return r, err
-		}
-		maybe = maybe || class == fault.Unknown || ctx.Err() != nil
-		c.turn(address)
-		late := tries >= of && !time.Now().Before(until)
-		if ctx.Err() == nil && !late && tries%of == 0 {
-			t := time.NewTimer(pause)
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-				t.Stop()
-			}
-			pause = min(2*pause, longestTurn)
-		}
-		if ctx.Err() != nil || late {
-			return none, gaveUp(ctx, maybe && m.decisive, err)
-		}
+	how := Manner{Patience: m.patience, First: shortestTurn, Most: longestTurn}
+	r, err := InTurn(ctx, &c.turns, how, c.known, func(ctx context.Context, address string) (T, error) {
+		return askAt(ctx, c, address, call)
+	})
+	if u, ok := errors.AsType[*Unanswered](err); ok {
+		err = gaveUp(ctx, u.Maybe && m.decisive, u.Err)
 	}
+	return r, err
 }
 
 func askAt[T any](ctx context.Context, c *Client, address string, call func(ctx context.Context, z pb.ZeroClient) (T, error)) (T, error) {
@@ -190,7 +162,7 @@ func (c *Client) State(ctx context.Context) (*pb.ZeroState, error) {
 
 // Stream implements Feed. The leading Zero serves it; when it is lost, or does not lead any more, the next call turns to another.
 func (c *Client) Stream(ctx context.Context, g graph.GroupID, seq uint64, deliver func(*pb.StreamBatch) error) error {
-	address, _ := c.current()
+	address := c.turns.First(c.known())
 	conn, err := c.cfg.Pool.Conn(address)
 	if err != nil {
 		return fault.As(fault.Unavailable, err)
@@ -207,7 +179,7 @@ func (c *Client) Stream(ctx context.Context, g graph.GroupID, seq uint64, delive
 			return err
 		}
 	}
-	c.turn(address)
+	c.turns.Leave(address, c.known())
 	if err = fault.FromPeer(err); fault.ClassOf(err) == fault.Unknown {
 		return fault.New(fault.Unavailable, "%w", err)
 	}

@@ -41,12 +41,8 @@ func (p Patience) Do(ctx context.Context, fn func(ctx context.Context) error) er
 		if !waiting {
 			p.Logger.Warn("waiting for a peer", "peer", p.Peer, "err", err)
 		}
-		t := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return ctx.Err()
-		case <-t.C:
+		if err := wait(ctx, pause); err != nil {
+			return err
 		}
 		pause = min(2*pause, most)
 	}

@@ -248,14 +248,21 @@ func (f *Filter) appendText(dst []byte, top bool) []byte {
 	case FilterNot:
 		return f.Children[0].appendText(append(dst, "not "...), false)
 	}
+	return appendOperands(dst, f.Op, f.Children, top)
+}
+
+// appendOperands appends the operands of and, or or. top says that no brackets are needed around them.
+func appendOperands[F interface {
+	appendText(dst []byte, top bool) []byte
+}](dst []byte, op FilterOp, operands []F, top bool) []byte {
 	if !top {
 		dst = append(dst, '(')
 	}
-	for i, c := range f.Children {
+	for i, o := range operands {
 		if i > 0 {
-			dst = append(dst, map[FilterOp]string{FilterAnd: " and ", FilterOr: " or "}[f.Op]...)
+			dst = append(dst, map[FilterOp]string{FilterAnd: " and ", FilterOr: " or "}[op]...)
 		}
-		dst = c.appendText(dst, false)
+		dst = o.appendText(dst, false)
 	}
 	if !top {
 		dst = append(dst, ')')

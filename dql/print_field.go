@@ -170,17 +170,5 @@ func (f *FacetFilter) appendText(dst []byte, top bool) []byte {
 		inner := f.Children[0].appendText(append(dst, "(not "...), false)
 		return append(inner, ')')
 	}
-	if !top {
-		dst = append(dst, '(')
-	}
-	for i, c := range f.Children {
-		if i > 0 {
-			dst = append(dst, map[FilterOp]string{FilterAnd: " and ", FilterOr: " or "}[f.Op]...)
-		}
-		dst = c.appendText(dst, false)
-	}
-	if !top {
-		dst = append(dst, ')')
-	}
-	return dst
+	return appendOperands(dst, f.Op, f.Children, top)
 }

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"context"
 	"fmt"
 
 	"dragg/dql"
@@ -30,6 +29,9 @@ func (r *run) compute(b *blockRun) error {
 			if err := r.computeField(l); err != nil {
 				return err
 			}
+			if err := r.quit(); err != nil {
+				return err
+			}
 			if l.varName != "" {
 				awaited[l.varName]--
 			}
@@ -38,9 +40,6 @@ func (r *run) compute(b *blockRun) error {
 			return fmt.Errorf("the variables of %s need one another", later[0].path())
 		}
 		pending = later
-		if r.ctx.Err() != nil {
-			return context.Cause(r.ctx)
-		}
 	}
 	return nil
 }
@@ -144,6 +143,9 @@ func (r *run) computeAggregate(l *level) error {
 	c := v.align(edge.rows.uids)
 	l.fill(edge.rows.len(), func(i int) (types.Value, bool) {
 		agg.Reset()
+		if r.gone() {
+			return types.Value{}, false
+		}
 		from, to := edge.rows.row(i)
 		for _, at := range edge.rows.index[from:to] {
 			if x, ok := c.at(int(at)); ok {
@@ -186,6 +188,9 @@ func (r *run) computeMath(l *level) error {
 		return l.defineConstant(x, ok)
 	}
 	l.fill(len(l.parent.rows.uids), func(i int) (types.Value, bool) {
+		if r.gone() {
+			return types.Value{}, false
+		}
 		x, state := m.eval(expr, i)
 		return arith.Shown(x), state == constant || state == present
 	})
@@ -209,13 +214,14 @@ func (r *run) operand(l *level, name string) column {
 	}
 	c := v.align(loc.level.rows.uids)
 	for i := len(steps) - 1; i >= 0; i-- {
-		c = c.moveDown(&steps[i].rows)
+		c = c.moveDown(&steps[i].rows, r.gone)
 	}
 	return c
 }
 
-// moveDown adds up, for each target, the values of all the rows that lead to it. Only ints and floats move.
-func (c *column) moveDown(x *rows) column {
+// moveDown adds up, for each target, the values of all the rows that lead to it. Only ints and floats move. Once gone says so the
+// sums do not matter any more.
+func (c *column) moveDown(x *rows, gone func() bool) column {
 	out := column{values: make([]types.Value, len(x.uids)), has: make([]bool, len(x.uids))}
 	for i := range x.len() {
 		v, ok := c.at(i)
@@ -224,6 +230,9 @@ func (c *column) moveDown(x *rows) column {
 		}
 		from, to := x.row(i)
 		for _, at := range x.index[from:to] {
+			if gone() {
+				return out
+			}
 			if !out.has[at] {
 				out.values[at], out.has[at] = v, true
 				continue

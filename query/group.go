@@ -2,7 +2,6 @@ package query
 
 import (
 	"cmp"
-	"context"
 	"encoding/binary"
 	"slices"
 
@@ -111,6 +110,9 @@ func (g *grouping) finish(r *run) error {
 			return err
 		}
 		for _, b := range buckets {
+			if r.gone() {
+				return r.quit()
+			}
 			l.groups[i] = append(l.groups[i], g.members(b))
 		}
 	}
@@ -154,6 +156,9 @@ func (g *grouping) buckets(r *run, nodes []uint32) ([]*bucket, error) {
 	}
 	list := d.list
 	slices.SortStableFunc(list, func(a, b *bucket) int {
+		if r.gone() {
+			return 0
+		}
 		if c := cmp.Compare(len(a.nodes), len(b.nodes)); c != 0 {
 			return c
 		}
@@ -164,7 +169,7 @@ func (g *grouping) buckets(r *run, nodes []uint32) ([]*bucket, error) {
 		}
 		return 0
 	})
-	return list, nil
+	return list, r.quit()
 }
 
 // distribution is the making of groups.
@@ -178,7 +183,7 @@ type distribution struct {
 	bytes int // made and not accounted for yet
 }
 
-// placesBetween is how many places of nodes in groups lie between two looks at the account of memory and the context.
+// placesBetween is how many places of nodes in groups lie between two looks at the account of memory.
 const placesBetween = 1024
 
 // place puts a node into all groups whose keys begin with the given ones.
@@ -211,14 +216,14 @@ func (d *distribution) place(node uint32, keys []types.Value) error {
 
 // account looks at the context and the memory now and then.
 func (d *distribution) account() error {
+	if d.r.gone() {
+		return d.r.quit()
+	}
 	if d.steps++; d.steps%placesBetween != 0 {
 		return nil
 	}
 	bytes := d.bytes
 	d.bytes = 0
-	if d.r.ctx.Err() != nil {
-		return context.Cause(d.r.ctx)
-	}
 	return d.r.hold(bytes)
 }
 

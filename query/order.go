@@ -21,12 +21,12 @@ func (r *run) orderLevel(l *level, then func() error) error {
 	switch {
 	case len(l.order) == 0:
 		if len(l.facetOrder) > 0 {
-			l.orderByFacets()
+			r.orderByFacets(l)
 		}
-		return then()
+		return r.ordered(then)
 	case l.order[0].varName != "":
 		r.orderByVariable(l)
-		return then()
+		return r.ordered(then)
 	}
 	var tasks []task.Task
 	for _, k := range l.order {
@@ -35,12 +35,20 @@ func (r *run) orderLevel(l *level, then func() error) error {
 	return r.ask(l, tasks, func(res []task.Result) error {
 		keys := make([]sortKey, len(l.order))
 		for i, k := range l.order {
-			keys[i] = newSortKey(k, &res[i])
+			keys[i] = newSortKey(k, &res[i], r.gone)
 		}
 		l.rows.own()
-		l.rows.order(rankOf(len(l.rows.uids), keys, r.wanted(l)))
-		return then()
+		l.rows.order(rankOf(len(l.rows.uids), keys, r.wanted(l), r.gone), r.gone)
+		return r.ordered(then)
 	})
+}
+
+// ordered goes on, unless what was put in order was left half done because nobody waits for it.
+func (r *run) ordered(then func() error) error {
+	if err := r.quit(); err != nil {
+		return err
+	}
+	return then()
 }
 
 // sortKey is one sort key laid out along a frontier.
@@ -51,7 +59,7 @@ type sortKey struct {
 	collated [][]byte
 }
 
-func newSortKey(k orderKey, res *task.Result) sortKey {
+func newSortKey(k orderKey, res *task.Result, gone func() bool) sortKey {
 	n := len(res.Offsets) - 1
 	s := sortKey{desc: k.desc}
 	s.values, s.has = make([]types.Value, n), make([]bool, n)
@@ -61,14 +69,14 @@ func newSortKey(k orderKey, res *task.Result) sortKey {
 		}
 	}
 	if len(k.langs) == 1 && k.langs[0] != "." {
-		s.collate(k.langs[0])
+		s.collate(k.langs[0], gone)
 	}
 	return s
 }
 
 // collate prepares the order of a language (dql.md fact 48). An unknown language falls back to the root
 // collation.
-func (s *sortKey) collate(lang string) {
+func (s *sortKey) collate(lang string, gone func() bool) {
 	tag, err := language.Parse(lang)
 	if err != nil {
 		tag = language.Und
@@ -77,7 +85,7 @@ func (s *sortKey) collate(lang string) {
 	s.collated = make([][]byte, len(s.values))
 	var buf collate.Buffer
 	for i, v := range s.values {
-		if s.has[i] && v.Type().Textual() {
+		if s.has[i] && v.Type().Textual() && !gone() {
 			s.collated[i] = bytes.Clone(c.KeyFromString(&buf, v.Str()))
 			buf.Reset()
 		}
@@ -183,14 +191,18 @@ type ranked struct {
 }
 
 // rankOf returns the place of each of n rows in the order of the keys; ties are by uid, which is the order
-// of the rows. With most > 0 only so many first rows get a rank, and the others are dropped.
-func rankOf(n int, keys []sortKey, most int) []uint32 {
+// of the rows. With most > 0 only so many first rows get a rank, and the others are dropped. Once gone says so the order does not
+// matter any more, and rows are taken for equal, with which a sort is soon done.
+func rankOf(n int, keys []sortKey, most int, gone func() bool) []uint32 {
 	list := make([]ranked, n)
 	for i := range list {
 		list[i].row = uint32(i)
 	}
 	keys[0].prefixes(list)
 	compare := func(a, b ranked) int {
+		if gone() {
+			return 0
+		}
 		if a.prefix != b.prefix {
 			return cmp.Compare(a.prefix, b.prefix)
 		}
@@ -273,18 +285,18 @@ func (r *run) orderByVariable(l *level) {
 	k := l.order[0]
 	v := r.variable(k.varName)
 	s := sortKey{column: v.align(l.rows.uids), desc: k.desc}
-	rank := rankOf(len(l.rows.uids), []sortKey{s}, r.wanted(l))
+	rank := rankOf(len(l.rows.uids), []sortKey{s}, r.wanted(l), r.gone)
 	for i := range rank {
 		if _, ok := s.at(i); !ok {
 			rank[i] = dropped
 		}
 	}
 	l.rows.own()
-	l.rows.order(rank)
+	l.rows.order(rank, r.gone)
 }
 
 // orderByFacets orders every row by the facets of its edges, ties by uid.
-func (l *level) orderByFacets() {
+func (r *run) orderByFacets(l *level) {
 	l.rows.own()
 	var buf []element
 	for i := range l.rows.len() {
@@ -294,6 +306,9 @@ func (l *level) orderByFacets() {
 			buf = append(buf, l.rows.element(e))
 		}
 		slices.SortStableFunc(buf, func(a, b element) int {
+			if r.gone() {
+				return 0
+			}
 			for _, o := range l.facetOrder {
 				if c := compareFacets(a.facets, b.facets, o.Key, o.Desc); c != 0 {
 					return c

@@ -2,7 +2,6 @@ package query
 
 import (
 	"container/heap"
-	"context"
 	"fmt"
 	"slices"
 
@@ -143,9 +142,9 @@ func (r *run) pathEnd(a dql.Arg) (graph.UID, error) {
 
 // advance expands open labels until the paths are found, nothing is open, or edges have to be fetched.
 func (s *pathSearch) advance(r *run) error {
-	for n := 0; s.open.Len() > 0 && len(s.paths) < s.spec.NumPaths; n++ {
-		if n&1023 == 1023 && r.ctx.Err() != nil {
-			return context.Cause(r.ctx)
+	for s.open.Len() > 0 && len(s.paths) < s.spec.NumPaths {
+		if r.gone() {
+			return r.quit()
 		}
 		l := s.open[0]
 		if s.spec.MaxWeight != nil && l.weight > *s.spec.MaxWeight {
@@ -191,6 +190,9 @@ func (s *pathSearch) settled(l *label) bool {
 func (s *pathSearch) expand(r *run, l *label, arcs []arc) error {
 	opened := 0
 	for _, a := range arcs {
+		if r.gone() {
+			return r.quit()
+		}
 		if s.several && l.visits(a.to) {
 			continue
 		}
@@ -264,6 +266,9 @@ func weightFacet(n *node) (k answer.FacetKey, ok bool) {
 func (s *pathSearch) fetch(r *run) error {
 	var src []graph.UID
 	for _, l := range s.open {
+		if r.gone() {
+			return r.quit()
+		}
 		if _, known := s.arcs[l.node]; !known && l.node != s.to {
 			src = append(src, l.node)
 		}
@@ -319,6 +324,9 @@ func (s *pathSearch) take(r *run, n *node, src []graph.UID, x *rows, keep []grap
 			return err
 		}
 		for i := from; i < to; i++ {
+			if r.gone() {
+				return r.quit()
+			}
 			a := arc{to: x.targets[i], weight: 1, by: n}
 			if !all {
 				if _, ok := slices.BinarySearch(keep, a.to); !ok {

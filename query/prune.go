@@ -7,7 +7,7 @@ import (
 
 // prune applies @cascade: from the leaves up, a node goes away that lacks a requested field, and then the
 // paging that was put off is done (dql.md facts 51 to 53). Rows lose elements, but frontiers stay as they
-// are, so that the columns below keep fitting.
+// are, so that the columns below keep fitting. Once nobody waits for the answer everything may go.
 func (r *run) prune(b *blockRun) {
 	if b.root == nil || b.fn == nil {
 		return
@@ -26,7 +26,7 @@ func (r *run) pruneLevel(l *level) {
 	}
 	alive := make([]bool, len(l.rows.uids))
 	for i := range alive {
-		alive[i] = l.complete(l, i)
+		alive[i] = !r.gone() && l.complete(l, i)
 	}
 	l.rows.keep(func(i int) bool { return alive[l.rows.index[i]] })
 	r.cut(l)

@@ -230,7 +230,7 @@ func TestRows(t *testing.T) {
 				byUID[u] = 1 << 40
 			}
 		}
-		x.order(rankOf(len(x.uids), []sortKey{{column: column{values: values, has: has}}}, 0))
+		x.order(rankOf(len(x.uids), []sortKey{{column: column{values: values, has: has}}}, 0, awaited), awaited)
 		for _, row := range plain {
 			slices.SortStableFunc(row, func(a, b graph.UID) int { return int(byUID[a] - byUID[b]) })
 		}
@@ -284,9 +284,9 @@ func TestTopRanks(t *testing.T) {
 				keys[k].has = append(keys[k].has, rnd.IntN(5) > 0)
 			}
 		}
-		whole := rankOf(n, keys, 0)
+		whole := rankOf(n, keys, 0, awaited)
 		most := rnd.IntN(8) + 1
-		for i, r := range rankOf(n, keys, most) {
+		for i, r := range rankOf(n, keys, most, awaited) {
 			if r != whole[i] && (r != dropped || int(whole[i]) < most) {
 				t.Fatalf("row %d of %d: rank %d, want %d", i, n, r, whole[i])
 			}
@@ -306,6 +306,27 @@ func TestTopRanks(t *testing.T) {
 					t.Fatalf("rows %d and %d are out of order", i, j)
 				}
 			}
+		}
+	}
+}
+
+// awaited is what says that somebody waits for the answer.
+func awaited() bool { return false }
+
+// A sort that nobody waits for is soon done. Method: count how often it asks, which it does once for each comparison.
+func TestSortsEndWhenNobodyWaits(t *testing.T) {
+	const n = 50_000
+	rng := rand.New(rand.NewPCG(3, 4))
+	values, has := make([]types.Value, n), make([]bool, n)
+	for i := range values {
+		values[i], has[i] = types.OfInt(rng.Int64()), true
+	}
+	for _, most := range []int{0, 100} {
+		asked := 0
+		gone := func() bool { asked++; return asked > 1000 }
+		rankOf(n, []sortKey{{column: column{values: values, has: has}}}, most, gone)
+		if asked > 4*n {
+			t.Errorf("the best %d of %d: %d comparisons, most of them for nobody", most, n, asked)
 		}
 	}
 }

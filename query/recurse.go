@@ -89,7 +89,10 @@ func (w *recursion) fetch(r *run, c *level) error {
 			if err := r.hold(hopBytes * len(c.rows.targets)); err != nil {
 				return err
 			}
-			w.dropSeen(c)
+			w.dropSeen(r, c)
+			if err := r.quit(); err != nil {
+				return err
+			}
 		}
 		return r.refine(c, false, func() error {
 			if last {
@@ -102,12 +105,15 @@ func (w *recursion) fetch(r *run, c *level) error {
 }
 
 // dropSeen drops the edges that were followed before and notes the others.
-func (w *recursion) dropSeen(c *level) {
+func (w *recursion) dropSeen(r *run, c *level) {
 	src := c.parent.rows.uids
 	row := 0
 	c.rows.own()
 	ends := append([]uint32(nil), c.rows.offsets...)
 	c.rows.keep(func(i int) bool {
+		if r.gone() {
+			return false
+		}
 		for uint32(i) >= ends[row+1] {
 			row++
 		}

@@ -270,19 +270,27 @@ func pageBounds(lo, hi, first, offset int) (int, int) {
 }
 
 // order puts every row into the order of rank, which is parallel to uids: an element whose rank is dropped
-// goes away.
-func (x *rows) order(rank []uint32) {
+// goes away. Once gone says so the order does not matter any more.
+func (x *rows) order(rank []uint32, gone func() bool) {
 	x.keep(func(i int) bool { return rank[x.index[i]] != dropped })
 	var buf []element
 	var slots []uint32 // for each rank the element, where a row covers much of the frontier
 	for r := range x.len() {
 		from, to := x.row(r)
 		buf = buf[:0]
+		if gone() {
+			return
+		}
 		if 8*(to-from) < len(x.uids) {
 			for i := from; i < to; i++ {
 				buf = append(buf, x.element(i))
 			}
-			slices.SortFunc(buf, func(a, b element) int { return int(rank[a.index]) - int(rank[b.index]) })
+			slices.SortFunc(buf, func(a, b element) int {
+				if gone() {
+					return 0
+				}
+				return int(rank[a.index]) - int(rank[b.index])
+			})
 			x.put(from, buf)
 			continue
 		}

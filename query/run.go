@@ -25,6 +25,8 @@ type run struct {
 	pending []job
 	memory  int // bytes held, roughly
 	edges   int // edges followed
+	steps   int // of long loops; see gone
+	left    bool
 	result  *Result
 	profile profile
 }
@@ -245,8 +247,8 @@ func (r *run) answers(j job, results *[]task.Result) ([]task.Result, error) {
 }
 
 func (r *run) call(batch []task.Task, jobs []job) ([]task.Result, error) {
-	if err := r.ctx.Err(); err != nil {
-		return nil, context.Cause(r.ctx)
+	if err := r.quit(); err != nil {
+		return nil, err
 	}
 	if len(batch) == 0 {
 		return nil, nil
@@ -321,6 +323,9 @@ func (r *run) finish(b *blockRun) error {
 		return err
 	}
 	r.prune(b)
+	if err := r.quit(); err != nil {
+		return err
+	}
 	b.defines(func(name string) {
 		if l := b.locals[name]; l != nil {
 			r.vars[name] = l.v

@@ -107,6 +107,9 @@ func (r *run) facetVariables(l *level) error {
 		values := make([]types.Value, len(l.rows.uids))
 		has := make([]bool, len(l.rows.uids))
 		for i, at := range l.rows.index {
+			if r.gone() {
+				return r.quit()
+			}
 			x, ok := facetOf(l.rows.facets, i, k.Key)
 			if !ok {
 				continue

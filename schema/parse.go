@@ -239,17 +239,25 @@ func (p *parser) index(def *Predicate) error {
 		if err := p.tokenizer(def, it.text); err != nil {
 			return err
 		}
-		if it, err = p.peek(); err != nil {
+		if last, err := p.closed(); last || err != nil {
 			return err
-		}
-		if it.is(")") {
-			_, err := p.next()
-			return err
-		}
-		if !it.is(",") {
-			return fmt.Errorf("expected ',' or ')' but found '%s'", it)
 		}
 	}
+}
+
+// closed says whether a list in parentheses ends here, and passes its end. A comma is left to the caller.
+func (p *parser) closed() (bool, error) {
+	it, err := p.peek()
+	switch {
+	case err != nil:
+		return false, err
+	case it.is(")"):
+		_, err := p.next()
+		return true, err
+	case !it.is(","):
+		return false, fmt.Errorf("expected ',' or ')' but found '%s'", it)
+	}
+	return false, nil
 }
 
 func (p *parser) tokenizer(def *Predicate, name string) error {

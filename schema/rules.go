@@ -79,15 +79,8 @@ func (p *parser) vectorIndex(def *Predicate) error {
 			return fmt.Errorf("option %s is given twice", opt.Key)
 		}
 		def.Vector.Options = append(def.Vector.Options, opt)
-		if it, err = p.peek(); err != nil {
+		if last, err := p.closed(); last || err != nil {
 			return err
-		}
-		if it.is(")") {
-			_, err := p.next()
-			return err
-		}
-		if !it.is(",") {
-			return fmt.Errorf("expected ',' or ')' but found '%s'", it)
 		}
 	}
 }

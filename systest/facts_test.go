@@ -25,7 +25,7 @@ const lastFact = 138
 var factNumbers = regexp.MustCompile(`(?m)^# ([0-9]+(?:\.[0-9]+)?(?:, [0-9]+(?:\.[0-9]+)?)*):`)
 
 // Goal: no fact of the description is forgotten. Method: each numbered fact is named by a golden case, or listed in
-// testdata/facts/elsewhere.list with what holds it instead; that list must hold exactly.
+// testdata/facts/elsewhere.list with the test that holds it instead; that list must hold exactly, and the tests must be there.
 func TestEveryFactIsNamed(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*", "*.txt"))
 	if err != nil || len(files) == 0 {
@@ -52,8 +52,30 @@ func TestEveryFactIsNamed(t *testing.T) {
 			t.Errorf("no case names fact %s, and testdata/facts/elsewhere.list does not say what holds it", fact)
 		case named[fact] && listed:
 			t.Errorf("testdata/facts/elsewhere.list lists fact %s (%s), but a case names it", fact, reason)
+		case listed && !hasTest(t, reason):
+			t.Errorf("testdata/facts/elsewhere.list says that fact %s is held by %q, which is not a package and a test", fact, reason)
 		}
 	}
+}
+
+// hasTest reports whether a place, a package and a test, exists.
+func hasTest(t *testing.T, place string) bool {
+	t.Helper()
+	pkg, name, _ := strings.Cut(place, " ")
+	files, err := filepath.Glob(filepath.Join("..", pkg, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != "" && strings.Contains(string(text), "func "+name+"(t *testing.T)") {
+			return true
+		}
+	}
+	return false
 }
 
 func readElsewhere(t *testing.T) map[string]string {

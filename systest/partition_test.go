@@ -25,17 +25,7 @@ func startMeshCluster(t *testing.T, size Size) (*Cluster, []*Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endCluster(t, c)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := c.Run(ctx); err != nil {
-		t.Fatal(err)
-	}
-	var clients []*Client
-	for _, n := range c.Alphas {
-		clients = append(clients, connect(t, n.Dragg))
-	}
-	return c, clients
+	return c, runCluster(t, c)
 }
 
 // insertName writes one node within a second.

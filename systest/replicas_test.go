@@ -23,17 +23,22 @@ func startCluster(t *testing.T, zeros, alphas, replicas int) (*Cluster, []*Clien
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c, runCluster(t, c)
+}
+
+// runCluster runs a cluster, which ends with the test, and returns a client of each Alpha.
+func runCluster(t *testing.T, c *Cluster) (clients []*Client) {
+	t.Helper()
 	endCluster(t, c)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := c.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	var clients []*Client
 	for _, n := range c.Alphas {
 		clients = append(clients, connect(t, n.Dragg))
 	}
-	return c, clients
+	return clients
 }
 
 // endCluster ends a cluster with the test, and shows what its nodes said if it failed.

@@ -93,14 +93,7 @@ const reconcileInterval = 200 * time.Millisecond
 
 // reconcile makes the members of the Zeros' group those that the state says, one change at a time.
 func (s *Server) reconcile(ctx context.Context) error {
-	ticker := time.NewTicker(reconcileInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
+	for range ticks(ctx, reconcileInterval) {
 		shall := map[uint64]bool{}
 		for _, m := range s.machine.Members() {
 			if m.Group != 0 {
@@ -115,6 +108,7 @@ func (s *Server) reconcile(ctx context.Context) error {
 			s.takeStep(ctx, shall)
 		}
 	}
+	return ctx.Err()
 }
 
 // takeStep takes the next step towards the members that shall be.

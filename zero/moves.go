@@ -67,16 +67,8 @@ const (
 
 // guardMoves lifts fences that last too long, and gives up moves that nobody works on.
 func (s *Server) guardMoves(ctx context.Context) error {
-	ticker := time.NewTicker(guardInterval)
-	defer ticker.Stop()
 	g := guard{fenced: map[uint64]time.Time{}, seen: map[uint64]time.Time{}}
-	for {
-		var now time.Time
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case now = <-ticker.C:
-		}
+	for now := range ticks(ctx, guardInterval) {
 		if !s.Leading() {
 			g = guard{fenced: map[uint64]time.Time{}, seen: map[uint64]time.Time{}}
 			continue
@@ -87,6 +79,7 @@ func (s *Server) guardMoves(ctx context.Context) error {
 			}
 		}
 	}
+	return ctx.Err()
 }
 
 // guard knows since when the moves are as they are.

@@ -15,16 +15,8 @@ const rebalanceInterval = time.Second
 
 // rebalance empties groups that are to be emptied, and evens out the others, one tablet at a time.
 func (s *Server) rebalance(ctx context.Context) error {
-	ticker := time.NewTicker(rebalanceInterval)
-	defer ticker.Stop()
 	b := newBalancer(time.Now())
-	for {
-		var now time.Time
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case now = <-ticker.C:
-		}
+	for now := range ticks(ctx, rebalanceInterval) {
 		if !s.Leading() {
 			b = newBalancer(now)
 			continue
@@ -37,6 +29,7 @@ func (s *Server) rebalance(ctx context.Context) error {
 			s.lg.Warn("a tablet could not be moved", "predicate", m.Predicate.String(), "to", m.To, "err", err)
 		}
 	}
+	return ctx.Err()
 }
 
 // balancer knows what was moved of late.

@@ -282,16 +282,8 @@ const housekeepingInterval = time.Second
 
 // housekeeping replicates acknowledgements and forgets the conflicts of transactions that are too old to be open.
 func (s *Server) housekeeping(ctx context.Context) error {
-	ticker := time.NewTicker(housekeepingInterval)
-	defer ticker.Stop()
 	past := history{keep: s.cfg.ForgetAfter}
-	for {
-		var now time.Time
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case now = <-ticker.C:
-		}
+	for now := range ticks(ctx, housekeepingInterval) {
 		if !s.Leading() {
 			continue
 		}
@@ -304,6 +296,7 @@ func (s *Server) housekeeping(ctx context.Context) error {
 			s.lg.Warn("housekeeping was not replicated", "err", err)
 		}
 	}
+	return ctx.Err()
 }
 
 func (s *Server) takeAcks() []*pb.Ack {

@@ -290,3 +290,43 @@ func TestLostFirstZero(t *testing.T) {
 		t.Errorf("it began anew: %v", err)
 	}
 }
+
+// Fact 129: a transaction survives a change of Zero's leader, which need not abort it: what was decided is in the log, so that the
+// new leader finds the conflicts of older ones, and no others.
+func TestFact129TransactionsSurviveALeader(t *testing.T) {
+	w := newWorld(t, 3)
+	all := w.startAll()
+	leader := leaderOf(t, all)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c := w.client(20 * time.Second)
+	r, err := c.ChangeSchema(ctx, &pb.Alter{Predicates: []*pb.PredicateChange{{Predicate: "p", Schema: []byte("s"), Group: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, err := c.Timestamps(ctx, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit := func(start graph.Timestamp, key uint64) *pb.CommitReply {
+		v, err := c.Commit(ctx, &pb.CommitRequest{
+			StartTs: uint64(start), Keys: []uint64{key}, Epochs: []uint64{r.Tablets[0].Epoch}, Groups: []uint32{1},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if v := commit(first, 7); v.CommitTs == 0 {
+		t.Fatalf("before: %v", v)
+	}
+	all[leader].kill()
+	delete(all, leader)
+	leaderOf(t, all)
+	if v := commit(first+1, 8); v.CommitTs == 0 {
+		t.Errorf("begun under the old leader, without a conflict: %v", v)
+	}
+	if v := commit(first+2, 7); v.CommitTs != 0 {
+		t.Errorf("begun under the old leader, with a conflict from then: %v", v)
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"dragg/graph"
+	"dragg/posting"
 	"dragg/posting/uidset"
 )
 
@@ -34,42 +36,73 @@ func TestSearchAgreesWithTest(t *testing.T) {
 	all := upTo(nodes)
 	for n := range 1500 {
 		fn := randomFunc(rng)
-		k := match(t, fn)
-		def, _ := w.schema.Predicate(k.Predicate)
-		view := w.store.View(w.ts, own)
-		r := runner{view: view}
-		p := tablet{Predicate: def, inc: w.incs[k.Predicate], placed: true}
-		tags, err := functionTags(k.Langs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := r.compile(&k, p, tags)
-		if err != nil {
-			t.Fatalf("%s: %v", fn, err)
-		}
-		passed, err := r.test(context.Background(), all, p, tags, c.test)
-		if err != nil {
-			t.Fatalf("%s: %v", fn, err)
-		}
-		if c.search == nil {
+		a := w.ask(own, fn)
+		passed := a.tested(all)
+		if a.c.search == nil {
 			t.Fatalf("%s: no search", fn)
 		}
-		everywhere, err := r.root(context.Background(), p, tags, c)
+		everywhere, err := a.root()
 		if err != nil {
 			t.Fatalf("%s: %v", fn, err)
 		}
 		if !slices.Equal(everywhere.Slice(), passed) {
 			t.Fatalf("%d: %s: searched %v, tested %v", n, fn, everywhere.Slice(), passed)
 		}
-		c.frontier = 0
-		search := c.search
-		c.search = func(ctx context.Context, _ int) (found, bool, error) { return search(ctx, unlimited) }
-		within, err := r.filter(context.Background(), all[10:50], p, tags, c)
+		a.c.frontier = 0
+		search := a.c.search
+		a.c.search = func(ctx context.Context, _ int) (found, bool, error) { return search(ctx, unlimited) }
+		within, err := a.filter(all[10:50])
 		if err != nil || !uidset.Equal(within, uidset.And(everywhere, uidset.Of(slices.Clone(all[10:50])))) {
 			t.Fatalf("%d: %s: filter %v, root %v, %v", n, fn, within.Slice(), everywhere.Slice(), err)
 		}
-		view.Close()
+		a.r.view.Close()
 	}
+}
+
+// asked is a function that can be answered in each of the ways there are, until its view is closed.
+type asked struct {
+	w    *world
+	fn   string
+	r    runner
+	p    tablet
+	tags tagSet
+	c    condition
+}
+
+func (w *world) ask(own *posting.Pending, fn string) *asked {
+	w.t.Helper()
+	k := match(w.t, fn)
+	def, _ := w.schema.Predicate(k.Predicate)
+	a := &asked{
+		w: w, fn: fn, r: runner{view: w.store.View(w.ts, own)},
+		p: tablet{Predicate: def, inc: w.incs[k.Predicate], placed: true},
+	}
+	var err error
+	if a.tags, err = functionTags(k.Langs); err != nil {
+		w.t.Fatal(err)
+	}
+	if a.c, err = a.r.compile(&k, a.p, a.tags); err != nil {
+		w.t.Fatalf("%s: %v", fn, err)
+	}
+	return a
+}
+
+// tested returns which of the nodes pass, asking the values of each.
+func (a *asked) tested(nodes []graph.UID) []graph.UID {
+	a.w.t.Helper()
+	passed, err := a.r.test(context.Background(), nodes, a.p, a.tags, a.c.test)
+	if err != nil {
+		a.w.t.Fatalf("%s: %v", a.fn, err)
+	}
+	return passed
+}
+
+func (a *asked) root() (uidset.Set, error) {
+	return a.r.root(context.Background(), a.p, a.tags, a.c)
+}
+
+func (a *asked) filter(nodes []graph.UID) (uidset.Set, error) {
+	return a.r.filter(context.Background(), nodes, a.p, a.tags, a.c)
 }
 
 var (

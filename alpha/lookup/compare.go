@@ -79,6 +79,9 @@ func (b *builder) eq() (condition, error) {
 	return c, nil
 }
 
+// mergedAtOnce is how many sets are merged in one step.
+const mergedAtOnce = 1024
+
 // equals searches one language for the values whose tokens are given.
 func (b *builder) equals(
 	ctx context.Context, k tok.Tokenizer, lang string, want []types.Value, tokens [][]string,
@@ -101,6 +104,9 @@ func (b *builder) equals(
 		}
 		if !set.IsEmpty() {
 			sets = append(sets, set)
+		}
+		if len(sets) == mergedAtOnce { // many arguments are merged between looks at ctx
+			sets = append(sets[:0], merge(sets))
 		}
 	}
 	if k.Lossy() {

@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,9 +67,12 @@ func (s selection) pick(facets []graph.Facet) []graph.Facet {
 }
 
 // edges appends one row of edges to res.
-func (s selection) edges(res *task.Result, l posting.List, pg task.Page) error {
+func (s selection) edges(ctx context.Context, tick *ticks, res *task.Result, l posting.List, pg task.Page) error {
 	start := len(res.Targets)
 	for uid := range l.UIDs().All() {
+		if err := tick.check(ctx); err != nil {
+			return err
+		}
 		facets, err := l.FacetsOf(uid)
 		if err != nil {
 			return err
@@ -102,7 +106,7 @@ func (s selection) edges(res *task.Result, l posting.List, pg task.Page) error {
 }
 
 // count returns how many elements of l the filter keeps.
-func (s selection) count(l posting.List, edges bool) (n int64, err error) {
+func (s selection) count(ctx context.Context, tick *ticks, l posting.List, edges bool) (n int64, err error) {
 	if !edges {
 		for v, err := range l.Postings() {
 			if err != nil {
@@ -119,6 +123,9 @@ func (s selection) count(l posting.List, edges bool) (n int64, err error) {
 		return n, nil
 	}
 	for uid := range l.UIDs().All() {
+		if err := tick.check(ctx); err != nil {
+			return 0, err
+		}
 		facets, err := l.FacetsOf(uid)
 		if err != nil {
 			return 0, err

@@ -1,7 +1,6 @@
 package lookup
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -118,34 +117,19 @@ func TestGeoSearchAgreesWithTest(t *testing.T) {
 	all, hits := upTo(nodes), 0
 	for n := range 1_500 {
 		fn := randomGeoFunc(rng)
-		k := match(t, fn)
-		def, _ := w.schema.Predicate(k.Predicate)
-		view := w.store.View(w.ts, own)
-		r := runner{view: view}
-		p := tablet{Predicate: def, inc: w.incs[k.Predicate], placed: true}
-		tags, err := functionTags(k.Langs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := r.compile(&k, p, tags)
-		if err != nil {
-			t.Fatalf("%s: %v", fn, err)
-		}
-		passed, err := r.test(context.Background(), all, p, tags, c.test)
-		if err != nil {
-			t.Fatalf("%s: %v", fn, err)
-		}
-		root, err := r.root(context.Background(), p, tags, c)
+		a := w.ask(own, fn)
+		passed := a.tested(all)
+		root, err := a.root()
 		if err != nil || !slices.Equal(root.Slice(), passed) {
 			t.Fatalf("%d: %s: searched %v, tested %v, %v", n, fn, root.Slice(), passed, err)
 		}
 		part := all[50:350]
-		within, err := r.filter(context.Background(), part, p, tags, c)
+		within, err := a.filter(part)
 		if err != nil || !uidset.Equal(within, uidset.And(root, uidset.Of(slices.Clone(part)))) {
 			t.Fatalf("%d: %s: filter %v, root %v, %v", n, fn, within.Slice(), root.Slice(), err)
 		}
 		hits += len(passed)
-		view.Close()
+		a.r.view.Close()
 	}
 	t.Logf("%d hits", hits)
 	if hits < 5_000 {

@@ -44,7 +44,7 @@ func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result
 		}
 		if sel.idle() {
 			res.Targets = appendPage(res.Targets, l.UIDs(), t.Page)
-		} else if err := sel.edges(&res, l, t.Page); err != nil {
+		} else if err := sel.edges(ctx, &tick, &res, l, t.Page); err != nil {
 			return task.Result{}, fmt.Errorf("facets of %s of %s: %w", p.Name, uid, err)
 		}
 		for _, f := range res.Facets[shown:] {
@@ -214,7 +214,7 @@ func (r *runner) counts(ctx context.Context, t *task.Task, p tablet) (task.Resul
 		}
 		switch {
 		case sel.filter != nil:
-			res.Counts[i], err = sel.count(l, p.IsUID())
+			res.Counts[i], err = sel.count(ctx, &tick, l, p.IsUID())
 		case len(t.Langs) > 0 && !tags.any:
 			res.Counts[i] = int64(tags.count(l))
 		default:

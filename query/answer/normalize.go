@@ -71,6 +71,7 @@ func (e *encoder) flatRow(n *Node, row int, budget *int) []flat {
 	var list []flat
 	from, to := n.row(row)
 	for i := from; i < to && e.err == nil; i++ {
+		e.check()
 		u := n.Targets[i]
 		if e.reflex {
 			if slices.Contains(e.trail, u) {

@@ -21,7 +21,7 @@ var (
 )
 
 // AppendRDF appends the answer as one N-Quad a line. Values of empty blocks are left out, geo values too.
-// The error names what the format cannot show, or is a *TooLargeError.
+// The error names what the format cannot show, or is a *TooLargeError, or what Options.Room returned.
 func (a *Answer) AppendRDF(dst []byte, opts Options) ([]byte, error) {
 	if a.Schema != nil {
 		return dst, errRDFSchema

@@ -67,7 +67,7 @@ func (c *checker) longest(k *key) []int64 {
 	})
 	each(func(u *use, values []int64) {
 		if !slices.Equal(values, order[:len(values)]) {
-			c.report.add(IncompatibleOrder, []int{int(u.txn), by}, "%s: %v is not how %v begins", k.name, values, order)
+			c.report.Add(IncompatibleOrder, []int{int(u.txn), by}, "%s: %v is not how %v begins", k.name, values, order)
 		}
 	})
 	return order
@@ -98,7 +98,7 @@ func (c *checker) lostAppends(k *key, after []int32) {
 	}
 	for _, by := range after {
 		if t := c.txns[by]; t.Outcome == history.OK && t.Return < newest {
-			c.report.add(LostAppend, []int{reader, int(by)}, "%s: appended and acknowledged at %v, not there at %v", k.name, t.Return, newest)
+			c.report.Add(LostAppend, []int{reader, int(by)}, "%s: appended and acknowledged at %v, not there at %v", k.name, t.Return, newest)
 		}
 	}
 }

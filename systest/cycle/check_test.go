@@ -180,15 +180,15 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A report names at most MaxViolations and counts the rest.
+// A report names at most history.MaxViolations and counts the rest.
 func TestManyFindings(t *testing.T) {
 	var txns []*Txn
-	for i := range int64(MaxViolations + 10) {
+	for i := range int64(history.MaxViolations + 10) {
 		at := time.Duration(10 * i)
 		txns = append(txns, &Txn{Invoke: at, Return: at + 1, Outcome: history.OK, Ops: []Op{{Does: Read, Key: "x", List: []int64{7 + i}}}})
 	}
 	r, err := CheckAppend(txns)
-	if err != nil || len(r.Violations) != MaxViolations || r.More < 10 {
+	if err != nil || len(r.Violations) != history.MaxViolations || r.More < 10 {
 		t.Errorf("%v: %v", err, r)
 	}
 }

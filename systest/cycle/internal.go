@@ -35,14 +35,14 @@ func (c *checker) see(k *key, u *use, t *Txn, o int32) {
 	c.seen(k, u, op, values)
 	if c.writes == Write && len(u.wrote) > 0 {
 		if own := u.wrote[len(u.wrote)-1]; op.Value != own {
-			c.report.add(Internal, []int{int(u.txn)}, "%v, though it had written %d", *op, own)
+			c.report.Add(Internal, []int{int(u.txn)}, "%v, though it had written %d", *op, own)
 		}
 		return
 	}
 	others := values
 	if own := len(u.wrote); own > 0 {
 		if len(values) < own || !slices.Equal(values[len(values)-own:], u.wrote) {
-			c.report.add(Internal, []int{int(u.txn)}, "%v, though it had appended %v", *op, u.wrote)
+			c.report.Add(Internal, []int{int(u.txn)}, "%v, though it had appended %v", *op, u.wrote)
 			return
 		}
 		others = values[:len(values)-own]
@@ -52,7 +52,7 @@ func (c *checker) see(k *key, u *use, t *Txn, o int32) {
 		return
 	}
 	if !slices.Equal(u.seen, others) {
-		c.report.add(Internal, []int{int(u.txn)}, "%v, though it had seen %v", *op, u.seen)
+		c.report.Add(Internal, []int{int(u.txn)}, "%v, though it had seen %v", *op, u.seen)
 	}
 }
 
@@ -62,18 +62,18 @@ func (c *checker) seen(k *key, u *use, op *Op, values []int64) {
 		w, ok := k.writes[v]
 		switch {
 		case !ok:
-			c.report.add(UnwrittenRead, []int{int(u.txn)}, "%v: nobody wrote %d", *op, v)
+			c.report.Add(UnwrittenRead, []int{int(u.txn)}, "%v: nobody wrote %d", *op, v)
 		case c.txns[w.txn].Outcome == history.Fail:
-			c.report.add(G1a, []int{int(u.txn), int(w.txn)}, "%v: the writer of %d was aborted", *op, v)
+			c.report.Add(G1a, []int{int(u.txn), int(w.txn)}, "%v: the writer of %d was aborted", *op, v)
 		case w.txn == u.txn && !slices.Contains(u.wrote, v):
-			c.report.add(FutureRead, []int{int(u.txn)}, "%v: it wrote %d only later", *op, v)
+			c.report.Add(FutureRead, []int{int(u.txn)}, "%v: it wrote %d only later", *op, v)
 		case w.txn != u.txn && !w.final && c.cutShort(k, w.txn, values[n+1:]):
-			c.report.add(G1b, []int{int(u.txn), int(w.txn)}, "%v: %d was not the last that its writer wrote", *op, v)
+			c.report.Add(G1b, []int{int(u.txn), int(w.txn)}, "%v: %d was not the last that its writer wrote", *op, v)
 		}
 	}
 	if len(values) > 1 {
 		if v, twice := duplicate(values); twice {
-			c.report.add(DuplicateElements, []int{int(u.txn)}, "%v: %d is there twice", *op, v)
+			c.report.Add(DuplicateElements, []int{int(u.txn)}, "%v: %d is there twice", *op, v)
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (c *checker) lostUpdates(k *key) {
 		}
 		v := u.value()
 		if by, twice := first[v]; twice {
-			c.report.add(LostUpdate, []int{int(u.txn), int(by)}, "%s: both read %d and wrote", k.name, v)
+			c.report.Add(LostUpdate, []int{int(u.txn), int(by)}, "%s: both read %d and wrote", k.name, v)
 			continue
 		}
 		first[v] = u.txn

@@ -23,7 +23,7 @@ func (c *checker) registered(k *key) {
 		}
 	}
 	if !o.acyclic() {
-		c.report.add(CyclicVersions, c.touching(k), "%s: who wrote what after reading what goes round in a circle", k.name)
+		c.report.Add(CyclicVersions, c.touching(k), "%s: who wrote what after reading what goes round in a circle", k.name)
 		return
 	}
 	timed := o.clone()
@@ -31,7 +31,7 @@ func (c *checker) registered(k *key) {
 	if timed.acyclic() {
 		o = timed
 	} else {
-		c.report.add(CyclicVersions, c.touching(k), "%s: the order of its versions contradicts real time", k.name)
+		c.report.Add(CyclicVersions, c.touching(k), "%s: the order of its versions contradicts real time", k.name)
 	}
 	c.versions(k, o)
 }

@@ -2,12 +2,13 @@ package cycle
 
 import (
 	"fmt"
-	"strings"
+
+	"dragg/systest/history"
 )
 
 // Kind names what a history violates. A cycle that needs the order within a session or of real time is named with the suffix
 // "-process" or "-realtime".
-type Kind string
+type Kind = history.Kind
 
 // The kinds.
 const (
@@ -47,26 +48,12 @@ const (
 	inRealTime Kind = "-realtime"
 )
 
-// MaxViolations is how many findings a report holds.
-const MaxViolations = 50
-
-// Violation is one finding.
-type Violation struct {
-	Kind Kind
-	// Txns are the places in the history of the transactions involved.
-	Txns   []int
-	Detail string
-}
-
-// String renders the finding on one line.
-func (v Violation) String() string { return fmt.Sprintf("%s: %v: %s", v.Kind, v.Txns, v.Detail) }
+// Violation is one finding. Its transactions are named by their places in the history.
+type Violation = history.Violation
 
 // Report is the result of a check.
 type Report struct {
-	// Violations are the findings, at most MaxViolations of them.
-	Violations []Violation
-	// More is how many findings were left out.
-	More int
+	history.Findings
 	// Committed counts the transactions that have a place in the order, Seen those of them whose client never learned it.
 	Committed, Seen int
 	// Edges counts the dependencies that were inferred.
@@ -76,33 +63,8 @@ type Report struct {
 	Skews int
 }
 
-// Kinds returns how often each kind was found, those left out not counted.
-func (r *Report) Kinds() map[Kind]int {
-	m := map[Kind]int{}
-	for _, v := range r.Violations {
-		m[v.Kind]++
-	}
-	return m
-}
-
 // String renders the report.
 func (r *Report) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d committed (%d of them seen by others only), %d edges, %d write skews: %d violations",
-		r.Committed, r.Seen, r.Edges, r.Skews, len(r.Violations)+r.More)
-	for _, v := range r.Violations {
-		b.WriteString("\n  " + v.String())
-	}
-	if r.More > 0 {
-		fmt.Fprintf(&b, "\n  and %d more", r.More)
-	}
-	return b.String()
-}
-
-func (r *Report) add(kind Kind, txns []int, format string, args ...any) {
-	if len(r.Violations) == MaxViolations {
-		r.More++
-		return
-	}
-	r.Violations = append(r.Violations, Violation{Kind: kind, Txns: txns, Detail: fmt.Sprintf(format, args...)})
+	return fmt.Sprintf("%d committed (%d of them seen by others only), %d edges, %d write skews: %s",
+		r.Committed, r.Seen, r.Edges, r.Skews, &r.Findings)
 }

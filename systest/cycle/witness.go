@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"dragg/systest/history"
 )
 
 // searches are the kinds of edges among which a cycle is looked for, in turn: the first that has one names the strongest claim that
@@ -27,7 +29,7 @@ func (c *checker) violations() (broken []bool) {
 		for _, n := range nodes {
 			broken[n] = true
 		}
-		if len(c.report.Violations) == MaxViolations {
+		if len(c.report.Violations) == history.MaxViolations {
 			c.report.More++
 			continue
 		}
@@ -44,7 +46,7 @@ func (c *checker) witness(p *packed, nodes []int32) {
 			small := part.part(inner, kinds)
 			walk := small.cycle()
 			steps := c.steps(small, walk, func(n int32) int32 { return nodes[inner[n]] })
-			c.report.add(name(steps), whose(steps), "%s", c.describe(steps))
+			c.report.Add(name(steps), whose(steps), "%s", c.describe(steps))
 			return
 		}
 	}

@@ -83,7 +83,7 @@ func (c *checker) timestamps() {
 			return
 		}
 		if other := used[ts]; other != nil {
-			c.report.add(DuplicateTimestamp, []int{t.ID, other.ID}, "timestamp %d", ts)
+			c.report.Add(DuplicateTimestamp, []int{t.ID, other.ID}, "timestamp %d", ts)
 		}
 		used[ts] = t
 	}
@@ -96,7 +96,7 @@ func (c *checker) timestamps() {
 		}
 		take(t.Commit, t)
 		if t.Commit <= t.Start {
-			c.report.add(BackwardCommit, []int{t.ID}, "started at %d, committed at %d", t.Start, t.Commit)
+			c.report.Add(BackwardCommit, []int{t.ID}, "started at %d, committed at %d", t.Start, t.Commit)
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (c *checker) starts() {
 			acked = acked[1:]
 		}
 		if newest != nil && t.Start != 0 && !t.Stale && t.Start < newest.Commit {
-			c.report.add(StaleStart, []int{t.ID, newest.ID}, "begun at %v with snapshot %d, though commit %d was acknowledged at %v",
+			c.report.Add(StaleStart, []int{t.ID, newest.ID}, "begun at %v with snapshot %d, though commit %d was acknowledged at %v",
 				t.Invoke, t.Start, newest.Commit, newest.Return)
 		}
 	}
@@ -144,7 +144,7 @@ func (c *checker) updates() {
 		slices.SortFunc(by, func(a, b *Txn) int { return cmp.Compare(a.Commit, b.Commit) })
 		for i := 1; i < len(by); i++ {
 			if first, second := by[i-1], by[i]; second.Start < first.Commit {
-				c.report.add(LostUpdate, []int{second.ID, first.ID}, "%s: [%d, %d] overlaps [%d, %d]", name,
+				c.report.Add(LostUpdate, []int{second.ID, first.ID}, "%s: [%d, %d] overlaps [%d, %d]", name,
 					second.Start, second.Commit, first.Start, first.Commit)
 			}
 		}
@@ -220,11 +220,11 @@ func (c *checker) read(t *Txn, r *Read, own map[string]string) {
 	switch {
 	case count-less <= r.Count && r.Count <= count+more:
 	case mine && committed == r.Count:
-		c.report.add(OwnWriteMissed, []int{t.ID}, "%s: its own write would change the answer", describe(r))
+		c.report.Add(OwnWriteMissed, []int{t.ID}, "%s: its own write would change the answer", describe(r))
 		return
 	default:
 		kind, who, why := c.classify(t, r, own)
-		c.report.add(kind, append([]int{t.ID}, who...), "%s at snapshot %d: %s", describe(r), t.Start, why)
+		c.report.Add(kind, append([]int{t.ID}, who...), "%s at snapshot %d: %s", describe(r), t.Start, why)
 		return
 	}
 	if len(r.Keys) == 1 && less+more > 0 {
@@ -259,7 +259,7 @@ func (c *checker) witness(t *Txn, r *Read) {
 func (c *checker) suspects() {
 	for _, s := range c.all {
 		if s.seen != nil && s.unseen != nil && s.unseen.Start >= s.seen.Start {
-			c.report.add(FracturedRead, []int{s.unseen.ID, s.t.ID, s.seen.ID},
+			c.report.Add(FracturedRead, []int{s.unseen.ID, s.t.ID, s.seen.ID},
 				"transaction %d with an unknown outcome was seen at snapshot %d, but not at %d", s.t.ID, s.seen.Start, s.unseen.Start)
 		}
 	}

@@ -39,7 +39,8 @@ const (
 // Violation is one finding.
 type Violation struct {
 	Kind Kind
-	// Txns are the ids of the transactions involved, the one that suffers first.
+	// Txns are the transactions involved, the one that suffers first: their ids, or where the checker says so their places in the
+	// history.
 	Txns   []int
 	Detail string
 }
@@ -47,47 +48,58 @@ type Violation struct {
 // String renders the finding on one line.
 func (v Violation) String() string { return fmt.Sprintf("%s: %v: %s", v.Kind, v.Txns, v.Detail) }
 
-// Report is the result of a check.
-type Report struct {
+// Findings are what a checker found.
+type Findings struct {
 	// Violations are the findings, at most MaxViolations of them.
 	Violations []Violation
 	// More is how many findings were left out.
 	More int
-	// Committed, Failed, Unknown and Readers count the transactions; Readers wrote nothing and were answered. Reads counts the
-	// reads that were checked, Own those of them that a write of the same transaction decided.
-	Committed, Failed, Unknown, Readers, Reads, Own int
 }
 
 // MaxViolations is how many findings a report holds.
 const MaxViolations = 50
 
+// Add notes a finding, or counts it where there are enough of them.
+func (f *Findings) Add(kind Kind, txns []int, format string, args ...any) {
+	if len(f.Violations) == MaxViolations {
+		f.More++
+		return
+	}
+	f.Violations = append(f.Violations, Violation{Kind: kind, Txns: txns, Detail: fmt.Sprintf(format, args...)})
+}
+
 // Kinds returns how often each kind was found, those left out not counted.
-func (r *Report) Kinds() map[Kind]int {
+func (f *Findings) Kinds() map[Kind]int {
 	m := map[Kind]int{}
-	for _, v := range r.Violations {
+	for _, v := range f.Violations {
 		m[v.Kind]++
 	}
 	return m
 }
 
-// String renders the report.
-func (r *Report) String() string {
+// String renders the findings: how many, then one a line.
+func (f *Findings) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d committed, %d failed, %d unknown, %d readers, %d reads (%d of own writes): %d violations",
-		r.Committed, r.Failed, r.Unknown, r.Readers, r.Reads, r.Own, len(r.Violations)+r.More)
-	for _, v := range r.Violations {
+	fmt.Fprintf(&b, "%d violations", len(f.Violations)+f.More)
+	for _, v := range f.Violations {
 		b.WriteString("\n  " + v.String())
 	}
-	if r.More > 0 {
-		fmt.Fprintf(&b, "\n  and %d more", r.More)
+	if f.More > 0 {
+		fmt.Fprintf(&b, "\n  and %d more", f.More)
 	}
 	return b.String()
 }
 
-func (r *Report) add(kind Kind, txns []int, format string, args ...any) {
-	if len(r.Violations) == MaxViolations {
-		r.More++
-		return
-	}
-	r.Violations = append(r.Violations, Violation{Kind: kind, Txns: txns, Detail: fmt.Sprintf(format, args...)})
+// Report is the result of a check.
+type Report struct {
+	Findings
+	// Committed, Failed, Unknown and Readers count the transactions; Readers wrote nothing and were answered. Reads counts the
+	// reads that were checked, Own those of them that a write of the same transaction decided.
+	Committed, Failed, Unknown, Readers, Reads, Own int
+}
+
+// String renders the report.
+func (r *Report) String() string {
+	return fmt.Sprintf("%d committed, %d failed, %d unknown, %d readers, %d reads (%d of own writes): %s",
+		r.Committed, r.Failed, r.Unknown, r.Readers, r.Reads, r.Own, &r.Findings)
 }

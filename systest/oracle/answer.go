@@ -37,6 +37,8 @@ func json(v value) string {
 	switch v := v.(type) {
 	case uid:
 		return strconv.Quote(v.String())
+	case shape:
+		return string(v)
 	}
 	return literal(v)
 }
@@ -84,7 +86,7 @@ func (e *evaluator) block(b *node) (list []object) {
 		return list
 	}
 	list = e.objects(b, e.rows(b, 0), nil)
-	for _, k := range b.kids {
+	for _, k := range e.fieldsOf(b) {
 		if k.kind == countUID {
 			list = append([]object{{{key: count(k), json: strconv.Itoa(len(e.rows(b, 0)))}}}, list...) // fact 18
 		}
@@ -99,12 +101,17 @@ func (e *evaluator) objects(n *node, nodes, path []uid) (list []object) {
 			continue // fact 55
 		}
 		var o object
-		for _, k := range n.kids {
+		for _, k := range e.fieldsOf(n) {
 			o = append(o, e.field(k, u, append(slices.Clone(path), u))...)
+		}
+		if len(o) > 0 && n.kind == edge {
+			o = append(o, n.facets.show(name(n), e.g.onEdge(n.pred, path[len(path)-1], u))...)
 		}
 		switch {
 		case n.normalize:
-			list = append(list, flatten(o)...)
+			for _, row := range flatten(o) {
+				list = append(list, merged(row))
+			}
 		case len(o) > 0:
 			list = append(list, o)
 		}
@@ -161,19 +168,30 @@ func (e *evaluator) field(k *node, u uid, path []uid) object {
 }
 
 func (e *evaluator) valueField(k *node, u uid) object {
-	values := e.g.values[k.pred][u]
+	values := e.shown(k, u)
 	if len(values) == 0 {
 		return nil
 	}
-	text := json(values[0])
-	if list := k.pred == "tags" || k.pred == typeOf; list {
+	if k.pred == "tags" {
 		var parts []string
-		for _, v := range values {
-			parts = append(parts, json(v))
+		var each [][]facet
+		for _, s := range values {
+			parts = append(parts, json(s.v))
+			each = append(each, e.g.onValue(s.attr, u, s.v))
 		}
-		text = "[" + strings.Join(parts, ",") + "]"
+		o := object{{key: name(k), json: "[" + strings.Join(parts, ",") + "]", alias: k.alias != ""}}
+		return append(o, k.facets.showList(name(k), each)...)
 	}
-	return object{{key: name(k), json: text, alias: k.alias != ""}}
+	var o object
+	for _, s := range values { // several only of all languages
+		key := name(k)
+		if strings.HasSuffix(k.pred, "@*") {
+			key = s.attr
+		}
+		o = append(o, member{key: key, json: json(s.v), alias: k.alias != ""})
+		o = append(o, k.facets.show(key, e.g.onValue(s.attr, u, s.v))...)
+	}
+	return o
 }
 
 func edgeField(k *node, list []object) object {
@@ -219,13 +237,29 @@ func flatten(o object) []object {
 	return slices.DeleteFunc(rows, func(r object) bool { return len(r) == 0 })
 }
 
+// merged makes an array of what has the same key: two branches may bring fields of one alias.
+func merged(o object) (out object) {
+	for i := 0; i < len(o); {
+		m := o[i]
+		var parts []string
+		for ; i < len(o) && o[i].key == m.key; i++ {
+			parts = append(parts, o[i].json)
+		}
+		if len(parts) > 1 {
+			m.json = "[" + strings.Join(parts, ",") + "]"
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
 // groupObjects is one object that holds all groups, or none without groups (fact 68).
 func (e *evaluator) groupObjects(n *node, nodes []uid) []object {
 	var list []object
 	for _, g := range e.grouped(n, nodes) {
 		var o object
 		for i, k := range n.groups {
-			key := k.pred
+			key := base(k.pred)
 			if k.alias != "" {
 				key = k.alias
 			}

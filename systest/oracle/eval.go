@@ -3,8 +3,6 @@ package oracle
 import (
 	"cmp"
 	"slices"
-	"strings"
-	"time"
 )
 
 // evaluator answers one query. It remembers nothing but the levels and variables that it has worked out.
@@ -16,12 +14,14 @@ type evaluator struct {
 	levels map[*node][]uid
 	vars   map[string]map[uid]value
 	sets   map[string][]uid
+
+	expanded map[*node][]*node // the fields below a node, for those with an expand
 }
 
 func newEvaluator(g *triples, q *query) *evaluator {
 	e := &evaluator{
 		g: g, parent: map[*node]*node{}, blocks: map[*node]*node{}, defs: map[string]*node{},
-		levels: map[*node][]uid{}, vars: map[string]map[uid]value{}, sets: map[string][]uid{},
+		levels: map[*node][]uid{}, vars: map[string]map[uid]value{}, sets: map[string][]uid{}, expanded: map[*node][]*node{},
 	}
 	for _, b := range q.blocks {
 		e.enter(b, b)
@@ -33,6 +33,14 @@ func (e *evaluator) enter(n, b *node) {
 	e.blocks[n] = b
 	if n.v != "" {
 		e.defs[n.v] = n
+	}
+	if n.facets != nil {
+		for _, k := range n.facets.keys {
+			if k.v != nil {
+				e.parent[k.v] = n
+				e.enter(k.v, b)
+			}
+		}
 	}
 	for _, k := range n.kids {
 		e.parent[k] = n
@@ -98,21 +106,21 @@ func (e *evaluator) holds(c *cond, u uid) bool {
 }
 
 func (e *evaluator) has(pred string, u uid) bool {
-	return len(e.g.values[pred][u]) > 0 || len(e.g.edges[pred][u]) > 0
+	return len(e.g.seenBy(pred, u)) > 0 || len(e.g.edges[pred][u]) > 0
 }
 
 // subjects are the values of a node that a function looks at.
 func (e *evaluator) subjects(c *cond, u uid) []value {
 	switch {
 	case c.count:
-		return []value{int64(len(e.g.edges[c.pred][u]) + len(e.g.values[c.pred][u]))}
+		return []value{int64(len(e.g.edges[c.pred][u]))}
 	case c.val != "":
 		if v, ok := e.variable(c.val)[u]; ok {
 			return []value{v}
 		}
 		return nil
 	}
-	return e.g.values[c.pred][u]
+	return e.g.seenBy(c.pred, u)
 }
 
 // arguments are what the values are compared with: literals, or any value of a variable (fact 65).
@@ -125,69 +133,6 @@ func (e *evaluator) arguments(c *cond) []value {
 		list = append(list, v)
 	}
 	return list
-}
-
-// test is one function on one value.
-func test(op string, v value, args []value) bool {
-	switch op {
-	case "eq":
-		return slices.ContainsFunc(args, func(a value) bool { return compare(v, a) == 0 })
-	case "between":
-		return compare(v, args[0]) >= 0 && compare(v, args[1]) <= 0
-	case "anyofterms", "allofterms":
-		have, want := strings.Fields(strings.ToLower(v.(string))), strings.Fields(strings.ToLower(args[0].(string)))
-		found := 0
-		for _, w := range want {
-			if slices.Contains(have, w) {
-				found++
-			}
-		}
-		return found == len(want) || op == "anyofterms" && found > 0
-	}
-	return relation(op, compare(v, args[0]))
-}
-
-func relation(op string, order int) bool {
-	switch op {
-	case "lt", "<":
-		return order < 0
-	case "le", "<=":
-		return order <= 0
-	case "gt", ">":
-		return order > 0
-	case "ge", ">=":
-		return order >= 0
-	case "==":
-		return order == 0
-	}
-	return order != 0
-}
-
-// compare orders two values of one kind; numbers of both kinds are compared as numbers.
-func compare(a, b value) int {
-	switch x := a.(type) {
-	case string:
-		return strings.Compare(x, b.(string))
-	case time.Time:
-		return x.Compare(b.(time.Time))
-	case bool:
-		if x == b.(bool) {
-			return 0
-		}
-		return 1
-	case int64:
-		if y, ok := b.(int64); ok {
-			return cmp.Compare(x, y)
-		}
-	}
-	return cmp.Compare(number(a), number(b))
-}
-
-func number(v value) float64 {
-	if i, ok := v.(int64); ok {
-		return float64(i)
-	}
-	return v.(float64)
 }
 
 // sorted orders nodes by the keys: missing values last both ways, or without a place where the key is a variable (fact 45);
@@ -203,10 +148,7 @@ func (e *evaluator) sorted(list []uid, orders []order) []uid {
 				v, ok := e.variable(o.val)[u]
 				return v, ok
 			}
-			if v := e.g.values[o.key][u]; len(v) > 0 {
-				return v[0], true
-			}
-			return nil, false
+			return first(e.g.of(o.key, u))
 		}
 	}
 	if orders[0].val != "" {
@@ -217,19 +159,34 @@ func (e *evaluator) sorted(list []uid, orders []order) []uid {
 		for i, o := range orders {
 			x, hasX := keys[i](a)
 			y, hasY := keys[i](b)
-			if !hasX || !hasY {
-				if hasX != hasY {
-					return map[bool]int{true: -1, false: 1}[hasX]
-				}
-				continue
-			}
-			if c := compare(x, y); c != 0 {
-				return map[bool]int{false: c, true: -c}[o.desc]
+			if c := compareSome(x, y, hasX, hasY, o.desc); c != 0 {
+				return c
 			}
 		}
 		return cmp.Compare(a, b)
 	})
 	return list
+}
+
+// compareSome orders two values of which some may be missing: these come last, both ways.
+func compareSome(x, y value, hasX, hasY, desc bool) int {
+	switch {
+	case hasX != hasY:
+		return map[bool]int{true: -1, false: 1}[hasX]
+	case !hasX:
+		return 0
+	case desc:
+		return -compare(x, y)
+	}
+	return compare(x, y)
+}
+
+// first returns the first of a list, if it has any.
+func first(list []value) (value, bool) {
+	if len(list) == 0 {
+		return nil, false
+	}
+	return list[0], true
 }
 
 // paged cuts a list (fact 41).
@@ -262,10 +219,12 @@ func (e *evaluator) candidates(n *node, u uid) []uid {
 	} else {
 		list = e.g.edges[n.pred][u]
 	}
+	onEdge := func(to uid) []facet { return e.g.onEdge(n.pred, u, to) }
 	list = slices.DeleteFunc(slices.Clone(list), func(to uid) bool {
-		return to <= n.page.after || n.filter != nil && !e.holds(n.filter, to)
+		return to <= n.page.after || n.filter != nil && !e.holds(n.filter, to) || !n.facets.keeps(onEdge(to))
 	})
 	list = e.sorted(list, n.orders)
+	n.facets.sort(list, onEdge)
 	if e.cascade(n) == nil {
 		list = paged(list, n.page)
 	}
@@ -285,11 +244,11 @@ func (e *evaluator) rows(n *node, u uid) []uid {
 // survives reports whether a node has all that @cascade asks for (fact 51).
 func (e *evaluator) survives(n *node, u uid) bool {
 	list := e.cascade(n)
-	for _, k := range n.kids {
+	for _, k := range e.fieldsOf(n) {
 		if list[0] != "" && !slices.Contains(list, k.pred) {
 			continue
 		}
-		if k.kind == scalar && !e.has(k.pred, u) || k.kind == edge && len(e.rows(k, u)) == 0 {
+		if k.kind == scalar && len(e.shown(k, u)) == 0 || k.kind == edge && len(e.rows(k, u)) == 0 {
 			return false
 		}
 	}

@@ -96,45 +96,40 @@ func apply(op string, a, b value) (value, bool) {
 
 // ofInts stays with integers: division truncates (fact 36).
 func ofInts(op string, x, y int64) (value, bool) {
-	switch op {
-	case "+":
-		return x + y, true
-	case "-":
-		return x - y, true
-	case "*":
-		return x * y, true
-	case "min":
-		return min(x, y), true
-	case "max":
-		return max(x, y), true
-	}
-	if y == 0 {
+	switch {
+	case op != "/" && op != "%":
+		return ofNumbers(op, x, y), true
+	case y == 0:
 		return nil, false
-	}
-	if op == "/" {
+	case op == "/":
 		return x / y, true
 	}
 	return x % y, true
 }
 
 func ofFloats(op string, x, y float64) (value, bool) {
-	switch op {
-	case "+":
-		return x + y, true
-	case "-":
-		return x - y, true
-	case "*":
-		return x * y, true
-	case "min":
-		return min(x, y), true
-	case "max":
-		return max(x, y), true
-	}
-	if y == 0 {
+	switch {
+	case op != "/" && op != "%":
+		return ofNumbers(op, x, y), true
+	case y == 0:
 		return nil, false
-	}
-	if op == "/" {
+	case op == "/":
 		return x / y, true
 	}
 	return math.Mod(x, y), true
+}
+
+// ofNumbers are the operators that mean the same for both kinds and never fail.
+func ofNumbers[T int64 | float64](op string, x, y T) T {
+	switch op {
+	case "+":
+		return x + y
+	case "-":
+		return x - y
+	case "*":
+		return x * y
+	case "min":
+		return min(x, y)
+	}
+	return max(x, y)
 }

@@ -126,7 +126,12 @@ func (m *maker) cascade() []string {
 	m.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	var list []string
 	for _, p := range all[:1+m.rnd.IntN(3)] {
-		list = append(list, p.name)
+		if !p.lang { // whether the name means all its languages is open
+			list = append(list, p.name)
+		}
+	}
+	if list == nil {
+		return []string{""}
 	}
 	return list
 }
@@ -136,7 +141,11 @@ func (m *maker) arrange(n *node) {
 	if m.chance(35) {
 		var keys []string
 		for _, p := range predicates() {
-			if p.kind != "uid" && p.kind != "bool" && !p.list {
+			switch {
+			case !p.ordered() || p.list:
+			case p.lang:
+				keys = append(keys, p.name+pick(m, []string{"", "@en", "@de"}))
+			default:
 				keys = append(keys, p.name)
 			}
 		}
@@ -235,10 +244,10 @@ func (m *maker) groupBody(n *node, root bool) (kids []*node) {
 	all := predicates()
 	m.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for _, p := range all {
-		if p.name == "tags" {
+		if p.name == "tags" || p.kind == "geo" {
 			continue
 		}
-		k := groupKey{pred: p.name}
+		k := groupKey{pred: m.asked(p)}
 		if m.chance(30) {
 			k.alias = m.name("k")
 		}
@@ -263,7 +272,7 @@ func (m *maker) groupBody(n *node, root bool) (kids []*node) {
 	}
 	for range m.rnd.IntN(3) {
 		p := pick(m, predicates())
-		if p.list || p.kind == "uid" || p.kind == "bool" {
+		if p.list || !p.ordered() {
 			continue
 		}
 		op, yields := m.fold(p.kind)
@@ -292,7 +301,8 @@ func (m *maker) recurseBlock(b *node) {
 	all := append(predicates(), predicate{name: "~boss", kind: "uid"}, predicate{name: "~likes", kind: "uid"})
 	m.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for _, p := range all[:2+m.rnd.IntN(4)] {
-		k := &node{kind: scalar, pred: p.name}
+		k := &node{kind: scalar, pred: m.asked(p)}
+		k.facets = m.facets(p, false)
 		if p.kind == "uid" {
 			k.kind = edge
 			if m.chance(40) {
@@ -305,7 +315,7 @@ func (m *maker) recurseBlock(b *node) {
 				k.v = m.name("v")
 				m.open = append(m.open, variable{name: k.v, kind: "uid"})
 			}
-		} else if !p.list && m.chance(20) {
+		} else if !p.list && p.kind != "geo" && m.chance(20) {
 			k.v = m.name("v")
 			m.open = append(m.open, variable{name: k.v, kind: p.kind})
 		}
@@ -314,191 +324,4 @@ func (m *maker) recurseBlock(b *node) {
 	if !slices.ContainsFunc(b.kids, func(k *node) bool { return k.kind == edge }) {
 		b.kids = append(b.kids, &node{kind: edge, pred: "~friend"})
 	}
-}
-
-// fields draws the body of a block or an edge. It returns the variables that it defines beside those given.
-func (m *maker) fields(n *node, depth int, s scope, defined []variable) ([]*node, []variable) {
-	var kids []*node
-	var here []variable // defined at this level
-	if m.chance(40) && !n.normalize && !s.plain {
-		kids = append(kids, &node{kind: uidOf})
-		if m.chance(20) {
-			kids[0].v = m.name("v")
-			defined = append(defined, variable{name: kids[0].v, kind: "uid"})
-		}
-	}
-	all := append(predicates(), predicate{name: "~friend", kind: "uid", list: true}, predicate{name: "~boss", kind: "uid", list: true})
-	m.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	for _, p := range all[:1+m.rnd.IntN(4)] {
-		if p.kind == "uid" {
-			if depth == 0 || m.chance(25) {
-				kids = append(kids, m.counting(p, s, &here))
-				continue
-			}
-			k, below := m.edge(p, depth-1, scope{above: append(slices.Clone(s.above), here...), plain: s.plain})
-			kids = append(kids, k)
-			defined = append(defined, below.all...)
-			if !s.plain && k.groups == nil {
-				kids = append(kids, m.collapsed(below.direct, &here)...)
-			}
-			continue
-		}
-		k := &node{kind: scalar, pred: p.name}
-		if m.chance(40) || s.plain && m.chance(60) {
-			k.alias = m.name("a")
-		}
-		if !p.list && m.chance(25) {
-			k.v = m.name("v")
-			here = append(here, variable{name: k.v, kind: p.kind})
-		}
-		kids = append(kids, k)
-	}
-	if !s.plain {
-		kids = append(kids, m.computed(append(slices.Clone(s.above), here...), &here)...)
-		if m.chance(15) && (n.kind == block || !single(n.pred)) {
-			k := &node{kind: countUID}
-			if n.kind == block && m.chance(30) {
-				k.v = m.name("v")
-				defined = append(defined, variable{name: k.v, kind: "int", once: true})
-			}
-			kids = append(kids, k)
-		}
-	}
-	return kids, append(defined, here...)
-}
-
-// counting is count(pred).
-func (m *maker) counting(p predicate, s scope, here *[]variable) *node {
-	k := &node{kind: countOf, pred: p.name}
-	if s.plain || m.chance(40) {
-		k.alias = m.name("a")
-	}
-	if m.chance(30) {
-		k.filter = m.condition(1)
-	}
-	if m.chance(25) && !s.plain {
-		k.v, k.alias = m.name("v"), ""
-		*here = append(*here, variable{name: k.v, kind: "int"})
-	}
-	return k
-}
-
-// edgeVars are the variables of an edge: those of its own body, and all.
-type edgeVars struct{ direct, all []variable }
-
-func (m *maker) edge(p predicate, depth int, s scope) (*node, edgeVars) {
-	n := &node{kind: edge, pred: p.name}
-	if m.chance(30) {
-		n.alias = m.name("a")
-	}
-	if m.chance(35) {
-		n.filter = m.condition(1)
-	}
-	m.arrange(n)
-	if !s.plain && m.chance(8) && !single(p.name) {
-		n.orders, n.page = nil, page{}
-		n.kids = m.groupBody(n, false)
-		return n, edgeVars{}
-	}
-	if s.plain && m.chance(10) {
-		n.cascade = m.cascade()
-	}
-	var v edgeVars
-	if m.chance(15) {
-		n.v = m.name("v")
-		v.all = append(v.all, variable{name: n.v, kind: "uid"})
-	}
-	var inside []variable
-	n.kids, inside = m.fields(n, depth, s, nil)
-	v.all = append(v.all, inside...)
-	for _, k := range n.kids {
-		for _, d := range inside {
-			if d.name == k.v {
-				v.direct = append(v.direct, d)
-			}
-		}
-	}
-	return n, v
-}
-
-// collapsed are aggregates over the variables of a child's body.
-func (m *maker) collapsed(direct []variable, here *[]variable) (kids []*node) {
-	for _, d := range m.folded(direct) {
-		if !m.chance(50) {
-			continue
-		}
-		op, yields := m.fold(d.kind)
-		k := &node{kind: aggregate, op: op, arg: d.name}
-		if m.chance(40) {
-			k.v = m.name("v")
-			*here = append(*here, variable{name: k.v, kind: yields})
-		} else if m.chance(40) {
-			k.alias = m.name("a")
-		}
-		kids = append(kids, k)
-	}
-	return kids
-}
-
-// computed are formulas and val(x) over what can be seen.
-func (m *maker) computed(above []variable, here *[]variable) (kids []*node) {
-	var numbers []variable
-	for _, v := range append(slices.Clone(m.vars), above...) {
-		if v.kind == "int" || v.kind == "float" || v.kind == "number" {
-			numbers = append(numbers, v)
-		}
-	}
-	if len(numbers) > 0 && m.chance(40) {
-		x, yields := m.formula(numbers, 2)
-		k := &node{kind: mathOf, expr: x, alias: m.name("a")}
-		if m.chance(30) && yields != "" {
-			k.v = m.name("v")
-			k.alias = ""
-			*here = append(*here, variable{name: k.v, kind: yields})
-		}
-		kids = append(kids, k)
-	}
-	if v, ok := m.earlier(func(v variable) bool { return v.kind != "uid" && !v.once }); ok && m.chance(30) {
-		kids = append(kids, &node{kind: valOf, arg: v})
-		if m.chance(30) {
-			kids[len(kids)-1].alias = m.name("a")
-		}
-	}
-	return kids
-}
-
-// formula draws an expression that holds a variable, and says what it yields; "" where that is only known when it runs.
-func (m *maker) formula(numbers []variable, depth int) (*expr, string) {
-	if depth == 0 || m.chance(25) {
-		v := pick(m, numbers)
-		if depth == 2 {
-			return &expr{op: "neg", kids: []*expr{{v: v.name}}}, v.kind
-		}
-		return &expr{v: v.name}, v.kind
-	}
-	a, ka := m.formula(numbers, depth-1)
-	b, kb := a, ka
-	switch m.rnd.IntN(3) {
-	case 0:
-		b, kb = &expr{fixed: int64(m.rnd.IntN(4))}, "int"
-	case 1:
-		b, kb = &expr{fixed: float64(2*m.rnd.IntN(4)+1) / 4}, "float"
-	default:
-		b, kb = m.formula(numbers, depth-1)
-	}
-	if m.chance(10) {
-		test := &expr{op: pick(m, []string{"<", "<=", ">", ">=", "==", "!="}), kids: []*expr{a, b}}
-		if depth < 2 {
-			return &expr{op: "cond", kids: []*expr{test, a, b}}, ""
-		}
-		return test, ""
-	}
-	x := &expr{op: pick(m, []string{"+", "-", "*", "/", "%", "min", "max"}), kids: []*expr{a, b}}
-	if ka == kb {
-		return x, ka
-	}
-	if ka == "" || kb == "" {
-		return x, ""
-	}
-	return x, "number"
 }

@@ -2,17 +2,20 @@ package oracle
 
 // condition draws a filter.
 func (m *maker) condition(depth int) *cond {
-	if depth > 0 && m.chance(40) {
-		switch m.rnd.IntN(3) {
-		case 0:
-			return &cond{op: "not", kids: []*cond{m.condition(depth - 1)}}
-		case 1:
-			return &cond{op: "and", kids: []*cond{m.condition(depth - 1), m.condition(depth - 1)}}
-		default:
-			return &cond{op: "or", kids: []*cond{m.condition(depth - 1), m.condition(depth - 1)}}
-		}
+	return m.tree(depth, func() *cond { return m.function(false) })
+}
+
+// tree draws a combination of functions.
+func (m *maker) tree(depth int, function func() *cond) *cond {
+	if depth == 0 || !m.chance(40) {
+		return function()
 	}
-	return m.function(false)
+	op := pick(m, []string{"not", "and", "or"})
+	kids := []*cond{m.tree(depth-1, function)}
+	if op != "not" {
+		kids = append(kids, m.tree(depth-1, function))
+	}
+	return &cond{op: op, kids: kids}
 }
 
 // function draws a function for the root or for a filter.
@@ -33,10 +36,13 @@ func (m *maker) tryFunction(root bool) *cond {
 		if p.reverse && m.chance(40) {
 			return &cond{op: "has", pred: "~" + p.name}
 		}
-		return &cond{op: "has", pred: p.name}
+		return &cond{op: "has", pred: m.looked(p)}
 	case 3:
 		return &cond{op: "type", args: []value{pick(m, []string{"Person", "City", "None"})}}
 	case 4:
+		if p.kind == "geo" || m.chance(20) {
+			return m.around()
+		}
 		return m.terms(p)
 	case 5:
 		if root {
@@ -70,7 +76,7 @@ func (m *maker) terms(p predicate) *cond {
 	if !p.terms {
 		return nil
 	}
-	return &cond{op: pick(m, []string{"anyofterms", "allofterms"}), pred: p.name, args: []value{randomValue(m.rnd, "string")}}
+	return &cond{op: pick(m, []string{"anyofterms", "allofterms"}), pred: m.looked(p), args: []value{randomValue(m.rnd, "string")}}
 }
 
 func (m *maker) uidIn(p predicate) *cond {
@@ -119,7 +125,7 @@ func (m *maker) counted(p predicate, root bool) *cond {
 func (m *maker) ofVariable(p predicate, root bool) *cond {
 	if root && p.indexed && m.chance(30) {
 		if v, ok := m.earlier(func(v variable) bool { return v.kind == p.kind && !v.once }); ok {
-			return &cond{op: "eq", pred: p.name, from: v}
+			return &cond{op: "eq", pred: m.looked(p), from: v}
 		}
 	}
 	kind := pick(m, []string{"int", "float", "string", "time"})
@@ -135,10 +141,10 @@ func (m *maker) ofVariable(p predicate, root bool) *cond {
 }
 
 func (m *maker) inequality(p predicate, root bool) *cond {
-	if p.kind == "uid" || p.kind == "bool" || root && !p.sorted {
+	if !p.ordered() || root && !p.sorted {
 		return nil
 	}
-	c := &cond{op: pick(m, append([]string{"between"}, comparisons...)), pred: p.name, args: []value{randomValue(m.rnd, p.kind)}}
+	c := &cond{op: pick(m, append([]string{"between"}, comparisons...)), pred: m.looked(p), args: []value{randomValue(m.rnd, p.kind)}}
 	if c.op == "between" {
 		c.args = append(c.args, randomValue(m.rnd, p.kind))
 		if compare(c.args[0], c.args[1]) > 0 {
@@ -149,10 +155,10 @@ func (m *maker) inequality(p predicate, root bool) *cond {
 }
 
 func (m *maker) equality(p predicate, root bool) *cond {
-	if p.kind == "uid" || root && !p.indexed {
+	if p.kind == "uid" || p.kind == "geo" || root && !p.indexed {
 		return nil
 	}
-	c := &cond{op: "eq", pred: p.name, args: []value{randomValue(m.rnd, p.kind)}}
+	c := &cond{op: "eq", pred: m.looked(p), args: []value{randomValue(m.rnd, p.kind)}}
 	for m.chance(30) && p.kind != "bool" {
 		c.args = append(c.args, randomValue(m.rnd, p.kind))
 	}

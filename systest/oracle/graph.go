@@ -6,9 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"dragg/graph/types"
 )
 
 // uid names a node.
@@ -16,58 +13,38 @@ type uid uint64
 
 func (u uid) String() string { return "0x" + strconv.FormatUint(uint64(u), 16) }
 
-// value is an int64, float64, string, bool or time.Time.
-type value any
-
-// predicate is what the schema says of one.
-type predicate struct {
-	name, schema string
-	kind         string // int float string bool time uid
-	list         bool
-	indexed      bool // for eq at root
-	sorted       bool // for inequality at root
-	terms        bool
-	reverse      bool
-	counted      bool // for counts at root
+// triples is a graph.
+type triples struct {
+	nodes  []uid                      // all that are named, ascending
+	values map[string]map[uid][]value // "title", and "title@en" for its values in a language
+	edges  map[string]map[uid][]uid   // "friend", and "~friend" for its reverse; ascending
+	facets map[element][]facet        // by key
 }
 
-// predicates returns the schema that every random graph has.
-func predicates() []predicate {
-	return []predicate{
-		{name: "name", kind: "string", schema: "string @index(exact, term)", indexed: true, sorted: true, terms: true},
-		{name: "nick", kind: "string", schema: "string @index(hash)", indexed: true},
-		{name: "age", kind: "int", schema: "int @index(int)", indexed: true, sorted: true},
-		{name: "rank", kind: "int", schema: "int"},
-		{name: "score", kind: "float", schema: "float @index(float)", indexed: true, sorted: true},
-		{name: "alive", kind: "bool", schema: "bool @index(bool)", indexed: true},
-		{name: "born", kind: "time", schema: "datetime @index(year)", indexed: true, sorted: true},
-		{name: "tags", kind: "string", schema: "[string] @index(exact)", list: true, indexed: true},
-		{name: "friend", kind: "uid", schema: "[uid] @reverse @count", list: true, reverse: true, counted: true},
-		{name: "likes", kind: "uid", schema: "[uid] @reverse", list: true, reverse: true},
-		{name: "boss", kind: "uid", schema: "uid @reverse", reverse: true},
+// element is an edge or a value of a node.
+type element struct {
+	pred   string // of an edge forwards, of a value with its language
+	from   uid
+	object string // the target, or the value as text
+}
+
+func newTriples(nodes []uid) *triples {
+	return &triples{
+		nodes: nodes, values: map[string]map[uid][]value{}, edges: map[string]map[uid][]uid{}, facets: map[element][]facet{},
 	}
 }
 
-// triples is a graph.
-type triples struct {
-	nodes  []uid // all that are named, ascending
-	values map[string]map[uid][]value
-	edges  map[string]map[uid][]uid // "friend", and "~friend" for its reverse; ascending
-}
-
-// typeOf is the predicate of the types of a node.
-const typeOf = "dgraph.type"
-
 // randomGraph draws a graph: values from small domains, so that they meet, and edges of all degrees, loops included.
 func randomGraph(rnd *rand.Rand) *triples {
-	g := &triples{values: map[string]map[uid][]value{}, edges: map[string]map[uid][]uid{}}
 	n := 1 + rnd.IntN(24)
 	if rnd.IntN(12) == 0 {
 		n = 130 + rnd.IntN(250) // enough for what is done only with many candidates
 	}
+	var nodes []uid
 	for i := range n {
-		g.nodes = append(g.nodes, uid(i+1))
+		nodes = append(nodes, uid(i+1))
 	}
+	g := newTriples(nodes)
 	density := 0.3 + 0.7*rnd.Float64()
 	for _, p := range predicates() {
 		for _, u := range g.nodes {
@@ -78,16 +55,13 @@ func randomGraph(rnd *rand.Rand) *triples {
 				g.randomEdges(rnd, p, u)
 				continue
 			}
-			g.put(p.name, u, randomValue(rnd, p.kind))
-			for p.list && rnd.IntN(2) == 0 {
-				g.put(p.name, u, randomValue(rnd, p.kind))
-			}
+			g.randomValues(rnd, p, u)
 		}
 	}
 	for _, u := range g.nodes {
-		for _, t := range []string{"Person", "City"} {
+		for _, t := range nodeTypes() {
 			if rnd.IntN(3) > 0 {
-				g.put(typeOf, u, t)
+				g.put(typeOf, u, t.name)
 			}
 		}
 	}
@@ -104,32 +78,45 @@ func (g *triples) randomEdges(rnd *rand.Rand, p predicate, u uid) {
 		}
 	}
 	for range many {
-		g.link(p.name, u, uid(1+rnd.IntN(len(g.nodes))))
+		to := uid(1 + rnd.IntN(len(g.nodes)))
+		g.link(p.name, u, to)
+		if p.facets {
+			g.facets[element{p.name, u, to.String()}] = randomFacets(rnd)
+		}
 	}
 }
 
-func (g *triples) put(pred string, u uid, v value) {
-	if g.values[pred] == nil {
-		g.values[pred] = map[uid][]value{}
-	}
-	if list := g.values[pred][u]; !slices.Contains(list, v) {
-		g.values[pred][u] = inStorageOrder(append(list, v))
-	}
-}
-
-// inStorageOrder sorts a list of strings as lists are answered: by a fingerprint that no reader of the language can know
-// (fact 23), so this is the engine's own.
-func inStorageOrder(list []value) []value {
-	if len(list) > 1 {
-		slices.SortFunc(list, func(a, b value) int {
-			x, y := types.Fingerprint(types.OfString(a.(string))), types.Fingerprint(types.OfString(b.(string)))
-			if x < y {
-				return -1
+func (g *triples) randomValues(rnd *rand.Rand, p predicate, u uid) {
+	attrs := []string{p.name}
+	if p.lang {
+		attrs = nil
+		for _, tag := range append([]string{""}, tags()...) {
+			if rnd.IntN(2) == 0 {
+				attrs = append(attrs, strings.TrimSuffix(p.name+"@"+tag, "@"))
 			}
-			return 1
-		})
+		}
 	}
-	return list
+	for _, attr := range attrs {
+		for again := true; again; again = p.list && rnd.IntN(2) == 0 {
+			v := randomValue(rnd, p.kind)
+			if p.lang {
+				v = strings.ToLower(strings.Fields(v.(string))[0]) // what every collation puts in the same order
+			}
+			g.put(attr, u, v)
+			if p.facets {
+				g.facets[element{attr, u, plain(v)}] = randomFacets(rnd)
+			}
+		}
+	}
+}
+
+func (g *triples) put(attr string, u uid, v value) {
+	if g.values[attr] == nil {
+		g.values[attr] = map[uid][]value{}
+	}
+	if list := g.values[attr][u]; !slices.Contains(list, v) {
+		g.values[attr][u] = inStorageOrder(append(list, v))
+	}
 }
 
 func (g *triples) link(pred string, from, to uid) {
@@ -145,105 +132,59 @@ func (g *triples) link(pred string, from, to uid) {
 	}
 }
 
-func randomValue(rnd *rand.Rand, kind string) value {
-	switch kind {
-	case "int":
-		return int64(rnd.IntN(9) - 2)
-	case "float":
-		return float64(rnd.IntN(17)-4) / 4 // exact, so that the order of a sum does not matter
-	case "bool":
-		return rnd.IntN(2) == 0
-	case "time":
-		return time.Date(2000+rnd.IntN(4), time.Month(1+rnd.IntN(2)), 1, 0, 0, 0, 0, time.UTC)
-	}
-	words := []string{"ann", "Bob", "cyd", "Dov", "eve"}
-	text := words[rnd.IntN(len(words))]
-	if rnd.IntN(2) == 0 {
-		text += " " + words[rnd.IntN(len(words))]
-	}
-	return text
-}
-
-// schema returns the text of the schema.
-func schema() string {
-	var b strings.Builder
-	for _, p := range predicates() {
-		fmt.Fprintf(&b, "%s: %s .\n", p.name, p.schema)
-	}
-	b.WriteString("type Person {\n name\n}\ntype City {\n name\n}\n")
-	return b.String()
+// lines returns the graph as N-Quads, one a line, in order.
+func (g *triples) lines() []string {
+	var lines []string
+	g.each(func(line string, _ func(*triples)) { lines = append(lines, line) })
+	slices.Sort(lines)
+	return lines
 }
 
 // quads returns the graph as N-Quads.
-func (g *triples) quads() string {
-	var b strings.Builder
-	for pred, nodes := range g.values {
-		for u, list := range nodes {
-			for _, v := range list {
-				b.WriteString(quad(u, pred, strconv.Quote(plain(v))) + "\n")
-			}
-		}
-	}
-	for pred, nodes := range g.edges {
-		for u, list := range nodes {
-			for _, to := range list {
-				if pred[0] != '~' {
-					b.WriteString(quad(u, pred, "<"+to.String()+">") + "\n")
-				}
-			}
-		}
-	}
-	lines := strings.SplitAfter(b.String(), "\n")
-	slices.Sort(lines)
-	return strings.Join(lines, "")
-}
+func (g *triples) quads() string { return strings.Join(g.lines(), "\n") + "\n" }
 
-// lines returns the graph as N-Quads, one a line.
-func (g *triples) lines() []string { return strings.SplitAfter(strings.TrimSpace(g.quads()), "\n") }
-
-// without returns the graph that lacks one of its lines.
-func (g *triples) without(line int) *triples {
-	out := &triples{nodes: g.nodes, values: map[string]map[uid][]value{}, edges: map[string]map[uid][]uid{}}
-	left := g.lines()[line]
-	for pred, nodes := range g.values {
-		for u, list := range nodes {
-			for _, v := range list {
-				if quad(u, pred, strconv.Quote(plain(v))) != strings.TrimSpace(left) {
-					out.put(pred, u, v)
-				}
-			}
+// without returns the graph that lacks those of its lines that are given, in order.
+func (g *triples) without(lines []string) *triples {
+	out := newTriples(g.nodes)
+	g.each(func(line string, add func(*triples)) {
+		if _, left := slices.BinarySearch(lines, line); !left {
+			add(out)
 		}
-	}
-	for pred, nodes := range g.edges {
-		for u, list := range nodes {
-			for _, to := range list {
-				if pred[0] != '~' && quad(u, pred, "<"+to.String()+">") != strings.TrimSpace(left) {
-					out.link(pred, u, to)
-				}
-			}
-		}
-	}
+	})
 	return out
 }
 
-func quad(u uid, pred, object string) string { return fmt.Sprintf("<%s> <%s> %s .", u, pred, object) }
-
-// plain returns the text of a value as it is written within quotes.
-func plain(v value) string {
-	switch v := v.(type) {
-	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
-	case time.Time:
-		return v.Format(time.RFC3339Nano)
+// each visits every edge and value as a line of N-Quads, with what adds it to another graph.
+func (g *triples) each(visit func(line string, add func(*triples))) {
+	for attr, nodes := range g.values {
+		pred, tag, _ := strings.Cut(attr, "@")
+		for u, list := range nodes {
+			for _, v := range list {
+				at := element{attr, u, plain(v)}
+				object := strings.TrimSuffix(strconv.Quote(plain(v))+"@"+tag, "@")
+				visit(quad(u, pred, object, g.facets[at]), func(out *triples) {
+					out.put(attr, u, v)
+					out.facets[at] = g.facets[at]
+				})
+			}
+		}
 	}
-	return fmt.Sprint(v)
+	for pred, nodes := range g.edges {
+		for u, list := range nodes {
+			for _, to := range list {
+				if pred[0] == '~' {
+					continue
+				}
+				at := element{pred, u, to.String()}
+				visit(quad(u, pred, "<"+to.String()+">", g.facets[at]), func(out *triples) {
+					out.link(pred, u, to)
+					out.facets[at] = g.facets[at]
+				})
+			}
+		}
+	}
 }
 
-// literal returns a value as an argument in a query.
-func literal(v value) string {
-	switch v.(type) {
-	case string, time.Time:
-		return strconv.Quote(plain(v))
-	}
-	return plain(v)
+func quad(u uid, pred, object string, facets []facet) string {
+	return fmt.Sprintf("<%s> <%s> %s%s .", u, pred, object, facetsText(facets))
 }

@@ -39,8 +39,8 @@ func (e *evaluator) combinations(keys []groupKey, u uid) [][]value {
 		for _, to := range e.g.edges[k.pred][u] {
 			options = append(options, to)
 		}
-		if v := e.g.values[k.pred][u]; len(v) > 0 {
-			options = append(options, v[0]) // of a list the first value only
+		if v, ok := first(e.g.of(k.pred, u)); ok {
+			options = append(options, v) // of a list the first value only
 		}
 		var next [][]value
 		for _, head := range out {
@@ -72,8 +72,8 @@ func (e *evaluator) inGroup(k *node, g *group) (value, bool) {
 	}
 	var list []value
 	for _, u := range g.members {
-		if v := e.g.values[k.pred][u]; len(v) > 0 {
-			list = append(list, v[0])
+		if v, ok := first(e.g.of(k.pred, u)); ok {
+			list = append(list, v)
 		}
 	}
 	return fold(k.op, list)

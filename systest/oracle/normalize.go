@@ -28,7 +28,7 @@ func (e *evaluator) made(n *node, nodes, path []uid) (rows, made int) {
 		}
 		below := append(path[:len(path):len(path)], u)
 		list, branches, own := 1, false, false
-		for _, k := range n.kids {
+		for _, k := range e.fieldsOf(n) {
 			if k.kind != edge {
 				own = own || aliased(e.field(k, u, below))
 				continue

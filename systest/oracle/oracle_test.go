@@ -62,6 +62,38 @@ func TestEngineAgreesWithTheOracle(t *testing.T) {
 	t.Logf("%d queries in %v", total, time.Since(began))
 }
 
+// Goal: shortest paths are paths, as many as there are, and none is shorter. Method: random shortest blocks over random graphs,
+// judged by what the naive search finds.
+func TestPathsAgreeWithTheOracle(t *testing.T) {
+	s := newServer(t)
+	began, total, found, failures := time.Now(), 0, 0, 0
+	for i := range uint64(*graphs) {
+		rnd := rand.New(rand.NewPCG(*seed+i, 1))
+		g := randomGraph(rnd)
+		s.load(g)
+		for j := range *queries {
+			r := (&maker{rnd: rnd, g: g}).route()
+			want, ok := r.weights(g)
+			if !ok {
+				continue
+			}
+			total, found = total+1, found+len(want)
+			if s.finds(g, r) == nil {
+				continue
+			}
+			r = r.shrink(func(r *route) bool { return s.finds(g, r) != nil })
+			g = shrinkGraph(g, func(g *triples) bool { s.load(g); return s.finds(g, r) != nil })
+			s.load(g)
+			t.Errorf("seed %d, query %d, on\n%s%s\n%v\ngot  %s", *seed+i, j, g.quads(), r.text(), s.finds(g, r), s.ask(r.text()))
+			if failures++; failures == maxFailures {
+				return
+			}
+			break
+		}
+	}
+	t.Logf("%d queries, %d paths in %v", total, found, time.Since(began))
+}
+
 // server is the engine under test.
 type server struct {
 	t *testing.T
@@ -121,6 +153,15 @@ func (s *server) agrees(g *triples, q *query) bool {
 		return strings.HasPrefix(got, "error: @normalize makes too many results")
 	}
 	return got == answer(g, q)
+}
+
+// finds returns what is wrong with the paths that the engine finds.
+func (s *server) finds(g *triples, r *route) error {
+	want, ok := r.weights(g)
+	if !ok {
+		return nil
+	}
+	return r.judge(g, want, s.ask(r.text()))
 }
 
 // TestWriteCases keeps random queries with the evaluator's answers as golden cases, which also run on Badger and on three groups.

@@ -21,6 +21,8 @@ const (
 	valOf                 // val(x)
 	mathOf                // math(...)
 	aggregate             // min(val(x)); within @groupby min(pred)
+	expandOf              // expand(...)
+	facetVar              // a variable of facets; it stands below its edge, but not among the fields
 )
 
 // node is a block or a field.
@@ -28,7 +30,7 @@ type node struct {
 	kind  kind
 	alias string // of a block: its name; "var" is not emitted
 	v     string // the variable that it defines
-	pred  string // with ~ for a reverse
+	pred  string // with ~ for a reverse, with @ and languages; of facetVar the key
 	arg   string // the variable of valOf and aggregate
 	op    string // of aggregate: min max sum avg
 	expr  *expr  // of mathOf
@@ -37,6 +39,8 @@ type node struct {
 	page   page
 	orders []order
 	filter *cond
+	facets *facets
+	types  []string // of expandOf; nil for all
 
 	cascade   []string // nil for none; "" alone for all
 	normalize bool
@@ -52,7 +56,7 @@ type page struct {
 }
 
 type order struct {
-	key  string // a predicate
+	key  string // a predicate, perhaps with a language
 	val  string // or a variable
 	desc bool
 }
@@ -110,7 +114,7 @@ func (n *node) print(b *strings.Builder, indent string) {
 		b.WriteString(n.field())
 	}
 	b.WriteString(n.directives())
-	if n.kind != block && n.kind != edge || n.kind == edge && n.kids == nil {
+	if n.kind != block && n.kids == nil {
 		b.WriteString("\n")
 		return
 	}
@@ -155,7 +159,12 @@ func (n *node) key() string {
 	case uidOf:
 		return "uid"
 	case countOf:
-		return "count(" + n.pred + ")"
+		return "count(" + base(n.pred) + ")"
+	case expandOf:
+		if n.types == nil {
+			return "expand(_all_)"
+		}
+		return "expand(" + strings.Join(n.types, ", ") + ")"
 	case countUID:
 		return "count(uid)"
 	case valOf:
@@ -174,7 +183,9 @@ func (n *node) field() string {
 	case n.kind == mathOf:
 		return "math(" + n.expr.text() + ")"
 	case n.kind == countOf && n.filter != nil:
-		return "count(" + n.pred + " @filter(" + n.filter.text() + "))"
+		return "count(" + n.pred + " @filter(" + n.filter.text() + ")" + n.facets.text() + ")"
+	case n.kind == countOf:
+		return "count(" + n.pred + n.facets.text() + ")"
 	}
 	if args := n.args(); len(args) > 0 {
 		return n.key() + " (" + strings.Join(args, ", ") + ")"
@@ -184,8 +195,11 @@ func (n *node) field() string {
 
 func (n *node) directives() string {
 	var b strings.Builder
-	if n.filter != nil && n.kind != countOf {
-		b.WriteString(" @filter(" + n.filter.text() + ")")
+	if n.kind != countOf {
+		b.WriteString(n.facets.text())
+		if n.filter != nil {
+			b.WriteString(" @filter(" + n.filter.text() + ")")
+		}
 	}
 	if n.cascade != nil {
 		b.WriteString(" @cascade")

@@ -1,7 +1,5 @@
 package oracle
 
-import "slices"
-
 // recursion is a @recurse block at work.
 type recursion struct {
 	e       *evaluator
@@ -82,15 +80,10 @@ func (r *recursion) show(at *branch, u uid) object {
 		var list []object
 		for _, to := range at.rows[k][u] {
 			if below := r.show(at.below[k], to); len(below) > 0 {
-				list = append(list, below)
+				list = append(list, append(below, k.facets.show(name(k), r.e.g.onEdge(k.pred, u, to))...))
 			}
 		}
 		o = append(o, edgeField(k, list)...)
 	}
 	return o
-}
-
-// single reports whether an edge is answered as an object (fact 8).
-func single(pred string) bool {
-	return slices.ContainsFunc(predicates(), func(p predicate) bool { return p.name == pred && !p.list })
 }

@@ -21,13 +21,16 @@ func shrink(q *query, fails func(*query) bool) *query {
 	return q
 }
 
-// shrinkGraph drops lines of a graph as long as the query still fails.
+// shrinkGraph drops lines of a graph as long as the query still fails: many at a time first.
 func shrinkGraph(g *triples, fails func(*triples) bool) *triples {
-	for again := true; again; {
-		again = false
-		for i := len(g.lines()) - 1; i >= 0 && len(g.lines()) > 1; i-- {
-			if smaller := g.without(i); fails(smaller) {
-				g, again = smaller, true
+	for many := len(g.lines()) / 2; many > 0; many /= 2 {
+		for at := 0; at < len(g.lines()); {
+			lines := g.lines()
+			smaller := g.without(lines[at:min(at+many, len(lines))])
+			if len(smaller.lines()) > 0 && fails(smaller) {
+				g = smaller
+			} else {
+				at += many
 			}
 		}
 	}
@@ -67,6 +70,11 @@ func (c *cutter) node(n *node) {
 		there bool
 		do    func()
 	}{
+		{n.facets != nil, func() { n.facets = nil }},
+		{n.facets != nil && n.facets.filter != nil && (n.facets.all || n.facets.keys != nil), func() { n.facets.filter = nil }},
+		{n.facets != nil && len(n.facets.keys) > 1, func() { n.facets.keys = n.facets.keys[1:] }},
+		{n.facets != nil && len(n.facets.keys) > 1, func() { n.facets.keys = n.facets.keys[:len(n.facets.keys)-1] }},
+		{len(n.types) > 1, func() { n.types = n.types[1:] }},
 		{n.filter != nil, func() { n.filter = nil }},
 		{n.cascade != nil, func() { n.cascade = nil }},
 		{n.normalize, func() { n.normalize = false }},
@@ -86,6 +94,9 @@ func (c *cutter) node(n *node) {
 		}
 	}
 	n.fn, n.filter = c.cond(n.fn), c.cond(n.filter)
+	if n.facets != nil {
+		n.facets.filter = c.cond(n.facets.filter)
+	}
 	n.expr = c.expr(n.expr)
 	for i := range n.kids {
 		if len(n.kids) > 1 && c.here() {
@@ -143,7 +154,7 @@ func (q *query) clone() *query {
 
 func (n *node) clone() *node {
 	out := *n
-	out.fn, out.filter, out.expr, out.kids = n.fn.clone(), n.filter.clone(), n.expr.clone(), nil
+	out.fn, out.filter, out.facets, out.expr, out.kids = n.fn.clone(), n.filter.clone(), n.facets.clone(), n.expr.clone(), nil
 	for _, k := range n.kids {
 		out.kids = append(out.kids, k.clone())
 	}
@@ -192,6 +203,13 @@ func (n *node) dropUnused(used map[string]bool) (dropped bool) {
 		}
 		n.v, dropped = "", true
 	}
+	if n.facets != nil {
+		for i, k := range n.facets.keys {
+			if k.v != nil && !used[k.v.v] {
+				n.facets.keys[i].v, dropped = nil, true
+			}
+		}
+	}
 	for _, k := range n.kids {
 		dropped = k.dropUnused(used) || dropped
 	}
@@ -233,6 +251,13 @@ func (n *node) variables(defined, used map[string]bool) {
 	n.fn.variables(used)
 	n.filter.variables(used)
 	n.expr.variables(used)
+	if n.facets != nil {
+		for _, k := range n.facets.keys {
+			if k.v != nil {
+				defined[k.v.v] = true
+			}
+		}
+	}
 	for _, k := range n.kids {
 		k.variables(defined, used)
 	}

@@ -3,6 +3,7 @@ package oracle
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // set returns the uids of a variable, ascending: of a value variable its keys (fact 60).
@@ -51,6 +52,10 @@ func (e *evaluator) variable(name string) map[uid]value {
 		}
 		return m
 	}
+	if n.kind == facetVar {
+		e.facetVariable(n, m)
+		return m
+	}
 	if n.kind == countUID {
 		m[constant] = int64(len(e.left(at)))
 		return m
@@ -72,16 +77,14 @@ func (e *evaluator) valueAt(n *node, u uid) (value, bool) {
 	at := e.parent[n]
 	switch n.kind {
 	case scalar:
-		if v := e.g.values[n.pred][u]; len(v) > 0 {
-			return v[0], true
+		if list := e.shown(n, u); len(list) > 0 {
+			return list[0].v, true
 		}
 	case countOf:
-		if len(e.g.values[n.pred][u]) > 0 {
-			return int64(len(e.g.values[n.pred][u])), true
-		}
-		count := int64(0)
+		count := int64(len(e.shown(n, u)))
 		for _, to := range e.g.edges[n.pred][u] {
-			if n.filter == nil || e.holds(n.filter, to) { // the paging of a count is ignored, its filter is not
+			// The paging of a count is ignored, its filters are not.
+			if (n.filter == nil || e.holds(n.filter, to)) && n.facets.keeps(e.g.onEdge(n.pred, u, to)) {
 				count++
 			}
 		}
@@ -103,6 +106,28 @@ func (e *evaluator) valueAt(n *node, u uid) (value, bool) {
 		return fold(n.op, list)
 	}
 	return nil, false
+}
+
+// shownValue is a value of a field with the attribute that it is of: one language of those that are asked for.
+type shownValue struct {
+	v    value
+	attr string
+}
+
+// shown returns the values of a field at a node that its facet filter keeps.
+func (e *evaluator) shown(n *node, u uid) (list []shownValue) {
+	attrs := []string{e.g.chosen(n.pred, u)}
+	if pred, all := strings.CutSuffix(n.pred, "@*"); all {
+		attrs = e.g.inLanguages(pred, u)
+	}
+	for _, attr := range attrs {
+		for _, v := range e.g.values[attr][u] {
+			if n.facets.keeps(e.g.onValue(attr, u, v)) {
+				list = append(list, shownValue{v, attr})
+			}
+		}
+	}
+	return list
 }
 
 func lookup(m map[uid]value, u uid) (value, bool) {
