@@ -18,9 +18,11 @@ func (c *cluster) hold(n *node) (waiting <-chan struct{}, release func()) {
 		once.Do(func() { close(begun) })
 		<-held
 	}
-	if err := n.call(c.ctx, func() { n.disk.before = before }); err != nil {
+	set := make(chan struct{})
+	if err := n.call(c.ctx, func() { n.disk.before = before; close(set) }); err != nil {
 		c.t.Fatal(err)
 	}
+	<-set // a call returns before it was carried out
 	return begun, func() { close(held) }
 }
 
