@@ -10,6 +10,7 @@ import (
 	"dragg/alpha/shard"
 	"dragg/graph"
 	"dragg/internal/fault"
+	"dragg/internal/sleep"
 	"dragg/posting"
 	"dragg/protos/pb"
 )
@@ -28,7 +29,7 @@ func (n *Node) compareReplicas(ctx context.Context) error {
 	}
 	rest := n.cfg.CompareInterval
 	for next := 0; ; next++ {
-		if err := pause(ctx, rest); err != nil {
+		if err := sleep.For(ctx, rest); err != nil {
 			return ctx.Err()
 		}
 		tablets := n.shard.Tablets()

@@ -6,6 +6,7 @@ import (
 
 	"dragg/cluster"
 	"dragg/internal/fault"
+	"dragg/internal/sleep"
 	"dragg/protos/pb"
 )
 
@@ -42,7 +43,7 @@ func (n *Node) follow(ctx context.Context) error {
 // it has applied more since.
 func (n *Node) wasBehind(ctx context.Context, from uint64) bool {
 	if _, err := n.raft.ReadIndex(ctx); err != nil {
-		return pause(ctx, moveRetry) == nil
+		return sleep.For(ctx, moveRetry) == nil
 	}
 	return n.shard.Seq() > from
 }

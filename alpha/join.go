@@ -16,6 +16,7 @@ import (
 	"dragg/cluster"
 	"dragg/graph"
 	"dragg/internal/live"
+	"dragg/internal/sleep"
 	"dragg/protos/pb"
 	"dragg/raftgroup/raftlog"
 )
@@ -108,7 +109,7 @@ func (n *Node) learnZeros(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	for pause(ctx, learnInterval) == nil {
+	for sleep.For(ctx, learnInterval) == nil {
 		for _, m := range n.membersOf(0) {
 			z.Learn(m.Address)
 		}

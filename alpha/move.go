@@ -15,6 +15,7 @@ import (
 	"dragg/alpha/shard"
 	"dragg/graph"
 	"dragg/internal/fault"
+	"dragg/internal/sleep"
 	"dragg/posting"
 	"dragg/protos/pb"
 )
@@ -47,7 +48,7 @@ func (n *Node) receiveTablets(ctx context.Context) error {
 			if err != nil && fault.ClassOf(err) != fault.Aborted { // else it was cancelled, and the stream says so soon
 				n.lg.Warn("a step of a tablet's move failed; will try again", "predicate", in.Predicate.String(), "move", in.Move.Id, "err", err)
 			}
-			if err != nil && pause(ctx, moveRetry) != nil {
+			if err != nil && sleep.For(ctx, moveRetry) != nil {
 				return ctx.Err()
 			}
 		}
@@ -56,17 +57,6 @@ func (n *Node) receiveTablets(ctx context.Context) error {
 			return ctx.Err()
 		case <-ticker.C:
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }
 

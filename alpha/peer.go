@@ -10,6 +10,7 @@ import (
 	"dragg/cluster/wire"
 	"dragg/graph"
 	"dragg/internal/fault"
+	"dragg/internal/sleep"
 	"dragg/protos/pb"
 	"dragg/raftgroup/transport"
 )
@@ -159,12 +160,8 @@ func (n *Node) patiently(ctx context.Context, try func(ctx context.Context) erro
 		if err == nil || fault.ClassOf(err) != fault.Unavailable || n.links == nil || time.Now().After(until) {
 			return err
 		}
-		t := time.NewTimer(leaderInterval)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return ctx.Err()
-		case <-t.C:
+		if err := sleep.For(ctx, leaderInterval); err != nil {
+			return err
 		}
 	}
 }

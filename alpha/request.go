@@ -13,6 +13,7 @@ import (
 	"dragg/dql"
 	"dragg/graph"
 	"dragg/internal/fault"
+	"dragg/internal/sleep"
 	"dragg/query"
 	"dragg/query/answer"
 	"dragg/query/task"
@@ -45,7 +46,7 @@ func (n *Node) do(ctx context.Context, req *api.Request, opts Options) (*api.Res
 	defer leave()
 	began := time.Now()
 	r, err := n.once(ctx, req, opts, began)
-	for err != nil && r.again && time.Since(began) < againPatience && pause(ctx, againPause) == nil {
+	for err != nil && r.again && time.Since(began) < againPatience && sleep.For(ctx, againPause) == nil {
 		r, err = n.once(ctx, req, opts, began)
 	}
 	if err != nil {

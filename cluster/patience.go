@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dragg/internal/fault"
+	"dragg/internal/sleep"
 )
 
 // Patience calls a peer until it answers. It says so once when the peer is missing and once when it is back, however often it
@@ -41,7 +42,7 @@ func (p Patience) Do(ctx context.Context, fn func(ctx context.Context) error) er
 		if !waiting {
 			p.Logger.Warn("waiting for a peer", "peer", p.Peer, "err", err)
 		}
-		if err := wait(ctx, pause); err != nil {
+		if err := sleep.For(ctx, pause); err != nil {
 			return err
 		}
 		pause = min(2*pause, most)

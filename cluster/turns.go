@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dragg/internal/fault"
+	"dragg/internal/sleep"
 )
 
 // Turns remembers which of several nodes that do the same answered last. The zero value begins with the first. It is safe for
@@ -79,7 +80,7 @@ func InTurn[T any](
 		t.Leave(node, known)
 		late := tries >= len(known) && !time.Now().Before(until)
 		if ctx.Err() == nil && !late && tries%max(1, len(known)) == 0 {
-			if stopped := wait(ctx, pause); stopped != nil {
+			if stopped := sleep.For(ctx, pause); stopped != nil {
 				err = stopped
 			}
 			pause = min(2*pause, m.Most)
@@ -88,17 +89,5 @@ func InTurn[T any](
 			var none T
 			return none, &Unanswered{Maybe: maybe, Err: err}
 		}
-	}
-}
-
-// wait returns after d, or with an error as soon as ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"dragg/graph"
+	"dragg/internal/sleep"
 	"dragg/posting/keys"
 	"dragg/storage"
 )
@@ -39,23 +40,12 @@ func (s *Store) Run(ctx context.Context) error {
 			return nil
 		case errors.Is(err, storage.ErrFull):
 			s.cfg.Logger.Warn("rollups wait for room on the disk")
-			if wait(ctx, time.Second) != nil {
+			if sleep.For(ctx, time.Second) != nil {
 				return nil
 			}
 		case err != nil:
 			return fmt.Errorf("rollup: %w", err)
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }
 
