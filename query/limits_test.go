@@ -99,14 +99,7 @@ func TestNoTaskAfterTheCancel(t *testing.T) {
 		`{ q(func: has(age), orderasc: age) @filter(has(name)) { friend @filter(has(age)) { name } } }`,
 	} {
 		f := oneGraph(t)
-		doc, err := dql.Parse(text, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		plan, err := Build(doc, f.schema)
-		if err != nil {
-			t.Fatal(err)
-		}
+		plan := planned(t, f, text)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		if _, err := Execute(ctx, plan, &quitting{f, 1, func() { cancel(gone) }}, 1, Options{}); !errors.Is(err, gone) {
 			t.Errorf("%s: %v", text, err)
@@ -147,14 +140,7 @@ func TestGroupsAreAccountedFor(t *testing.T) {
 	if budget.Used() != 0 {
 		t.Errorf("%d bytes were not given back", budget.Used())
 	}
-	doc, err := dql.Parse(text, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := Build(doc, f.schema)
-	if err != nil {
-		t.Fatal(err)
-	}
+	plan := planned(t, f, text)
 	ctx, cancel := context.WithCancel(t.Context())
 	if _, err := Execute(ctx, plan, &quitting{f, f.runs + 2, cancel}, 1, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("8 million groups for nobody: %v", err)
@@ -277,4 +263,18 @@ func (r *rooms) Run(ctx context.Context, ts graph.Timestamp, batch []task.Task) 
 		r.list = append(r.list, t.Room)
 	}
 	return r.fake.Run(ctx, ts, batch)
+}
+
+// planned builds the plan of a text.
+func planned(t *testing.T, f *fake, text string) *Plan {
+	t.Helper()
+	doc, err := dql.Parse(text, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := Build(doc, f.schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
 }

@@ -98,15 +98,7 @@ func readElsewhere(t *testing.T) map[string]string {
 func TestFact113LargeValues(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	d, err := embedded.Start(ctx, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	d := embedded.ForTest(t)
 	if err := d.Alter(ctx, &api.Operation{Schema: "title: string @index(exact) .\nbody: string .\nsum: string @index(hash) ."}); err != nil {
 		t.Fatal(err)
 	}

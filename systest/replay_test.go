@@ -48,15 +48,7 @@ func deviations(t *testing.T) map[string]string {
 func TestGoldenInMemory(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	d, err := embedded.Start(ctx, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	d := embedded.ForTest(t)
 	if _, err := d.Lease(ctx, 100_000); err != nil {
 		t.Fatal(err)
 	}

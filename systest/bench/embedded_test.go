@@ -30,15 +30,7 @@ func newSocial(tb testing.TB, people int) *social {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	d, err := embedded.Start(ctx, tb.TempDir())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
+	d := embedded.ForTest(tb)
 	s := &social{tb: tb, d: d}
 	if err := d.Alter(ctx, &api.Operation{Schema: SocialSchema}); err != nil {
 		tb.Fatal(err)

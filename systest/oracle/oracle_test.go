@@ -104,15 +104,7 @@ func newServer(t *testing.T) *server {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	d, err := embedded.Start(ctx, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	d := embedded.ForTest(t)
 	if _, err := d.Lease(ctx, 1000); err != nil {
 		t.Fatal(err)
 	}
