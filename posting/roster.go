@@ -23,6 +23,7 @@ const (
 // rosters are the families of keys, see keys.Family, of which readers asked for a range, in memory: to walk over keys on disk costs
 // a thousand times as much as to read a cached list, all the more where many versions lie between them.
 type rosters struct {
+	some  atomic.Bool // there is one, or was: commits need not look before
 	mu    sync.RWMutex
 	of    map[string]*roster // by family; guarded by mu
 	total int                // keys of all of them, about; guarded by mu
@@ -58,6 +59,7 @@ func (rs *rosters) claim(family []byte) (r *roster, mine bool) {
 		clear(rs.of)
 		rs.total = 0
 	}
+	rs.some.Store(true) // what was written before is on disk for who fills it
 	r = &roster{done: make(chan struct{})}
 	rs.of[string(family)] = r
 	return r, true
@@ -90,14 +92,14 @@ func (rs *rosters) filled(family []byte, r *roster, list []string, ok bool) {
 
 // note adds a key that is written now, where its family has a roster.
 func (rs *rosters) note(key []byte) {
+	if !rs.some.Load() {
+		return
+	}
 	family := keys.Family(key)
 	if family == nil {
 		return
 	}
-	rs.mu.RLock()
-	r := rs.of[string(family)]
-	rs.mu.RUnlock()
-	if r != nil && !r.big.Load() {
+	if r := rs.find(family); r != nil && !r.big.Load() {
 		r.note(key)
 	}
 }
