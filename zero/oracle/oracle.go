@@ -21,40 +21,28 @@ const (
 
 // Limits bounds what the oracle remembers.
 type Limits struct {
-	Keys     int // conflict keys; about 50 bytes each
-	Outcomes int // verdicts of ended transactions; about 40 bytes each
+	Keys     int // conflict keys; about 25 bytes each
+	Outcomes int // verdicts of ended transactions; about 25 bytes each
 }
 
-// DefaultLimits keeps some seconds of a full-speed load, within 200 MiB.
+// DefaultLimits keeps some seconds of a full-speed load, within 80 MiB.
 var DefaultLimits = Limits{Keys: 2 << 20, Outcomes: 1 << 20}
 
 // Oracle remembers recent commits. It is not safe for concurrent use.
 type Oracle struct {
 	limits   Limits
 	floor    graph.Timestamp // transactions that started below are refused
-	last     map[graph.ConflictKey]graph.Timestamp
-	order    fifo[keyCommit] // ascending by commit
-	outcomes map[graph.Timestamp]graph.Timestamp
-	ended    fifo[graph.Timestamp] // start timestamps, in the order of their verdicts
-}
-
-type keyCommit struct {
-	key    graph.ConflictKey
-	commit graph.Timestamp
+	writes   recent          // of conflict keys, ascending by commit
+	outcomes recent          // start timestamps and their commits, in the order of the verdicts
 }
 
 // New returns an oracle that has seen nothing.
-func New(l Limits) *Oracle {
-	return &Oracle{
-		limits: l, last: map[graph.ConflictKey]graph.Timestamp{}, outcomes: map[graph.Timestamp]graph.Timestamp{},
-	}
-}
+func New(l Limits) *Oracle { return &Oracle{limits: l} }
 
 // Outcome returns the commit timestamp of the transaction that started at start, 0 if it was aborted; false if its end is
 // not known: not yet, or forgotten.
 func (o *Oracle) Outcome(start graph.Timestamp) (graph.Timestamp, bool) {
-	commit, ok := o.outcomes[start]
-	return commit, ok
+	return o.outcomes.get(uint64(start))
 }
 
 // Decide gives the verdict for a transaction that read at start, wrote keys, and would commit at commit, which is above
@@ -65,13 +53,13 @@ func (o *Oracle) Decide(start, commit graph.Timestamp, keys []uint64) Reason {
 		return TooOld
 	}
 	for _, k := range keys {
-		if o.last[graph.ConflictKey(k)] > start {
+		if last, ok := o.writes.get(k); ok && last > start {
 			o.End(start, 0)
 			return Conflict
 		}
 	}
 	for _, k := range keys {
-		o.remember(graph.ConflictKey(k), commit)
+		o.remember(k, commit)
 	}
 	o.End(start, commit)
 	return Committed
@@ -79,13 +67,12 @@ func (o *Oracle) Decide(start, commit graph.Timestamp, keys []uint64) Reason {
 
 // End records the outcome of a transaction; commit 0 means aborted. The first outcome stays.
 func (o *Oracle) End(start, commit graph.Timestamp) {
-	if _, ok := o.outcomes[start]; ok {
+	if _, ok := o.Outcome(start); ok {
 		return
 	}
-	o.outcomes[start] = commit
-	o.ended.push(start)
-	for o.ended.len() > o.limits.Outcomes {
-		delete(o.outcomes, o.ended.pop())
+	o.outcomes.add(uint64(start), commit)
+	for o.outcomes.len() > o.limits.Outcomes {
+		o.outcomes.forget()
 	}
 }
 
@@ -95,8 +82,8 @@ func (o *Oracle) ForgetBelow(ts graph.Timestamp) {
 		return
 	}
 	o.floor = ts
-	for o.order.len() > 0 && o.order.peek().commit < ts {
-		o.forgetOldest()
+	for o.writes.len() > 0 && o.writes.oldest().ts < ts {
+		o.writes.forget()
 	}
 }
 
@@ -104,32 +91,24 @@ func (o *Oracle) ForgetBelow(ts graph.Timestamp) {
 func (o *Oracle) Floor() graph.Timestamp { return o.floor }
 
 // Keys returns how many writes of conflict keys are remembered.
-func (o *Oracle) Keys() int { return o.order.len() }
+func (o *Oracle) Keys() int { return o.writes.len() }
 
-func (o *Oracle) remember(key graph.ConflictKey, commit graph.Timestamp) {
-	o.last[key] = commit
-	o.order.push(keyCommit{key, commit})
-	for o.order.len() > o.limits.Keys {
+func (o *Oracle) remember(key uint64, commit graph.Timestamp) {
+	o.writes.add(key, commit)
+	for o.writes.len() > o.limits.Keys {
 		// A start at or above the forgotten commit cannot conflict with it.
-		o.floor = max(o.floor, o.order.peek().commit)
-		o.forgetOldest()
-	}
-}
-
-func (o *Oracle) forgetOldest() {
-	e := o.order.pop()
-	if o.last[e.key] == e.commit {
-		delete(o.last, e.key)
+		o.floor = max(o.floor, o.writes.oldest().ts)
+		o.writes.forget()
 	}
 }
 
 // Dump visits everything remembered, oldest first, so that Load on an empty oracle gives the same oracle.
 func (o *Oracle) Dump(key func(graph.ConflictKey, graph.Timestamp), outcome func(start, commit graph.Timestamp)) {
-	for _, e := range o.order.items() {
-		key(e.key, e.commit)
+	for a := range o.writes.all() {
+		key(graph.ConflictKey(a.key), a.ts)
 	}
-	for _, start := range o.ended.items() {
-		outcome(start, o.outcomes[start])
+	for a := range o.outcomes.all() {
+		outcome(graph.Timestamp(a.key), a.ts)
 	}
 }
 
@@ -137,7 +116,7 @@ func (o *Oracle) Dump(key func(graph.ConflictKey, graph.Timestamp), outcome func
 func Load(l Limits, floor graph.Timestamp, keys, commits, starts, outcomes []uint64) *Oracle {
 	o := New(l)
 	for i, k := range keys {
-		o.remember(graph.ConflictKey(k), graph.Timestamp(commits[i]))
+		o.remember(k, graph.Timestamp(commits[i]))
 	}
 	for i, s := range starts {
 		o.End(graph.Timestamp(s), graph.Timestamp(outcomes[i]))
