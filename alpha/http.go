@@ -24,7 +24,8 @@ const (
 	codeInvalidMethod  = "ErrorInvalidMethod"
 )
 
-// Handler returns the HTTP surface for clients: /query /mutate /commit /alter /health /ready /state /metrics and the probes.
+// Handler returns the HTTP surface for clients: /query /mutate /commit /alter /health /ready /state /metrics, profiles
+// and the probes.
 func (n *Node) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for path, h := range map[string]http.HandlerFunc{
@@ -38,6 +39,7 @@ func (n *Node) Handler() http.Handler {
 	mux.HandleFunc("/state", n.httpState)
 	mux.Handle("GET /metrics", n.cfg.Metrics.Handler())
 	mux.Handle("GET /debug/prometheus_metrics", n.cfg.Metrics.Handler())
+	admin.Profiles(mux)
 	mux.HandleFunc("/admin/schema", invalidMethod)
 	mux.HandleFunc("/probe/graphql", func(w http.ResponseWriter, _ *http.Request) {
 		n.send(w, []byte(`{"status":"up","schemaUpdateCounter":0}`))

@@ -13,7 +13,8 @@ import (
 	"dragg/protos/pb"
 )
 
-// Handler returns the HTTP surface for people and tools: /health, /ready, /state, /assign, /removeNode, /moveTablet, /v1, /metrics.
+// Handler returns the HTTP surface for people and tools: /health, /ready, /state, /assign, /removeNode, /moveTablet, /v1, /metrics
+// and profiles.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", s.health)
@@ -24,6 +25,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("/moveTablet", s.moveTablet)
 	mux.Handle("/v1/", admin.NewV1(operator{s}, s.lg).Handler())
 	mux.Handle("GET /metrics", s.cfg.Metrics.Handler())
+	admin.Profiles(mux)
 	return mux
 }
 

@@ -20,9 +20,14 @@ func Audit(lg *slog.Logger, from, what string, err error, args ...any) {
 // Local returns nil if a request comes from the machine itself. As long as there are no credentials what changes a cluster is for
 // people on the machine of a Zero.
 func Local(remote string) error {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil || !net.ParseIP(host).IsLoopback() {
+	if !fromHere(remote) {
 		return fault.New(fault.Denied, "this changes the cluster: it is for requests from the machine of a Zero only; use localhost there")
 	}
 	return nil
+}
+
+// fromHere says that an address is of this machine.
+func fromHere(remote string) bool {
+	host, _, err := net.SplitHostPort(remote)
+	return err == nil && net.ParseIP(host).IsLoopback()
 }
