@@ -139,6 +139,7 @@ func (n *Node) openEngine() (room func(bytes int64) error, err error) {
 func (n *Node) openGroup() (err error) {
 	group := raftgroup.Config{
 		Dir: n.walDir(), Identity: n.id, Join: !n.first, TickInterval: n.cfg.TickInterval, OnStatus: n.noteStatus, Logger: n.lg,
+		HoldBytes: n.cfg.MemoryBytes / 8,
 	}
 	if n.cfg.Pool != nil {
 		n.links = transport.NewLinks(transport.Config{

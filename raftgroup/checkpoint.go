@@ -8,10 +8,6 @@ import (
 	"dragg/internal/fault"
 )
 
-// heldForSending is how many times Config.CheckpointBytes of log come together before a checkpoint is made although the state is
-// being sent to another member.
-const heldForSending = 16
-
 // checkpoints keeps the log short: by bytes, and now and then when it is idle. While another member is sent the state, or may go
 // on with it, it waits, but not for ever: what is sent is gone after the next checkpoint, or the log behind it.
 func (g *Group) checkpoints(ctx context.Context) error {
@@ -31,7 +27,7 @@ func (g *Group) checkpoints(ctx context.Context) error {
 				continue
 			}
 		}
-		if g.holding() && g.logBytes.Load() < heldForSending*int64(g.cfg.CheckpointBytes) {
+		if g.holding() && g.logBytes.Load() < g.cfg.HoldBytes {
 			continue
 		}
 		if err := g.Checkpoint(); err != nil {

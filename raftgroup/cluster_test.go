@@ -69,6 +69,7 @@ func newCluster(t testing.TB, n int, cfg Config) *cluster {
 	}
 	def(&c.cfg.TickInterval, tickInterval)
 	def(&c.cfg.KeepBytes, 64<<10)
+	def(&c.cfg.HoldBytes, 512<<10)
 	for i := range n {
 		c.cfg.Members = append(c.cfg.Members, uint64(i+1))
 	}

@@ -72,7 +72,7 @@
 // The leader offers the state of its last checkpoint, if the log goes on from there and it knows the newest change of members;
 // else it makes a checkpoint first. In memory it keeps Config.KeepBytes of log below its mark for those that were away for a
 // moment, and up to four times as much for members that it hears of. While WriteSnapshot writes, and while a transfer that broke
-// off may go on, no checkpoint is made until sixteen checkpoints' worth of log have come together, or Raft wants another state.
+// off may go on, no checkpoint is made until Config.HoldBytes of log have come together, or Raft wants another state.
 //
 // # Reads
 //

@@ -52,8 +52,12 @@ type Config struct {
 	// CheckpointInterval is how often a checkpoint is made although the log is short; default 1 min.
 	CheckpointInterval time.Duration
 	// KeepBytes is how much log is kept in memory below the mark, for members that were away for a short time; four times as
-	// much for those that are there but lag. Who needs more is sent a snapshot. Default 8 MiB.
+	// much for those that are there but lag. Who needs more is sent a snapshot, and so is who joins: a member that is alone keeps
+	// nothing. Default 8 MiB.
 	KeepBytes int
+	// HoldBytes is how much log comes together, in memory too, before a checkpoint is made although the state is being sent to
+	// another member, which loses what it has of it. Default 128 MiB.
+	HoldBytes int64
 	// ApplyQueueBytes bounds what is committed and not yet applied. Default 64 MiB.
 	ApplyQueueBytes int
 	// SlowSync is how long the syncs of a leader's log may take, on average, before it lets another member lead: every write of the
@@ -72,6 +76,7 @@ func (c *Config) setDefaults() {
 	def(&c.CheckpointBytes, 8<<20)
 	def(&c.CheckpointInterval, time.Minute)
 	def(&c.KeepBytes, 8<<20)
+	def(&c.HoldBytes, 128<<20)
 	def(&c.ApplyQueueBytes, 64<<20)
 	def(&c.SnapshotBytesPerSecond, 128<<20)
 	def(&c.SlowSync, 300*time.Millisecond)

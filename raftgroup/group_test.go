@@ -309,3 +309,20 @@ func BenchmarkPropose(b *testing.B) {
 		})
 	}
 }
+
+// A member that is alone keeps no log that others could want: who joins is sent its state.
+func TestAloneKeepsNoLog(t *testing.T) {
+	g, stop := startGroup(t, filepath.Join(t.TempDir(), "wal"), openSum(&sumDisk{}), 1<<30)
+	for n := range uint64(20) {
+		add(t, g, n)
+	}
+	if err := g.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	if first, err := g.step.tail.FirstIndex(); err != nil || first <= 20 {
+		t.Errorf("after a checkpoint of 20 entries the log in memory begins at %d (%v)", first, err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -162,10 +162,19 @@ func (t *tail) marked(mark raftlog.Mark, desc []byte, keepBytes int) error {
 	if err != nil {
 		return err
 	}
+	if t.alone() {
+		keepBytes = 0 // a member that joins begins with a snapshot
+	}
 	if cut := cutAt(entries, keepBytes, t.floor); cut >= first {
 		return t.Compact(cut)
 	}
 	return nil
+}
+
+// alone reports whether the group has one member. The caller holds mu.
+func (t *tail) alone() bool {
+	now := t.confs[len(t.confs)-1].state
+	return len(now.GetVoters())+len(now.GetVotersOutgoing())+len(now.GetLearners())+len(now.GetLearnersNext()) <= 1
 }
 
 // How much of the log below the mark is kept for members that lag.
