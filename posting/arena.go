@@ -130,10 +130,10 @@ func (a *arena) settle() {
 // evict empties the oldest segment: what was used moves to the newest, and loses its mark; the rest is forgotten.
 func (a *arena) evict(hash func(key []byte) uint64) { a.empty(hash, packed.unmark) }
 
-// tidy empties the oldest segment where gaps are more than a third of the arena, and some segments. What is held moves. It takes as
+// tidy empties the oldest segment where gaps are more than a fifth of the arena, and some segments. What is held moves. It takes as
 // long as copying one segment, and is called for each change, so the gaps stay within that.
 func (a *arena) tidy(hash func(key []byte) uint64) {
-	if a.room > a.live/2*3+4*maxSegment {
+	if a.room > a.live/4*5+4*maxSegment {
 		a.empty(hash, func(packed) bool { return true })
 	}
 }

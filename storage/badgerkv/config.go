@@ -12,8 +12,8 @@ import (
 // Config sets the bounds of an Engine. The zero Config is usable: every field has the default named beside it.
 type Config struct {
 	// MemoryBytes is what the engine may hold in memory; 256 MiB. A third goes to memtables (three of them,
-	// each a sixteenth but 4 to 32 MiB, and what Badger allocates beside), a quarter to the cache of table indexes and
-	// filters, an eighth to that of blocks: what is read again and again is cached above the engine. The page cache is the
+	// each a sixteenth but 4 to 16 MiB, and what Badger allocates beside), a quarter to the cache of table indexes and
+	// filters, a thirty-second to that of blocks: what is read again and again is cached above the engine. The page cache is the
 	// operating system's.
 	MemoryBytes int64
 	// ReserveBytes is the free space on the disk below which writes are refused; 256 MiB.
@@ -50,7 +50,7 @@ const memtables = 3
 // minMemtable and maxMemtable bound the size of a memtable in bytes.
 const (
 	minMemtable = 4 << 20
-	maxMemtable = 32 << 20
+	maxMemtable = 16 << 20
 )
 
 // memtable is how large a memtable shall be.
@@ -70,7 +70,7 @@ func (c Config) options(dir string, memtable int64) badger.Options {
 		WithNumMemtables(memtables).
 		WithNumCompactors(2).
 		WithBaseTableSize(memtable / 4).
-		WithBlockCacheSize(c.MemoryBytes / 8).
+		WithBlockCacheSize(c.MemoryBytes / 32).
 		WithIndexCacheSize(c.MemoryBytes / 4).
 		WithValueThreshold(min(valueThreshold, memtable*15/100)).
 		WithValueLogFileSize(256 << 20)
