@@ -62,16 +62,19 @@ func readQueryLimits(get func(name string) string) (l QueryLimits, err error) {
 			return l, fmt.Errorf("query-timeout=%q must be a duration above zero, as 500ms", text)
 		}
 	}
-	for name, field := range map[string]*int{
-		"query-edges": &l.Edges, "query-memory": &l.MemoryBytes, "query-answer": &l.AnswerBytes,
-		"query-recurse": &l.RecurseDepth, "query-depth": &l.Depth,
+	for _, number := range [...]struct {
+		name string
+		of   *int
+	}{
+		{"query-edges", &l.Edges}, {"query-memory", &l.MemoryBytes}, {"query-answer", &l.AnswerBytes},
+		{"query-recurse", &l.RecurseDepth}, {"query-depth", &l.Depth},
 	} {
-		text := get(name)
+		text := get(number.name)
 		if text == "" {
 			continue
 		}
-		if *field, err = strconv.Atoi(text); err != nil || *field <= 0 {
-			return l, fmt.Errorf("%s=%q must be a number above zero", name, text)
+		if *number.of, err = strconv.Atoi(text); err != nil || *number.of <= 0 {
+			return l, fmt.Errorf("%s=%q must be a number above zero", number.name, text)
 		}
 	}
 	return l, nil

@@ -37,12 +37,8 @@ func (s *service) do(ctx context.Context, req *api.Request) (*api.Response, erro
 
 // optionsOf reads what clients say in metadata.
 func optionsOf(ctx context.Context) (opts Options, err error) {
-	md, ok := metadata.FromIncomingContext(ctx)
-	if !ok {
-		return opts, nil
-	}
-	first := func(name string) string {
-		if v := md.Get(name); len(v) > 0 {
+	first := func(name string) string { // all of the metadata would have to be copied
+		if v := metadata.ValueFromIncomingContext(ctx, name); len(v) > 0 {
 			return v[0]
 		}
 		return ""

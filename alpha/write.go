@@ -33,8 +33,16 @@ func (n *Node) write(ctx context.Context, w shard.Writing) (wrote, error) {
 	if err != nil {
 		return wrote{}, err
 	}
-	var mu sync.Mutex
 	var all wrote
+	if len(parts) == 1 { // no goroutine: its stack would have to grow first
+		for group, steps := range parts {
+			w.Steps, w.Known = steps, n.known(steps)
+			written, err := n.writeTo(ctx, group, w)
+			all.add(written, uint32(group))
+			return all, err
+		}
+	}
+	var mu sync.Mutex
 	eg, ctx := errgroup.WithContext(ctx)
 	for _, group := range slices.Sorted(maps.Keys(parts)) {
 		part := w

@@ -59,7 +59,7 @@ func (l *localFlags) nodes(f *serverFlags) (zeros, alphas []*localNode) {
 		bind = "localhost"
 	}
 	reach := func(port, i int) string { return net.JoinHostPort(bind, strconv.Itoa(port+f.offset+i)) }
-	memory := limitMemory(f.memory) / int64(l.zeros+l.groups*l.replicas)
+	memory := memoryLimit(f.memory) / int64(l.zeros+l.groups*l.replicas)
 	common := func(name string, i int) []string {
 		return []string{
 			"--data", filepath.Join(f.data, name), "--bind", f.bind, "--port-offset", strconv.Itoa(f.offset + i),

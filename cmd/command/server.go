@@ -226,7 +226,7 @@ func runZero(ctx context.Context, f *serverFlags, zf *zeroFlags, stderr io.Write
 	if err := f.awaitRoom(ctx, lg.With("node", "zero", "id", zf.id)); err != nil {
 		return err
 	}
-	limitMemory(f.memory)
+	limitMemory(ctx, f.memory)
 	pool := rpc.NewPool(rpc.Config{MessageBytes: zeroRequestBytes})
 	cfg, err := zf.config(f.zero(f.data, lg), pool)
 	if err != nil {
@@ -291,7 +291,7 @@ func runAlpha(ctx context.Context, f *serverFlags, a *alphaFlags, zeros []string
 	if err := f.awaitRoom(ctx, early); err != nil {
 		return err
 	}
-	memory := limitMemory(f.memory)
+	memory := limitMemory(ctx, f.memory)
 	pool := rpc.NewPool(rpc.Config{MessageBytes: zeroRequestBytes})
 	z := cluster.NewClient(cluster.ClientConfig{Addresses: zeros, Pool: pool, Logger: early})
 	cfg := a.config(f, f.data, memory, lg)
@@ -372,7 +372,7 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 	if err := f.awaitRoom(ctx, lg); err != nil {
 		return err
 	}
-	memory := limitMemory(f.memory)
+	memory := limitMemory(ctx, f.memory)
 	stopProfile, err := profileCPU(f.profile)
 	if err != nil {
 		return err

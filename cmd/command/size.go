@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -69,21 +70,21 @@ func formatSize(n int64) string {
 // memoryShare is which part of the memory a server may use takes unless it is told.
 const memoryShare = 0.70
 
-// gcPercent is how much may be allocated between two collections, as a part of what lives.
-const gcPercent = 50
-
-// limitMemory sets the memory limit of the process and returns it: what the flag says, or a share of what the container or
-// the machine has.
-func limitMemory(flag size) int64 {
-	limit := int64(flag)
-	if limit == 0 {
-		limit = int64(memoryShare * float64(availableMemory()))
+// memoryLimit returns what the flag says, or a share of what the container or the machine has.
+func memoryLimit(flag size) int64 {
+	if flag != 0 {
+		return int64(flag)
 	}
+	return int64(memoryShare * float64(availableMemory()))
+}
+
+// limitMemory sets the memory limit of the process, has the collector run by it until ctx ends, and returns it.
+func limitMemory(ctx context.Context, flag size) int64 {
+	limit := memoryLimit(flag)
 	// The collector works harder close to its limit instead of passing it. It does not count what is mapped from files, the
 	// engine's memtables above all: a quarter is left for them.
 	debug.SetMemoryLimit(limit / 4 * 3)
-	// Most of what lives long are lists and blocks without pointers, which cost it nothing.
-	debug.SetGCPercent(gcPercent)
+	go paceCollector(ctx, limit) // ends with ctx
 	return limit
 }
 
