@@ -75,10 +75,19 @@ func (l List) UIDs() uidset.Set {
 	return uidset.Or(uidset.AndNot(base, l.own.dels), l.own.sets.set())
 }
 
-// Value returns the value with the given language tag, "" for the untagged one, and whether there is one.
+// Value returns the value with the given language tag, "" for the untagged one, and whether there is one. Like all values of a list
+// it may refer to the list's memory: it is for the time of a request. An error is ErrCorrupt.
 func (l List) Value(lang string) (v types.Value, ok bool, err error) {
-	p, ok, err := l.Get(LangSlot(lang))
-	return p.Value, ok, err
+	pay, ok := l.find(LangSlot(lang))
+	if !ok {
+		return types.Value{}, false, nil
+	}
+	if len(pay) > 0 && pay[0] <= payloadType && types.ID(pay[0]).Valid() { // nothing but the value, as most are
+		v, err = types.View(types.ID(pay[0]), pay[1:])
+		return v, err == nil, err
+	}
+	p, err := decodePosting(LangSlot(lang), pay)
+	return p.Value, err == nil, err
 }
 
 // Get returns the value in a slot, with its facets, and whether there is one. An error is ErrCorrupt.

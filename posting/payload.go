@@ -95,7 +95,7 @@ func decodePosting(slot uint64, b []byte) (Posting, error) {
 		return Posting{}, err
 	}
 	p := Posting{Slot: slot, Lang: string(lang)}
-	if p.Value, err = types.Decode(id, value); err != nil {
+	if p.Value, err = types.View(id, value); err != nil {
 		return Posting{}, err
 	}
 	p.Facets, err = decodeFacets(facets)

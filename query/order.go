@@ -60,18 +60,30 @@ type sortKey struct {
 }
 
 func newSortKey(k orderKey, res *task.Result, gone func() bool) sortKey {
-	n := len(res.Offsets) - 1
-	s := sortKey{desc: k.desc}
-	s.values, s.has = make([]types.Value, n), make([]bool, n)
-	for i := range n {
-		if from := res.Offsets[i]; from < res.Offsets[i+1] {
-			s.values[i], s.has[i] = res.Values[from], true
-		}
-	}
+	s := sortKey{column: firstValues(res), desc: k.desc}
 	if len(k.langs) == 1 && k.langs[0] != "." {
 		s.collate(k.langs[0], gone)
 	}
 	return s
+}
+
+// firstValues returns the first value of each row.
+func firstValues(res *task.Result) column {
+	n := len(res.Offsets) - 1
+	each := len(res.Values) == n // every row has one
+	for i := 0; each && i < n; i++ {
+		each = res.Offsets[i+1] == uint32(i+1)
+	}
+	if each {
+		return column{values: res.Values}
+	}
+	c := column{values: make([]types.Value, n), has: make([]bool, n)}
+	for i := range n {
+		if from := res.Offsets[i]; from < res.Offsets[i+1] {
+			c.values[i], c.has[i] = res.Values[from], true
+		}
+	}
+	return c
 }
 
 // collate prepares the order of a language (dql.md fact 48). An unknown language falls back to the root
@@ -85,7 +97,7 @@ func (s *sortKey) collate(lang string, gone func() bool) {
 	s.collated = make([][]byte, len(s.values))
 	var buf collate.Buffer
 	for i, v := range s.values {
-		if s.has[i] && v.Type().Textual() && !gone() {
+		if (s.has == nil || s.has[i]) && v.Type().Textual() && !gone() {
 			s.collated[i] = bytes.Clone(c.KeyFromString(&buf, v.Str()))
 			buf.Reset()
 		}

@@ -70,6 +70,7 @@ func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Resul
 		return task.Result{}, err
 	}
 	w := valueRows{p: p, page: t.Page, pick: preference(t.Langs), sel: sel, scratch: r.vals}
+	w.plain = !p.List && len(t.Langs) == 0 && sel.idle() && t.Page == (task.Page{})
 	w.res = task.Result{Offsets: make([]uint32, 1, len(t.Src)+1), Values: make([]types.Value, 0, len(t.Src))}
 	if w.pick.all {
 		w.res.Langs = make([]string, 0, len(t.Src))
@@ -106,12 +107,16 @@ type valueRows struct {
 	page    task.Page
 	pick    choice
 	sel     selection
+	plain   bool // of each node the untagged value, and nothing else, is asked for
 	scratch []posting.Posting
 	bytes   int // of texts and facets
 }
 
 // row adds the values of one node.
 func (w *valueRows) row(l posting.List) error {
+	if w.plain {
+		return w.one(l)
+	}
 	if !w.p.List && !w.pick.all {
 		v, ok, err := w.pick.one(l)
 		if err != nil || !ok {
@@ -134,6 +139,22 @@ func (w *valueRows) row(l posting.List) error {
 	if w.page.First != 0 || w.page.Offset != 0 {
 		w.cut()
 	}
+	return nil
+}
+
+// one adds the untagged value of a node.
+func (w *valueRows) one(l posting.List) error {
+	v, ok, err := l.Value("")
+	if err != nil || !ok {
+		return err
+	}
+	if v.Type() != w.p.Type {
+		if v, err = types.Convert(v, w.p.Type); err != nil {
+			return err
+		}
+	}
+	w.res.Values = append(w.res.Values, v)
+	w.bytes += v.Extent()
 	return nil
 }
 

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"strings"
 	"time"
+	"unsafe"
 )
 
 // ErrCorrupt says that stored bytes are not a value of the type they were decoded as.
@@ -43,6 +45,13 @@ func AppendBinary(dst []byte, v Value) []byte {
 // Decode reads the stored form of a value of type id; all of b belongs to it. The value does not refer to b.
 // It returns ErrCorrupt for bytes that AppendBinary does not produce.
 func Decode(id ID, b []byte) (Value, error) {
+	v, err := View(id, b)
+	v.str = strings.Clone(v.str)
+	return v, err
+}
+
+// View is Decode without copying: a text refers to b, which must never change, and keeps its memory.
+func View(id ID, b []byte) (Value, error) {
 	v, err := decode(id, b)
 	if err != nil {
 		return Value{}, fmt.Errorf("%w of type %s: %w", ErrCorrupt, id, err)
@@ -55,7 +64,7 @@ var errLength = errors.New("wrong length")
 func decode(id ID, b []byte) (Value, error) {
 	switch id {
 	case Default, String, Password, Binary:
-		return Value{typ: id, str: string(b)}, nil
+		return Value{typ: id, str: unsafe.String(unsafe.SliceData(b), len(b))}, nil
 	case Int:
 		i, n := binary.Varint(b)
 		if n <= 0 || n != len(b) {
