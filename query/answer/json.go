@@ -98,7 +98,7 @@ func (e *encoder) block(b *Block) {
 		e.key(b.Key)
 		e.byte('[')
 		e.reflex, e.trail = b.IgnoreReflex, e.trail[:0]
-		e.countObjects(b.Root, 0)
+		e.countObjects(b.Root, 0, b.Normalize)
 		if b.Normalize {
 			e.normalized(b.Root, 0)
 		} else {
@@ -124,10 +124,10 @@ func (e *encoder) aggregate(n *Node) {
 	e.byte('}')
 }
 
-// countObjects appends the objects of count(uid) for one row of an edge.
-func (e *encoder) countObjects(n *Node, row int) {
+// countObjects appends the objects of count(uid) for one row of an edge; below @normalize those with an alias.
+func (e *encoder) countObjects(n *Node, row int, normalize bool) {
 	for _, c := range n.Children {
-		if c.Kind != CountUID {
+		if c.Kind != CountUID || normalize && !c.Aliased {
 			continue
 		}
 		from, to := n.row(row)
@@ -271,7 +271,7 @@ func (e *encoder) edge(n *Node, row int) {
 	default:
 		e.objects(n, row)
 	}
-	e.countObjects(n, row)
+	e.countObjects(n, row, n.Normalize)
 	if len(e.buf) == start {
 		e.buf = e.buf[:at]
 		return

@@ -100,6 +100,22 @@ func (e *encoder) flatRow(n *Node, row int, budget *int) []flat {
 	return list
 }
 
+// flatCounts returns the objects of count(uid) below an edge: like other fields they need an alias, and they stand last as they do
+// without @normalize (dql.md facts 18 and 44).
+func (n *Node) flatCounts(row int) []flat {
+	from, to := n.row(row)
+	if from == to {
+		return nil
+	}
+	var list []flat
+	for _, c := range n.Children {
+		if c.Kind == CountUID && c.Aliased {
+			list = append(list, flat{{key: c.Key, value: strconv.AppendInt(nil, int64(to-from), 10)}})
+		}
+	}
+	return list
+}
+
 // flatten returns the flat objects of one node; one empty object where it has no aliased field.
 func (e *encoder) flatten(children []*Node, row int, u graph.UID, budget *int) []flat {
 	own := flat{}
@@ -110,7 +126,7 @@ func (e *encoder) flatten(children []*Node, row int, u graph.UID, budget *int) [
 			own = append(own, member{key: c.Key, value: append(u.AppendText([]byte{'"'}), '"')})
 		case c.Kind == Edge:
 			var subs []flat
-			for _, s := range e.flatRow(c, row, budget) {
+			for _, s := range append(e.flatRow(c, row, budget), c.flatCounts(row)...) {
 				if len(s) > 0 {
 					subs = append(subs, s)
 				}
