@@ -181,7 +181,7 @@ func (b *builder) expanded(expand *node, name string) (n *node, ok bool, err err
 	n = &node{
 		kind: dql.PredicateField, key: attr.Key(), attr: attr, pred: graph.Pred(attr.Name), def: def,
 		edges: def.IsUID(), list: def.List || attr.Reverse, shown: true, cascade: expand.cascade,
-		facets: &task.Facets{All: true}, facetKeys: &answer.FacetKeys{All: true},
+		facets: &task.Facets{All: true}, facetKeys: &answer.FacetKeys{All: true, Implied: true},
 	}
 	if !n.edges {
 		if def.Lang {

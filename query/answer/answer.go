@@ -87,6 +87,8 @@ type Node struct {
 // the facet's key.
 type FacetKeys struct {
 	All bool
+	// Implied says that nobody asked for facets: expand brings them along.
+	Implied bool
 	// Keys are the selected facets; with All only those that have an alias.
 	Keys []FacetKey
 }

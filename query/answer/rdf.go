@@ -71,7 +71,7 @@ func (e *rdfEncoder) row(n *Node, row int) error {
 	switch {
 	case n.Normalize:
 		return errRDFNormalize
-	case n.Facets != nil:
+	case n.asksFacets():
 		return errRDFFacets
 	case n.counts():
 		return errRDFCount
@@ -92,6 +92,9 @@ func (e *rdfEncoder) row(n *Node, row int) error {
 	}
 	return nil
 }
+
+// asksFacets says whether the query asked for the facets of a field. Those that expand brings along are left out of RDF.
+func (n *Node) asksFacets() bool { return n.Facets != nil && (n.FacetKeys == nil || !n.FacetKeys.Implied) }
 
 // check returns an error where the text is too long, or where there is no room for it.
 func (e *rdfEncoder) check() error {
@@ -140,7 +143,7 @@ func (e *rdfEncoder) scalar(n *Node, row int, u graph.UID) error {
 	if n.Checks {
 		return errRDFPassword
 	}
-	if n.Facets != nil {
+	if n.asksFacets() {
 		return errRDFFacets
 	}
 	from, to := n.row(row)
