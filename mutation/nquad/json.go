@@ -59,17 +59,17 @@ func (r *jsonReader) node(o *object, via string) (Node, error) {
 	if err != nil {
 		return Node{}, err
 	}
-	plain := 0
+	bare := true
 	for _, key := range o.keys {
+		bare = bare && key == "uid"
 		if key == "uid" || strings.Contains(key, "|") {
 			continue
 		}
-		plain++
 		if err := r.field(subject, o, key); err != nil {
 			return Node{}, err
 		}
 	}
-	if r.deletes && plain == 0 && via == "" {
+	if r.deletes && bare && via == "" {
 		r.quads = append(r.quads, Quad{
 			Subject: subject, Predicate: "*", StarPredicate: true, Object: Node{Kind: Star}, Origin: FromObject,
 		})
