@@ -24,8 +24,8 @@ const (
 	codeInvalidMethod  = "ErrorInvalidMethod"
 )
 
-// Handler returns the HTTP surface for clients: /query /mutate /commit /alter /health /ready /state /metrics, profiles
-// and the probes.
+// Handler returns the HTTP surface for clients: /query /mutate /commit /alter /health /ready /state /metrics, profiles, the probes, and
+// what a console in the browser asks for.
 func (n *Node) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for path, h := range map[string]http.HandlerFunc{
@@ -45,6 +45,8 @@ func (n *Node) Handler() http.Handler {
 		n.send(w, []byte(`{"status":"up","schemaUpdateCounter":0}`))
 	})
 	mux.HandleFunc("POST /graphql", n.httpGraphQL)
+	mux.HandleFunc("GET /ui/keywords", n.httpKeywords)
+	mux.Handle("/login", writing(http.HandlerFunc(httpLogin)))
 	return cors(gzhttp.GzipHandler(http.MaxBytesHandler(mux, int64(n.cfg.Limits.RequestBytes))))
 }
 
@@ -73,7 +75,8 @@ func cors(next http.Handler) http.Handler {
 		h.Set("Access-Control-Allow-Origin", "*")
 		h.Set("Access-Control-Allow-Methods", "POST, PUT, GET, OPTIONS")
 		h.Set("Access-Control-Allow-Headers",
-			"Accept, Content-Type, Content-Length, Accept-Encoding, Cache-Control, X-CSRF-Token, X-Auth-Token, X-Dgraph-AccessToken")
+			"Accept, Content-Type, Content-Length, Content-Encoding, Accept-Encoding, Cache-Control, Authorization, X-Requested-With, "+
+				"X-CSRF-Token, X-Auth-Token, X-Dgraph-AccessToken, X-Dgraph-AuthToken")
 		h.Set("Access-Control-Expose-Headers", "Dgraph-TouchedUids")
 		next.ServeHTTP(w, r)
 	})

@@ -234,6 +234,9 @@ func present(raw json.RawMessage) []byte {
 	return raw
 }
 
+// errBareList is about a body as loaders take it.
+var errBareList = errors.New(`the body of a mutation is an object, and is a list: write {"set": […]} or {"delete": […]}`)
+
 // mutationFromJSON reads {"query":…, "set":…, "delete":…, "cond":…, "mutations":[…]}.
 func mutationFromJSON(body []byte) (*api.Request, error) {
 	var in struct {
@@ -241,8 +244,11 @@ func mutationFromJSON(body []byte) (*api.Request, error) {
 		Query     string         `json:"query"`
 		Mutations []jsonMutation `json:"mutations"`
 	}
-	if strings.TrimSpace(string(body)) == "" {
+	switch text := strings.TrimSpace(string(body)); {
+	case text == "":
 		return nil, errEmpty
+	case text[0] == '[':
+		return nil, errBareList
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, jsonError(body, err)

@@ -303,3 +303,34 @@ func TestHTTPSurroundings(t *testing.T) {
 	check(t, w.send("POST", "/query", `{q(func: uid(1)) {name}}`, asDQL), "!Error not ready")
 	w.n.ready.Store(true)
 }
+
+// Goal: a console in the browser finds what it asks for beside queries. Method: the words that it completes, the login that it tries,
+// the headers that it may send.
+func TestHTTPConsole(t *testing.T) {
+	w := newWeb(t, Config{})
+	var words struct {
+		Keywords []struct{ Type, Name string }
+	}
+	unmarshal(t, w.send("GET", "/ui/keywords", "").Body.Bytes(), &words)
+	names := map[string]bool{}
+	for _, k := range words.Keywords {
+		names[k.Name] = true
+	}
+	if !names["@filter"] || !names["allofterms"] || !names["orderasc"] {
+		t.Errorf("keywords: %+v", words)
+	}
+	login := read(t, w.send("POST", "/login", `{"userid":"ann","password":"secret"}`, asJSON))
+	if len(login.Errors) != 1 || login.Errors[0].Message != "access control: not enabled on this server" {
+		t.Errorf("login: %+v", login)
+	}
+	bare := read(t, w.send("POST", "/mutate", `[{"name":"ann"}]`, asJSON))
+	if len(bare.Errors) != 1 || !strings.Contains(bare.Errors[0].Message, `{"set": […]}`) {
+		t.Errorf("a list as the body: %+v", bare)
+	}
+	allowed := w.send("OPTIONS", "/query", "").Header().Get("Access-Control-Allow-Headers")
+	for _, h := range []string{"Content-Type", "Authorization", "X-Dgraph-AccessToken", "X-Dgraph-AuthToken", "X-Auth-Token"} {
+		if !strings.Contains(allowed, h) {
+			t.Errorf("%s is not allowed: %s", h, allowed)
+		}
+	}
+}
