@@ -127,6 +127,10 @@ func TestHTTPTransaction(t *testing.T) {
 // What queries may ask for, in body and URL.
 func TestHTTPQuery(t *testing.T) {
 	w := newWeb(t, Config{})
+	late := read(t, w.send("POST", "/query?timeout=1ns", `{q(func: has(name)) {name}}`, asDQL))
+	if len(late.Errors) != 1 || late.Errors[0].Message != "context deadline exceeded" {
+		t.Errorf("a query without time: %+v", late)
+	}
 	w.n.set(t, `<0x1> <name> "ann" . `+"\n"+`<0x2> <name> "bob" .`)
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)

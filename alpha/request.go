@@ -54,6 +54,9 @@ func (n *Node) do(ctx context.Context, req *api.Request, opts Options) (*api.Res
 			return nil, late
 		}
 		if ctx.Err() != nil && fault.ClassOf(err) == fault.Internal {
+			if errors.Is(err, ctx.Err()) {
+				return nil, err
+			}
 			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
 		return nil, classify(err)

@@ -136,7 +136,9 @@ func (s *service) AllocateIDs(ctx context.Context, r *api.AllocateIDsRequest) (*
 // disabled names a feature that this server does not offer.
 func disabled(what string) error { return fault.ToGRPC(notEnabled(what)) }
 
-func notEnabled(what string) error { return fault.New(fault.Disabled, "%s: not enabled on this server", what) }
+func notEnabled(what string) error {
+	return fault.New(fault.Disabled, "%s: not enabled on this server", what)
+}
 
 // Login implements api.DgraphServer.
 func (s *service) Login(context.Context, *api.LoginRequest) (*api.Response, error) {

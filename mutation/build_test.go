@@ -226,6 +226,7 @@ func TestBuild(t *testing.T) {
 		"a unique value that is given up":   {set: `<3> <mail> "a@x" .`, del: `<1> <mail> * .`, want: "clear 0x1 mail; 0x3 mail string:a@x"},
 		"a unique value for two, the last":  {set: "<3> <mail> \"a@x\" .\n<3> <mail> \"c@x\" .", want: "0x3 mail string:a@x; 0x3 mail string:c@x"},
 		"a unique value that exists twice":  {set: `<5> <mail> "twice@x" .`, want: "!duplicates in existing data"},
+		"a name in the place of a node":     {set: `<ann> <mail> "a@x" .`, want: `!"ann" is no node: a node is given by its uid, as _:name or as uid(v)`},
 		"deleting a unique value asks none": {del: `<1> <mail> * .`, want: "clear 0x1 mail"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -191,7 +191,7 @@ func (b *Builder) resolve(ctx context.Context, n nquad.Node, deletes bool) ([]gr
 	case nquad.Named:
 		u, err := strconv.ParseUint(n.Name, 0, 64)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%q is no node: a node is given by its uid, as _:name or as uid(v): %w", n.Name, err)
 		}
 		if u == 0 {
 			return nil, fmt.Errorf("UID must to be greater than 0")

@@ -111,7 +111,7 @@ func TestRefusedPlans(t *testing.T) {
 	for text, want := range map[string]string{
 		`{ q(func: uid(1)) { a as age friend @filter(gt(val(a), 3)) { name } } }`:                                                                "in the block that defines it",
 		`{ q(func: uid(1), orderasc: val(a)) { a as age } }`:                                                                                     "in the block that defines it",
-		`{ a as var(func: uid(b)) b as var(func: uid(a)) }`:                                                                                      "need one another",
+		`{ a as var(func: uid(b)) b as var(func: uid(a)) }`:                                                                                      "the variables of the blocks a, b need one another",
 		`{ q(func: uid(1)) { friend { friend { a as age } } sum(val(a)) } }`:                                                                     "invalid variable aggregation",
 		`{ q(func: similar_to(vec, 3, "[1, 2]")) { uid } }`:                                                                                      "similar_to",
 		`{ q(func: uid(1)) { x as math(y + 1) y as math(x + 1) } }`:                                                                              "need one another",

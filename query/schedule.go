@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"dragg/dql"
 )
@@ -48,10 +49,16 @@ func (p *Plan) checkCycles() error {
 			}
 		}
 	}
-	if i := slices.Index(done, false); i >= 0 {
-		return fmt.Errorf("the variables of block %q and another block need one another", p.blocks[i].root.key)
+	var names []string
+	for i, b := range p.blocks {
+		if !done[i] {
+			names = append(names, b.name())
+		}
 	}
-	return nil
+	if len(names) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the variables of the blocks %s need one another", strings.Join(names, ", "))
 }
 
 // defines calls visit for each variable that the block defines.

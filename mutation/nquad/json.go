@@ -192,7 +192,7 @@ func (r *jsonReader) value(q Quad, key string, v any) error {
 		return nil
 	}
 	if err := scalar(&q, v); err != nil {
-		return fmt.Errorf("%w for attr: %s while converting to nquad", err, key)
+		return fmt.Errorf("unexpected type for val for attr: %s while converting to nquad: %w", key, err)
 	}
 	r.quads = append(r.quads, q)
 	return nil
@@ -232,8 +232,6 @@ func isEmpty(v any) bool {
 
 func isFloat(number string) bool { return strings.ContainsAny(number, ".eE") }
 
-var errScalar = errors.New("unexpected type for val")
-
 // scalar sets the value of a quad (dql.md fact 103). Text stays text, whatever it looks like: the schema decides.
 func scalar(q *Quad, v any) error {
 	switch v := v.(type) {
@@ -248,11 +246,11 @@ func scalar(q *Quad, v any) error {
 	case json.Number:
 		n, ok := number(v.String())
 		if !ok {
-			return errScalar
+			return fmt.Errorf("%s is out of the range of 64-bit numbers; larger ones can be given as text", v)
 		}
 		q.Value = n
 	default:
-		return errScalar
+		return fmt.Errorf("%s is no value", kindOf(v))
 	}
 	return nil
 }

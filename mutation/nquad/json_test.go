@@ -52,7 +52,7 @@ func TestReadJSON(t *testing.T) {
 		`5`:                                                          `error: only array of map allowed at root`,
 		`[[{}]]`:                                                     `error: only array of map allowed at root`,
 		`{"uid":"0x1","f":[[1]]}`:                                    `error: got unsupported type for list: f`,
-		`{"uid":"0x1","n":9223372036854775808}`:                      `error: unexpected type for val for attr: n while converting to nquad`,
+		`{"uid":"0x1","n":9223372036854775808}`:                      `error: unexpected type for val for attr: n while converting to nquad: 9223372036854775808 is out of the range`,
 		`{"uid":"0x1","name":"x","name|w":[1]}`:                      `error: facet: name|w: facet value can only be string/number/bool`,
 		`{"uid":"0x1","l":["a"],"l|w":1}`:                            `error: found: 1 for facet: l|w`,
 		`{"uid":"0x1","name@en@de":"x"}`:                             `error: key error`,

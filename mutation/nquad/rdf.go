@@ -69,13 +69,21 @@ func (s *scanner) fail(format string, args ...any) {
 	}
 }
 
-// wrong fails at the current character.
-func (s *scanner) wrong() {
+// What wrong expects in each place of a statement.
+const (
+	wantSubject   = "a subject (<0x2a>, _:name or uid(v))"
+	wantPredicate = "a predicate in angle brackets"
+	wantObject    = "an object (a value in double quotes, <0x2a>, _:name, uid(v) or val(v))"
+	wantDot       = "a dot"
+)
+
+// wrong fails at the current character, where something else was wanted.
+func (s *scanner) wrong(want string) {
 	if s.pos >= len(s.text) {
 		s.fail("invalid end of input. A statement ends with a dot")
 		return
 	}
-	s.fail("Invalid input: %c", s.rune())
+	s.fail("Invalid input: %c where %s belongs", s.rune(), want)
 }
 
 func (s *scanner) rune() rune {
@@ -133,7 +141,7 @@ func (s *scanner) statement(q *Quad) {
 	case s.peek() == '"':
 		s.fail("Invalid quote for non-object.")
 	case !s.take("."):
-		s.wrong()
+		s.wrong(wantDot)
 	}
 	s.blanks()
 	if s.failed == nil && !s.atEnd() {
@@ -161,7 +169,7 @@ func (s *scanner) subject() Node {
 	case '"':
 		s.fail("Invalid quote for non-object.")
 	}
-	s.wrong()
+	s.wrong(wantSubject)
 	return Node{}
 }
 
@@ -182,7 +190,7 @@ func (s *scanner) predicate(q *Quad) {
 	case '.':
 		s.fail("invalid end of input. The predicate and the object are missing")
 	default:
-		s.wrong()
+		s.wrong(wantPredicate)
 	}
 }
 
@@ -204,15 +212,15 @@ func (s *scanner) object(q *Quad) {
 			q.Object = Node{Variable, s.variable()}
 			return
 		}
-		s.wrong()
+		s.wrong(wantObject)
 	case 'v':
 		if s.take("val") {
 			q.ValueOf = s.variable()
 			return
 		}
-		s.wrong()
+		s.wrong(wantObject)
 	default:
-		s.wrong()
+		s.wrong(wantObject)
 	}
 }
 

@@ -94,7 +94,9 @@ func (e *rdfEncoder) row(n *Node, row int) error {
 }
 
 // asksFacets says whether the query asked for the facets of a field. Those that expand brings along are left out of RDF.
-func (n *Node) asksFacets() bool { return n.Facets != nil && (n.FacetKeys == nil || !n.FacetKeys.Implied) }
+func (n *Node) asksFacets() bool {
+	return n.Facets != nil && (n.FacetKeys == nil || !n.FacetKeys.Implied)
+}
 
 // check returns an error where the text is too long, or where there is no room for it.
 func (e *rdfEncoder) check() error {
