@@ -173,6 +173,7 @@ func (r *run) descend(l *level) error {
 			name = l.block.src.Var
 		}
 		l.block.uidVars = append(l.block.uidVars, uidVar{name, l})
+		r.vars[name] = &Var{UIDs: l.rows.uids} // for filters below; the block publishes it when it is done
 	}
 	if err := r.facetVariables(l); err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 )
 
 // schedule finds which blocks need which, and refuses variables that need one another. It also refuses a
-// variable that decides what is traversed in the very block that defines it: such a block could not be read
-// level by level.
+// variable that decides what is traversed in the very block that defines it, but for the uid variables of the
+// edges that lead to the place: any other block could not be read level by level.
 func (p *Plan) schedule() error {
 	definedIn := map[string]int{}
 	for i, b := range p.blocks {
@@ -29,7 +29,7 @@ func (p *Plan) schedule() error {
 				}
 			case early:
 				err = fmt.Errorf("variable %s is used by a function, filter or order in the block that defines it: "+
-					"use it in another block", name)
+					"use it in another block, or in a filter below the edge that defines it", name)
 			}
 		})
 		if err != nil {
@@ -109,12 +109,13 @@ func (b *block) uses(visit func(name string, early bool)) {
 			}
 		}
 	}
-	b.root.walk(func(n *node) {
+	b.walkDown(b.root, nil, func(n *node, above []string) {
+		early := func(name string) { visit(name, !slices.Contains(above, name)) }
 		n.filter.uses(early)
 		n.expandTypes.uses(early)
 		for _, o := range n.order {
 			if o.varName != "" {
-				early(o.varName)
+				visit(o.varName, true)
 			}
 		}
 		if n.src == nil {
@@ -125,10 +126,10 @@ func (b *block) uses(visit func(name string, early bool)) {
 		}
 		if n.src.Expand != nil {
 			for _, f := range n.src.Fields {
-				usesOfField(f, visit)
+				usesOfField(f, func(name string, first bool) { visit(name, first && !slices.Contains(above, name)) })
 			}
 			if n.src.Expand.Var != "" {
-				early(n.src.Expand.Var)
+				visit(n.src.Expand.Var, true)
 			}
 		}
 		usesOfMath(n.src.Math, func(name string) { visit(name, false) })
@@ -184,6 +185,29 @@ func usesOfFilter(f *dql.Filter, visit func(name string)) {
 	for _, c := range f.Children {
 		usesOfFilter(c, visit)
 	}
+}
+
+// walkDown visits the node and all below it, with the uid variables of the edges that lead there. What @recurse reaches, it reaches
+// over several levels, so that none is known there.
+func (b *block) walkDown(n *node, above []string, visit func(n *node, above []string)) {
+	visit(n, above)
+	if name := b.uidVariable(n); name != "" && b.src.Recurse == nil {
+		above = append(above[:len(above):len(above)], name)
+	}
+	for _, c := range n.children {
+		b.walkDown(c, above, visit)
+	}
+}
+
+// uidVariable returns the variable of the nodes that a root or an edge leads to, "" for none.
+func (b *block) uidVariable(n *node) string {
+	switch {
+	case n == b.root:
+		return b.src.Var
+	case n.kind == dql.PredicateField && n.edges:
+		return n.varName
+	}
+	return ""
 }
 
 // walk visits the node and all below it.
