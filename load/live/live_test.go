@@ -33,6 +33,7 @@ func TestForms(t *testing.T) {
 	others := `{"uid":"0x7","name":"seven"},{"uid":"_:ext","name":"ext"}`
 	for name, texts := range map[string]map[string]string{
 		"rdf":               {"d.rdf": rdf},
+		"rdf of an export":  {"d.rdf": strings.NewReplacer("_:a", "<_:a>", "knows> _:b", "knows> <_:b>").Replace(rdf)},
 		"nq":                {"d.nq": rdf},
 		"nt":                {"D.NT": rdf},
 		"rdf packed":        {"d.rdf.gz": rdf},

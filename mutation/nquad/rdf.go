@@ -148,7 +148,8 @@ func (s *scanner) statement(q *Quad) {
 		s.fail("invalid end of input. Only one statement may stand on a line, found %q after the dot", s.text[s.pos:])
 	}
 	if s.failed == nil && (q.Predicate == "" || q.Subject.Kind == Named && q.Subject.Name == "" ||
-		q.Object.Kind == Named && q.Object.Name == "") {
+		q.Object.Kind == Named && q.Object.Name == "" ||
+		q.Subject.Kind == Blank && q.Subject.Name == "" || q.Object.Kind == Blank && q.Object.Name == "") {
 		s.fail("empty required fields in NQuad")
 	}
 }
@@ -156,7 +157,7 @@ func (s *scanner) statement(q *Quad) {
 func (s *scanner) subject() Node {
 	switch s.peek() {
 	case '<':
-		return Node{Named, s.iri()}
+		return bracketed(s.iri())
 	case '_':
 		return Node{Blank, s.blankName()}
 	case '*':
@@ -171,6 +172,14 @@ func (s *scanner) subject() Node {
 	}
 	s.wrong(wantSubject)
 	return Node{}
+}
+
+// bracketed returns the node that <text> names: <0x2a> or, as exports write them, <_:name>.
+func bracketed(text string) Node {
+	if name, blank := strings.CutPrefix(text, "_:"); blank {
+		return Node{Blank, name}
+	}
+	return Node{Named, text}
 }
 
 func (s *scanner) predicate(q *Quad) {
@@ -197,7 +206,7 @@ func (s *scanner) predicate(q *Quad) {
 func (s *scanner) object(q *Quad) {
 	switch s.peek() {
 	case '<':
-		q.Object = Node{Named, s.iri()}
+		q.Object = bracketed(s.iri())
 	case '_':
 		q.Object = Node{Blank, s.blankName()}
 	case '*':

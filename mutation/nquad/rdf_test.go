@@ -36,6 +36,8 @@ func TestReadLine(t *testing.T) {
 		"<1>\t<name>   \"a\\tb \\u00e9 \\\"q\\\"\" .":     "<1 name default(a\tb é \"q\")",
 		`_:a.b <knows> _:c .`:                             `_:a.b knows _:c`,
 		`_:a <knows> _:c.`:                                `_:a knows _:c`,
+		`<_:a> <knows> <_:http://x/b#1> .`:                `_:a knows _:http://x/b#1`,
+		`<_:> <name> "x" .`:                               `error: empty required fields in NQuad`,
 		`<1> <n> "5"^^<xs:int> .`:                         `<1 n int(5)`,
 		`<1> <n> "x"@zh-Hans-CN .`:                        `<1 n@zh-Hans-CN default(x)`,
 		`<1> <n@de> * .`:                                  `<1 n@de *`,
