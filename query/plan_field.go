@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"slices"
 
 	"dragg/dql"
 	"dragg/graph"
@@ -96,7 +97,10 @@ func (b *builder) facets(n *node, f *dql.Field) error {
 	n.facetKeys = &answer.FacetKeys{All: f.Facets.All}
 	for _, k := range f.Facets.Keys {
 		n.facets.Keys = append(n.facets.Keys, k.Key)
-		n.facetKeys.Keys = append(n.facetKeys.Keys, answer.FacetKey{Key: k.Key, Alias: k.Alias})
+		shown := answer.FacetKey{Key: k.Key, Alias: k.Alias}
+		if !slices.Contains(n.facetKeys.Keys, shown) { // with and without a variable it is one field
+			n.facetKeys.Keys = append(n.facetKeys.Keys, shown)
+		}
 		if k.Var == "" {
 			continue
 		}

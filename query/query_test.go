@@ -330,3 +330,15 @@ func TestSortsEndWhenNobodyWaits(t *testing.T) {
 		}
 	}
 }
+
+// A facet that is a variable and shown, or an order and shown, is in the answer once; reading the answer as JSON would hide a second.
+func TestFacetsAreShownOnce(t *testing.T) {
+	f := oneGraph(t)
+	for _, list := range []string{"x as w, w", "x as w, orderasc: w", "w, w, x as w", "x as w, y as w"} {
+		got, err := f.query(`{ q(func: uid(1)) { friend @facets(`+list+`) { age } } r(func: uid(x)) { val(x) } `+
+			strings.Repeat(`s(func: uid(y)) { uid } `, strings.Count(list, "y as"))+`}`, nil, false)
+		if err != nil || strings.Count(got, `"friend|w":1`) != 1 {
+			t.Errorf("@facets(%s): %s, %v", list, got, err)
+		}
+	}
+}
