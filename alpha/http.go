@@ -3,7 +3,6 @@ package alpha
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -17,7 +16,8 @@ import (
 	"dragg/internal/fault"
 )
 
-// The codes of the HTTP error envelope (dql.md fact 134).
+// The codes of the HTTP error envelope (dql.md fact 134). What /query and /mutate cannot do is an invalid request to clients, whatever
+// the reason: time that is up and trouble in the cluster too.
 const (
 	codeInvalidRequest = "ErrorInvalidRequest"
 	codeError          = "Error"
@@ -232,16 +232,4 @@ func (n *Node) httpGraphQL(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	n.send(w, b)
-}
-
-// codeOf returns the HTTP code of an error from the engine.
-func codeOf(err error) string {
-	if c := fault.ClassOf(err); c == fault.Invalid || c == fault.Aborted || c == fault.Conflict {
-		return codeInvalidRequest
-	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return codeInvalidRequest
-	}
-	return codeError
 }

@@ -118,7 +118,7 @@ func (n *Node) httpQuery(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	resp, err := n.Do(ctx, req, opts)
 	if err != nil {
-		sendError(w, codeOf(err), err.Error(), true)
+		sendError(w, codeInvalidRequest, err.Error(), true)
 		return
 	}
 	w.Header().Set("Dgraph-TouchedUids", strconv.FormatUint(resp.Metrics.GetNumUids()["_total"], 10))
@@ -188,7 +188,7 @@ func (n *Node) httpMutate(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	resp, err := n.Do(ctx, req, opts)
 	if err != nil {
-		sendError(w, codeOf(err), err.Error(), true)
+		sendError(w, codeInvalidRequest, err.Error(), true)
 		return
 	}
 	data, err := json.Marshal(struct {

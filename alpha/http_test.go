@@ -48,8 +48,11 @@ const (
 
 // envelope is what every answer may hold.
 type envelope struct {
-	Data       json.RawMessage
-	Errors     []struct{ Message string }
+	Data   json.RawMessage
+	Errors []struct {
+		Message    string
+		Extensions struct{ Code string }
+	}
 	Extensions struct {
 		ServerLatency map[string]uint64 `json:"server_latency"`
 		Txn           struct {
@@ -128,7 +131,7 @@ func TestHTTPTransaction(t *testing.T) {
 func TestHTTPQuery(t *testing.T) {
 	w := newWeb(t, Config{})
 	late := read(t, w.send("POST", "/query?timeout=1ns", `{q(func: has(name)) {name}}`, asDQL))
-	if len(late.Errors) != 1 || late.Errors[0].Message != "context deadline exceeded" {
+	if len(late.Errors) != 1 || strings.Count(late.Errors[0].Message, "deadline exceeded") != 1 || late.Errors[0].Extensions.Code != codeInvalidRequest {
 		t.Errorf("a query without time: %+v", late)
 	}
 	w.n.set(t, `<0x1> <name> "ann" . `+"\n"+`<0x2> <name> "bob" .`)
@@ -304,7 +307,7 @@ func TestHTTPSurroundings(t *testing.T) {
 	if out := w.send("GET", "/health", ""); out.Code != http.StatusServiceUnavailable {
 		t.Errorf("health of a node that is not ready: %d %s", out.Code, out.Body)
 	}
-	check(t, w.send("POST", "/query", `{q(func: uid(1)) {name}}`, asDQL), "!Error not ready")
+	check(t, w.send("POST", "/query", `{q(func: uid(1)) {name}}`, asDQL), "!ErrorInvalidRequest not ready")
 	w.n.ready.Store(true)
 }
 
