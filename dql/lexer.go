@@ -178,7 +178,7 @@ func (l *lexer) punct(c byte) error {
 // block that is called math.
 func (l *lexer) opensMath() bool {
 	n := len(l.toks)
-	if l.braces == 0 || n == 0 || l.toks[n-1].kind != tName || l.toks[n-1].text != "math" {
+	if l.braces == 0 || n == 0 || l.toks[n-1].kind != tName || !strings.EqualFold(l.toks[n-1].text, "math") {
 		return false
 	}
 	rest := strings.TrimLeft(l.text[l.off+1:], " \t\r\n")
