@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"dragg/protos/pb"
+	"dragg/schema"
 )
 
 // health is one node in the answer of /health, with the names that existing tools look for.
@@ -24,6 +25,7 @@ type health struct {
 	Uptime   int64    `json:"uptime,omitempty"`
 	LastEcho int64    `json:"lastEcho,omitempty"`
 	Ongoing  []string `json:"ongoing,omitempty"`
+	Indexing []string `json:"indexing,omitempty"` // the predicates for which indexes, reverse edges or counts are built
 	MaxTs    uint64   `json:"max_assigned,omitempty"`
 }
 
@@ -67,12 +69,18 @@ func (n *Node) health() health {
 	if !n.Ready() {
 		h.Status = notReady
 	}
-	for _, def := range n.shard.Schema().Predicates() {
+	h.builds(n.shard.Schema().Predicates())
+	return h
+}
+
+// builds notes what is built of predicates, so that one can wait for it.
+func (h *health) builds(defs []*schema.Predicate) {
+	for _, def := range defs {
 		if len(def.Building) > 0 {
-			h.Ongoing = append(h.Ongoing, "indexing "+def.Name.String())
+			h.Ongoing = []string{"opIndexing"}
+			h.Indexing = append(h.Indexing, def.Name.String())
 		}
 	}
-	return h
 }
 
 // echoTimeout bounds the wait for another node's answer.
