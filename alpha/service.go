@@ -105,13 +105,20 @@ func mutationsOf(doc *dql.Request) []*api.Mutation {
 	return out
 }
 
-// maxAllocate bounds one request for ids.
-const maxAllocate = 1 << 32
+// What one request for ids may ask for.
+const (
+	maxAllocate           = 1 << 32
+	maxAllocateTimestamps = 1 << 16
+)
 
 // AllocateIDs implements api.DgraphServer.
 func (s *service) AllocateIDs(ctx context.Context, r *api.AllocateIDsRequest) (*api.AllocateIDsResponse, error) {
-	if r.HowMany == 0 || r.HowMany > maxAllocate {
-		return nil, fault.ToGRPC(fault.New(fault.Invalid, "cannot allocate %d ids at once: ask for 1 to %d", r.HowMany, uint64(maxAllocate)))
+	most := uint64(maxAllocate)
+	if r.LeaseType == api.LeaseType_TS {
+		most = maxAllocateTimestamps
+	}
+	if r.HowMany == 0 || r.HowMany > most {
+		return nil, fault.ToGRPC(fault.New(fault.Invalid, "cannot allocate %d ids at once: ask for 1 to %d", r.HowMany, most))
 	}
 	var first uint64
 	switch r.LeaseType {
@@ -122,11 +129,11 @@ func (s *service) AllocateIDs(ctx context.Context, r *api.AllocateIDsRequest) (*
 		}
 		first = uint64(uid)
 	case api.LeaseType_TS:
-		ts, _, err := s.n.zero.Timestamps(ctx, uint32(min(r.HowMany, 1<<16)))
+		ts, _, err := s.n.zero.Timestamps(ctx, uint32(r.HowMany))
 		if err != nil {
 			return nil, fault.ToGRPC(err)
 		}
-		first, r.HowMany = uint64(ts), min(r.HowMany, 1<<16)
+		first = uint64(ts)
 	default:
 		return nil, disabled("namespaces")
 	}

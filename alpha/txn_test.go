@@ -434,7 +434,7 @@ func TestOtherRequests(t *testing.T) {
 	if err != nil || b.End-b.Start != 4 {
 		t.Errorf("timestamps %v %v", b, err)
 	}
-	for _, bad := range []*api.AllocateIDsRequest{{}, {HowMany: 1 << 40}} {
+	for _, bad := range []*api.AllocateIDsRequest{{}, {HowMany: 1 << 40}, {HowMany: 100_000, LeaseType: api.LeaseType_TS}} {
 		_, err := s.AllocateIDs(ctx, bad)
 		wantCode(t, "too many or no ids", err, codes.InvalidArgument, "cannot allocate")
 	}
