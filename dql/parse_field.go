@@ -301,36 +301,42 @@ func (p *parser) checkPwd(f *Field) (err error) {
 	return p.expect(")")
 }
 
-// fieldTail reads arguments, directives and the body of a field.
+// fieldTail reads arguments, directives and the body of a field. Arguments may stand in several brackets, before and behind directives.
 func (p *parser) fieldTail(f *Field) error {
-	if p.accept("(") {
-		if err := p.fieldArgs(f); err != nil {
-			return err
+	seen := map[string]bool(nil) // the arguments so far
+	for {
+		var err error
+		switch {
+		case p.accept("("):
+			if seen == nil {
+				seen = map[string]bool{}
+			}
+			err = p.fieldArgs(f, seen)
+		case p.accept("@"):
+			err = p.fieldAt(f)
+		default:
+			return p.fieldBody(f)
 		}
-	}
-	for p.peek().is("@") {
-		p.i++
-		ok, err := p.fieldDirective(f)
 		if err != nil {
 			return err
 		}
-		if ok {
-			continue
-		}
-		if len(f.Attr.Langs) > 0 || f.Kind == ExpandField {
-			return p.failAt(p.peek(), "Unknown directive [%s]", p.peek().show())
-		}
-		if err := p.langs(&f.Attr); err != nil {
-			return err
-		}
 	}
-	if p.peek().is("(") && len(f.Order) == 0 && f.Page == (Page{}) {
-		p.i++
-		if err := p.fieldArgs(f); err != nil {
-			return err
-		}
-		return p.fieldTail(f)
+}
+
+// fieldAt reads what stands behind an @: a directive, or languages.
+func (p *parser) fieldAt(f *Field) error {
+	ok, err := p.fieldDirective(f)
+	if ok || err != nil {
+		return err
 	}
+	if len(f.Attr.Langs) > 0 || f.Kind == ExpandField {
+		return p.failAt(p.peek(), "Unknown directive [%s]", p.peek().show())
+	}
+	return p.langs(&f.Attr)
+}
+
+// fieldBody reads the fields below a field.
+func (p *parser) fieldBody(f *Field) error {
 	if f.Kind == CountField {
 		if p.peek().is("{") {
 			return p.failAt(p.peek(), "Cannot have children for attribute %s when asking for count", f.Attr.Name)
@@ -346,10 +352,9 @@ func (p *parser) fieldTail(f *Field) error {
 	return err
 }
 
-// fieldArgs reads (first: 1, orderasc: name) after the bracket.
-func (p *parser) fieldArgs(f *Field) error {
-	seen := map[string]bool{}
-	var order orderKeys
+// fieldArgs reads (first: 1, orderasc: name) after the bracket. seen has the arguments of earlier brackets.
+func (p *parser) fieldArgs(f *Field, seen map[string]bool) error {
+	order := orderKeys{keys: f.Order}
 	for !p.accept(")") {
 		if p.accept(",") {
 			continue
