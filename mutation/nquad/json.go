@@ -136,8 +136,13 @@ func (r *jsonReader) field(subject Node, o *object, key string) error {
 		q.Predicate, q.Lang = name, lang
 	}
 	v := o.values[key]
-	if list, ok := v.([]any); ok {
-		return r.list(q, o, key, list)
+	switch v := v.(type) {
+	case []any:
+		return r.list(q, o, key, v)
+	case *object:
+		if len(v.keys) == 0 {
+			return nil // what clients make of a value that was not set: a place without coordinates, a friend without fields
+		}
 	}
 	if _, nested := v.(*object); !nested {
 		facets, err := facetsOf(o, key)
