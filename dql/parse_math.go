@@ -159,6 +159,9 @@ func (p *parser) mathConst(t token, s string) (*Math, error) {
 func (p *parser) mathCall(name token) (*Math, error) {
 	op := strings.ToLower(name.text)
 	want := mathArity(op)
+	if op == "val" {
+		return nil, p.failAt(name, "Unknown math function: val: in math a variable stands by its name alone")
+	}
 	if want == 0 {
 		return nil, p.failAt(name, "Unknown math function: %s", name.text)
 	}
