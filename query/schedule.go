@@ -187,11 +187,11 @@ func usesOfFilter(f *dql.Filter, visit func(name string)) {
 	}
 }
 
-// walkDown visits the node and all below it, with the uid variables of the edges that lead there. What @recurse reaches, it reaches
-// over several levels, so that none is known there.
+// walkDown visits the node and all below it, with the uid variables of the edges that lead there. What @recurse and shortest
+// reach, they reach over several levels, so that none is known there.
 func (b *block) walkDown(n *node, above []string, visit func(n *node, above []string)) {
 	visit(n, above)
-	if name := b.uidVariable(n); name != "" && b.src.Recurse == nil {
+	if name := b.uidVariable(n); name != "" && b.src.Recurse == nil && b.src.Path == nil {
 		above = append(above[:len(above):len(above)], name)
 	}
 	for _, c := range n.children {
