@@ -24,8 +24,11 @@ const (
 type item struct {
 	kind itemKind
 	text string
-	line int
+	at   place
 }
+
+// place is where in a text something begins; both count from 1, the column in bytes.
+type place struct{ line, column int }
 
 // String shows the item in an error message.
 func (it item) String() string {
@@ -45,7 +48,10 @@ func (it item) is(mark string) bool { return it.kind == itemMark && it.text == m
 type lexer struct {
 	text string
 	pos  int
-	line int
+	// line is the number of the line that pos is in, and lineStart where that begins.
+	line, lineStart int
+	// at is where the item begins that was scanned last, or that cannot be scanned.
+	at place
 	// ahead is an item that was looked at and not taken.
 	ahead    item
 	hasAhead bool
@@ -73,39 +79,50 @@ func (l *lexer) next() (item, error) {
 }
 
 func (l *lexer) scan() (item, error) {
-	for l.pos < len(l.text) {
-		switch c := l.text[l.pos]; {
-		case c == ' ' || c == '\t' || c == '\r':
+	l.skipBlanks()
+	l.at = place{l.line, l.pos - l.lineStart + 1}
+	if l.pos == len(l.text) {
+		return item{kind: itemEOF, at: l.at}, nil
+	}
+	switch c := l.text[l.pos]; {
+	case c == '\n':
+		l.pos++
+		l.line, l.lineStart = l.line+1, l.pos
+		return item{kind: itemNewline, at: l.at}, nil
+	case c == '<':
+		return l.scanQuoted(itemName, '>')
+	case c == '"':
+		return l.scanQuoted(itemString, '"')
+	case strings.IndexByte(":.[](){},@!", c) >= 0:
+		l.pos++
+		return item{kind: itemMark, text: l.text[l.pos-1 : l.pos], at: l.at}, nil
+	case isNameByte(c):
+		start := l.pos
+		for l.pos < len(l.text) && isNameByte(l.text[l.pos]) {
 			l.pos++
-		case c == '#':
+		}
+		return l.name(l.text[start:l.pos])
+	}
+	r, _ := utf8.DecodeRuneInString(l.text[l.pos:])
+	return item{}, fmt.Errorf("unrecognized character %q", r)
+}
+
+// skipBlanks passes blanks and a comment, but no line break.
+func (l *lexer) skipBlanks() {
+	for l.pos < len(l.text) {
+		switch c := l.text[l.pos]; c {
+		case ' ', '\t', '\r':
+			l.pos++
+		case '#':
 			if end := strings.IndexByte(l.text[l.pos:], '\n'); end >= 0 {
 				l.pos += end
 			} else {
 				l.pos = len(l.text)
 			}
-		case c == '\n':
-			l.pos++
-			l.line++
-			return item{kind: itemNewline, line: l.line - 1}, nil
-		case c == '<':
-			return l.scanQuoted(itemName, '>')
-		case c == '"':
-			return l.scanQuoted(itemString, '"')
-		case strings.IndexByte(":.[](){},@!", c) >= 0:
-			l.pos++
-			return item{kind: itemMark, text: l.text[l.pos-1 : l.pos], line: l.line}, nil
-		case isNameByte(c):
-			start := l.pos
-			for l.pos < len(l.text) && isNameByte(l.text[l.pos]) {
-				l.pos++
-			}
-			return l.name(l.text[start:l.pos])
 		default:
-			r, _ := utf8.DecodeRuneInString(l.text[l.pos:])
-			return item{}, fmt.Errorf("unrecognized character %q", r)
+			return
 		}
 	}
-	return item{kind: itemEOF, line: l.line}, nil
 }
 
 // scanQuoted takes a text up to the closing mark, which must come on the same line.
@@ -119,14 +136,14 @@ func (l *lexer) scanQuoted(kind itemKind, closing byte) (item, error) {
 	if kind == itemName {
 		return l.name(body[:end])
 	}
-	return item{kind: kind, text: body[:end], line: l.line}, nil
+	return item{kind: kind, text: body[:end], at: l.at}, nil
 }
 
 func (l *lexer) name(text string) (item, error) {
 	if err := CheckName(strings.TrimPrefix(text, "~")); err != nil {
 		return item{}, err
 	}
-	return item{kind: itemName, text: text, line: l.line}, nil
+	return item{kind: itemName, text: text, at: l.at}, nil
 }
 
 // CheckName reports whether a predicate or type may be called name: any valid text of less than 64 KiB

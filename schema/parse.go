@@ -10,35 +10,63 @@ import (
 	"dragg/schema/tok"
 )
 
+// SyntaxError says why schema text is refused and where.
+type SyntaxError struct {
+	Line, Column int   // from 1; Column counts bytes
+	Err          error // what is wrong
+}
+
+// Error returns the message with its place.
+func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d column %d: %v", e.Line, e.Column, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
 // Parse reads schema text: one predicate a line, type definitions with one field a line, comments from # on
 // (dql.md 1.7). It checks every rule that needs no other definitions; Snapshot.Check checks the rest. The
-// Update returned has Predicates and Types in the order of the text; the caller owns it.
+// Update returned has Predicates and Types in the order of the text; the caller owns it. The error is a *SyntaxError.
 func Parse(text string) (Update, error) {
 	p := parser{lexer: newLexer(text), predicates: map[graph.Predicate]bool{}, types: map[string]bool{}}
-	for {
-		it, err := p.next()
-		if err != nil {
-			return Update{}, fmt.Errorf("line %d: %w", p.line, err)
-		}
-		switch it.kind {
-		case itemEOF:
-			return p.out, nil
-		case itemNewline:
-			continue
-		}
-		if err := p.definition(it); err != nil {
-			return Update{}, fmt.Errorf("line %d: %w", it.line, err)
-		}
+	if err := p.all(); err != nil {
+		return Update{}, &SyntaxError{Line: p.at.line, Column: p.at.column, Err: err}
 	}
+	return p.out, nil
 }
 
 // parser reads definitions off a lexer. Lines end with a newline item, so every rule sees where its line
-// ends.
+// ends. An error is about the item that was scanned last, unless blame says otherwise.
 type parser struct {
 	*lexer
 	out        Update
 	predicates map[graph.Predicate]bool
 	types      map[string]bool
+}
+
+// all reads the whole text.
+func (p *parser) all() error {
+	for {
+		it, err := p.next()
+		if err != nil {
+			return err
+		}
+		switch it.kind {
+		case itemEOF:
+			return nil
+		case itemNewline:
+			continue
+		}
+		if err := p.definition(it); err != nil {
+			return err
+		}
+	}
+}
+
+// blame returns err, which is about an item that was read before the last one.
+func (p *parser) blame(it item, err error) error {
+	if err != nil {
+		p.at = it.at
+	}
+	return err
 }
 
 // definition reads a predicate or a type that starts with it.
@@ -65,7 +93,7 @@ func (p *parser) definition(it item) error {
 			return p.typeDefinition()
 		}
 	}
-	return p.predicate(graph.Predicate{Namespace: space, Name: it.text})
+	return p.predicate(space, it)
 }
 
 // namespace reads "0x1]".
@@ -87,7 +115,8 @@ func (p *parser) namespace() (graph.Namespace, error) {
 	return graph.Namespace(n), nil
 }
 
-func (p *parser) predicate(name graph.Predicate) error {
+func (p *parser) predicate(space graph.Namespace, named item) error {
+	name := graph.Predicate{Namespace: space, Name: named.text}
 	it, err := p.next()
 	if err != nil {
 		return err
@@ -96,7 +125,7 @@ func (p *parser) predicate(name graph.Predicate) error {
 		return fmt.Errorf("missing colon after %s", name.Name)
 	}
 	if err := CheckName(name.Name); err != nil {
-		return err
+		return p.blame(named, err)
 	}
 	def := &Predicate{Name: name}
 	if err := p.valueType(def); err != nil {
@@ -106,10 +135,10 @@ func (p *parser) predicate(name graph.Predicate) error {
 		return err
 	}
 	if err := checkDefinition(def); err != nil {
-		return err
+		return p.blame(named, err)
 	}
 	if p.predicates[name] {
-		return fmt.Errorf("predicate %s defined multiple times", name.Name)
+		return p.blame(named, fmt.Errorf("predicate %s defined multiple times", name.Name))
 	}
 	p.predicates[name] = true
 	p.out.Predicates = append(p.out.Predicates, def)
@@ -286,25 +315,26 @@ func (p *parser) tokenizer(def *Predicate, name string) error {
 
 // typeDefinition reads what follows the word type.
 func (p *parser) typeDefinition() error {
-	it, err := p.next()
+	named, err := p.next()
 	if err != nil {
 		return err
 	}
-	def := &Type{Name: it.text}
-	if it, err = p.next(); err != nil {
+	def := &Type{Name: named.text}
+	it, err := p.next()
+	if err != nil {
 		return err
 	}
 	if !it.is("{") {
 		return fmt.Errorf("expected { after type %s, got %s", def.Name, it)
 	}
 	if err := CheckName(def.Name); err != nil {
-		return err
+		return p.blame(named, err)
 	}
 	if err := p.fields(def); err != nil {
 		return err
 	}
 	if p.types[def.Name] {
-		return fmt.Errorf("type %s defined multiple times", def.Name)
+		return p.blame(named, fmt.Errorf("type %s defined multiple times", def.Name))
 	}
 	p.types[def.Name] = true
 	p.out.Types = append(p.out.Types, def)

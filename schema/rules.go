@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,14 +72,9 @@ func (p *parser) vectorIndex(def *Predicate) error {
 		if _, err := p.next(); err != nil {
 			return err
 		}
-		opt, err := p.option()
-		if err != nil {
+		if err := p.option(def.Vector); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(def.Vector.Options, func(o Option) bool { return o.Key == opt.Key }) {
-			return fmt.Errorf("option %s is given twice", opt.Key)
-		}
-		def.Vector.Options = append(def.Vector.Options, opt)
 		if last, err := p.closed(); last || err != nil {
 			return err
 		}
@@ -86,27 +82,28 @@ func (p *parser) vectorIndex(def *Predicate) error {
 }
 
 // option reads `metric: "cosine"`.
-func (p *parser) option() (Option, error) {
+func (p *parser) option(index *VectorIndex) error {
 	key, err := p.next()
 	if err != nil {
-		return Option{}, err
+		return err
 	}
 	if key.kind != itemName {
-		return Option{}, fmt.Errorf("expected an option of %s, got %s", hnsw, key)
+		return fmt.Errorf("expected an option of %s, got %s", hnsw, key)
 	}
-	colon, err := p.next()
-	if err != nil {
-		return Option{}, err
+	if slices.ContainsFunc(index.Options, func(o Option) bool { return o.Key == key.text }) {
+		return fmt.Errorf("option %s is given twice", key)
+	}
+	wanted := fmt.Errorf("option %s wants a colon and a quoted value", key)
+	if it, err := p.next(); err != nil || !it.is(":") {
+		return cmp.Or(err, wanted)
 	}
 	value, err := p.next()
-	if err != nil {
-		return Option{}, err
-	}
-	if !colon.is(":") || value.kind != itemString {
-		return Option{}, fmt.Errorf("option %s wants a colon and a quoted value", key)
+	if err != nil || value.kind != itemString {
+		return cmp.Or(err, wanted)
 	}
 	o := Option{Key: key.text, Value: value.text}
-	return o, checkOption(o)
+	index.Options = append(index.Options, o)
+	return checkOption(o)
 }
 
 func checkOption(o Option) error {

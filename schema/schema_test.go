@@ -51,7 +51,7 @@ func TestRefusedText(t *testing.T) {
 		{"<a: int .", `missing '>'`},
 		{"[x] a: int .", "invalid namespace"},
 		{"a: string @index(exact)", "invalid ending"},
-		{"\n\na: text .", "line 3: undefined Type"},
+		{"\n\na: text .", "line 3 column 4: undefined Type"},
 		{`v: float32vector @index(hnsw(efSearch: "x")) .`, "wants a number"},
 		{`v: float32vector @index(hnsw(efSearch: "1", efSearch: "2")) .`, "given twice"},
 		{`v: float32vector @index(hnsw(metric: cosine)) .`, "quoted value"},
@@ -62,6 +62,27 @@ func TestRefusedText(t *testing.T) {
 		_, err := Parse(tt.in)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %s", tt.in, err, tt.want)
+		}
+	}
+}
+
+// Goal: an error names the place that is wrong. Method: texts with the place marked by §, which is taken out before they are read.
+func TestPlacesOfErrors(t *testing.T) {
+	for _, text := range []string{
+		"a: int .\n\tgr§öße: int .", "a: int .\n  §<a b>: int .", "§<a: int .", "a§", "a: int§", "a: §.", "a: §text .", "a: [int §.",
+		"a: [§bool] .", "[§x] a: int .", "[0x1§: a: int .", "a: int .\nab §int .", "§~a: [uid] .", "a: int§\n", "a: int §b .", "a: int . §b: int .",
+		"a: string @§reverse .", "a: int @§lang .", "a: int @§what .", "a: [uid] @§index(exact) .", "a: int @index §.", "a: int @index(§) .",
+		"a: int @index(§exact) .", "a: string @index(term, §term) .", "a: string @index(term §exact) .", "§a: int @unique .", "§a: string @upsert .",
+		"a: int .\n§a: string .", "v: float32vector @index(hnsw(efSearch: §\"x\")) .", "v: float32vector @index(hnsw(metric: §cosine)) .",
+		"v: float32vector @index(hnsw(efSearch: \"1\", §efSearch: \"2\")) .", "type T §a", "type §~T {\n}", "type T {\n a\n §a\n}",
+		"type T {\n a\n}\ntype §T {\n}", "type T {\n a §b\n}", "type T {\n a: §.\n}", "type T {\n a\n} §.", "type T {\n a\n§", "# é\r\na: §.\r\n",
+	} {
+		before, after, _ := strings.Cut(text, "§")
+		want := SyntaxError{Line: strings.Count(before, "\n") + 1, Column: len(before) - strings.LastIndexByte(before, '\n')}
+		_, err := Parse(before + after)
+		got := (*SyntaxError)(nil)
+		if !errors.As(err, &got) || got.Line != want.Line || got.Column != want.Column {
+			t.Errorf("%q: %v, want line %d column %d", text, err, want.Line, want.Column)
 		}
 	}
 }
@@ -217,10 +238,24 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		u, err := Parse(text)
 		if err != nil {
+			wantPlace(t, text, err)
 			return
 		}
 		roundTrip(t, Snapshot{}.With(u))
 	})
+}
+
+// wantPlace checks that an error of Parse names a place in the text, which may be the end of a line.
+func wantPlace(t *testing.T, text string, err error) {
+	t.Helper()
+	refused := (*SyntaxError)(nil)
+	if !errors.As(err, &refused) {
+		t.Fatalf("%q: %v has no place", text, err)
+	}
+	lines := strings.Split(text, "\n")
+	if refused.Line < 1 || refused.Line > len(lines) || refused.Column < 1 || refused.Column > len(lines[refused.Line-1])+1 {
+		t.Fatalf("%q: %v is outside of the text", text, err)
+	}
 }
 
 // Stored definitions decode to themselves, and nothing else decodes.
