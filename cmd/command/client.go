@@ -160,7 +160,7 @@ func Schema() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return c.Alter(cmd.Context(), &api.Operation{Schema: text, RunInBackground: background})
+				return pointed(c.Alter(cmd.Context(), &api.Operation{Schema: text, RunInBackground: background}), text)
 			})
 		},
 	}

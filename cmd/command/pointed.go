@@ -30,8 +30,8 @@ func pointed(err error, text string) error {
 	if !ok {
 		return err
 	}
-	line := strings.Split(text, "\n")[at.Line-1]
-	return &pointedError{err: err, excerpt: excerpt(line, at.Col-1)}
+	line := strings.TrimRight(strings.Split(text, "\n")[at.Line-1], "\r")
+	return &pointedError{err: err, excerpt: excerpt(line, min(at.Col-1, len(line)))}
 }
 
 // placedText returns the text that places in errors about a document of mutations refer to; empty where they may refer to a
@@ -73,7 +73,7 @@ func excerpt(line string, off int) string {
 	for off < len(line) && off > 0 && !utf8.RuneStart(line[off]) {
 		off--
 	}
-	before, after := line[:off], strings.TrimRight(line[off:], "\r")
+	before, after := line[:off], line[off:]
 	if len(before) > shownBefore+shownAfter {
 		before = "…" + strings.ToValidUTF8(before[len(before)-shownBefore:], "")
 	}
