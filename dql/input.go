@@ -54,7 +54,7 @@ func ReadInput(text string) Input {
 	}
 	in.Line = strings.TrimSpace(line.String())
 	if in.Mutation {
-		d := &docScanner{text: l.text}
+		d := newDocScanner(l.text)
 		_, err := d.document()
 		in.Unfinished = err != nil && d.off == len(l.text)
 	}

@@ -9,9 +9,10 @@ import (
 // Request is a document that changes data: an upsert block, or a list of set and delete blocks.
 type Request struct {
 	// Query is the text of the query with its fragments, for ParseWithUses; empty where the document has
-	// none. Other parts of a small document are blanked out, so that places in errors are places in the
-	// document.
+	// none. Other parts of a small document are blanked out, so that the blocks know their places in it.
 	Query string
+	// QueryFrom is where Query stands in the document.
+	QueryFrom Origin
 	// Mutations are the changes, in the order of the text; at least one.
 	Mutations []Mutation
 }
@@ -22,11 +23,13 @@ type Mutation struct {
 	Cond string
 	// Set and Del are N-Quads as they stand in the text; nil for none.
 	Set, Del []byte
+	// CondFrom, SetFrom and DelFrom are where these stand in the document.
+	CondFrom, SetFrom, DelFrom Origin
 }
 
 // IsMutation says whether the text reads as a document for ParseMutationDoc rather than as a query.
 func IsMutation(text string) bool {
-	d := docScanner{text: text}
+	d := newDocScanner(text)
 	switch d.word() {
 	case "upsert":
 		return d.peekByte() == '{'
@@ -47,8 +50,7 @@ func IsMutation(text string) bool {
 //
 // It neither reads the query nor the N-Quads. The error is a *SyntaxError or ErrEmpty.
 func ParseMutationDoc(text string) (*Request, error) {
-	d := &docScanner{text: text}
-	return d.document()
+	return newDocScanner(text).document()
 }
 
 // docScanner walks over a document whose bodies it does not understand: it only knows where strings, names
@@ -56,6 +58,21 @@ func ParseMutationDoc(text string) (*Request, error) {
 type docScanner struct {
 	text string
 	off  int
+	// counted is how much of the text place has seen; line and lineStart are those of there.
+	counted, line, lineStart int
+}
+
+func newDocScanner(text string) *docScanner { return &docScanner{text: text, line: 1} }
+
+// place returns where an offset is. Offsets come in ascending order, so that the text is counted once.
+func (d *docScanner) place(off int) Pos {
+	passed := d.text[d.counted:off]
+	if i := strings.LastIndexByte(passed, '\n'); i >= 0 {
+		d.line += strings.Count(passed, "\n")
+		d.lineStart = d.counted + i + 1
+	}
+	d.counted = off
+	return Pos{Line: d.line, Col: off - d.lineStart + 1}
 }
 
 // document reads the whole text.
@@ -86,10 +103,7 @@ func (d *docScanner) document() (*Request, error) {
 }
 
 func (d *docScanner) fail(format string, args ...any) error {
-	head := d.text[:min(d.off, len(d.text))]
-	line := strings.Count(head, "\n") + 1
-	col := len(head) - strings.LastIndexByte(head, '\n')
-	return &SyntaxError{Pos: Pos{Line: line, Col: col}, Msg: fmt.Sprintf(format, args...)}
+	return &SyntaxError{Pos: d.place(min(d.off, len(d.text))), Msg: fmt.Sprintf(format, args...)}
 }
 
 func (d *docScanner) skipSpace() {
@@ -156,7 +170,7 @@ func (d *docScanner) upsert(r *Request) error {
 	if err := d.expectByte('{'); err != nil {
 		return err
 	}
-	var parts [][2]int // where the query and its fragments are
+	var parts []span // the query and its fragments
 	queries := 0
 	for !d.acceptByte('}') {
 		d.skipSpace()
@@ -169,10 +183,11 @@ func (d *docScanner) upsert(r *Request) error {
 			if queries > 1 {
 				return d.fail("Multiple query ops inside upsert block")
 			}
+			at := d.place(start)
 			if err := d.queryPart(); err != nil {
 				return err
 			}
-			parts = append(parts, [2]int{start, d.off})
+			parts = append(parts, span{start, d.off, at})
 		case "mutation":
 			m, err := d.mutation()
 			if err != nil {
@@ -194,32 +209,46 @@ func (d *docScanner) upsert(r *Request) error {
 	case len(r.Mutations) == 0:
 		return d.fail("Empty mutation block: no mutation op in upsert block")
 	}
-	r.Query = cutOut(d.text, parts)
+	r.Query, r.QueryFrom = cutOut(d.text, parts)
 	return nil
+}
+
+// span is a part of a document.
+type span struct {
+	start, end int
+	at         Pos // of start
 }
 
 // keepPlaces is the size up to which the other parts of a document are blanked out instead of dropped.
 const keepPlaces = 64 << 10
 
-// cutOut returns the given parts of text with what is between them blanked out.
-func cutOut(text string, parts [][2]int) string {
+// cutOut returns the given parts of text with what is between them blanked out, and where they stand in it.
+func cutOut(text string, parts []span) (string, Origin) {
+	from := Origin{document: text}
 	var b strings.Builder
+	if len(text) > keepPlaces {
+		for i, part := range parts {
+			if i > 0 {
+				b.WriteByte('\n')
+			}
+			b.WriteString(text[part.start:part.end])
+			from.extend(part.at, text[part.start:part.end])
+		}
+		return b.String(), from
+	}
 	at := 0
 	for _, part := range parts {
-		if len(text) <= keepPlaces {
-			for _, c := range []byte(text[at:part[0]]) {
-				if c != '\n' {
-					c = ' '
-				}
-				b.WriteByte(c)
+		for _, c := range []byte(text[at:part.start]) {
+			if c != '\n' {
+				c = ' '
 			}
-		} else {
-			b.WriteByte('\n')
+			b.WriteByte(c)
 		}
-		b.WriteString(text[part[0]:part[1]])
-		at = part[1]
+		b.WriteString(text[part.start:part.end])
+		at = part.end
 	}
-	return b.String()
+	from.extend(Pos{Line: 1, Col: 1}, b.String())
+	return b.String(), from
 }
 
 // queryPart passes a query or fragment from its keyword to its closing brace.
@@ -290,7 +319,8 @@ func (d *docScanner) mutation() (Mutation, error) {
 			return m, d.fail("Matching brackets not found")
 		}
 		d.off = end + 1
-		m.Cond = d.text[start:d.off]
+		m.Cond, m.CondFrom.document = d.text[start:d.off], d.text
+		m.CondFrom.extend(d.place(start), m.Cond)
 	}
 	return m, d.changes(&m)
 }
@@ -302,11 +332,12 @@ func (d *docScanner) changes(m *Mutation) error {
 	}
 	for !d.acceptByte('}') {
 		var dst *[]byte
+		var from *Origin
 		switch w := d.word(); w {
 		case "set":
-			dst = &m.Set
+			dst, from = &m.Set, &m.SetFrom
 		case "delete":
-			dst = &m.Del
+			dst, from = &m.Del, &m.DelFrom
 		case "":
 			if d.off == len(d.text) {
 				return d.fail("Unclosed mutation block")
@@ -318,10 +349,13 @@ func (d *docScanner) changes(m *Mutation) error {
 		if err := d.expectByte('{'); err != nil {
 			return err
 		}
+		at := d.place(d.off)
 		body, err := d.quads()
 		if err != nil {
 			return err
 		}
+		from.document = d.text
+		from.extend(at, body)
 		if *dst != nil {
 			*dst = append(*dst, '\n')
 		}

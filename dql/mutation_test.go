@@ -1,6 +1,7 @@
 package dql
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -36,6 +37,64 @@ func TestMutationDocument(t *testing.T) {
 	if r, err = ParseMutationDoc(`{ set { <0x1> <a> <b> . } delete { <0x1> <c> * . } }`); err != nil ||
 		len(r.Mutations) != 1 || r.Query != "" || string(r.Mutations[0].Del) != " <0x1> <c> * . " {
 		t.Errorf("%+v %v", r, err)
+	}
+}
+
+// wantOrigins checks that every part of a document is found again at the places that its origin gives.
+func wantOrigins(t *testing.T, document string, r *Request) {
+	t.Helper()
+	lines := strings.Split(document, "\n")
+	check := func(text string, from Origin) {
+		for i, line := range strings.Split(text, "\n") {
+			for j := range len(line) {
+				if at := from.Place(Pos{Line: i + 1, Col: j + 1}); line[j] != ' ' && lines[at.Line-1][at.Col-1] != line[j] {
+					t.Fatalf("%q: byte %d of line %d of %q is not at %v", document, j, i, text, at)
+				}
+			}
+		}
+	}
+	check(r.Query, r.QueryFrom)
+	for _, m := range r.Mutations {
+		check(m.Cond, m.CondFrom)
+		check(string(m.Set), m.SetFrom)
+		check(string(m.Del), m.DelFrom)
+	}
+}
+
+func TestOriginsOfADocument(t *testing.T) {
+	small := "upsert {\n query { q(func: uid(1)) {\n v as uid } }  mutation @if(eq(len(v), 1)\n and eq(len(v), 1)) { set { <0x1> <a>\n <b> . }\n" +
+		" delete { <0x1> <b> * . } set {\n\n<0x2> <c> \"d\" . } delete {}\tdelete { <3> <e> *\n.\n} }\n mutation { set { x } } fragment f {\n n } }"
+	for _, document := range []string{
+		small, "{ set { <0x1> <a> <b> . } delete { <0x1>\n<c> * . } set {x} }", small + "#" + strings.Repeat(" ", keepPlaces),
+	} {
+		r, err := ParseMutationDoc(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantOrigins(t, document, r)
+	}
+}
+
+// Goal: an error about a part of a document is one about the document.
+func TestErrorsOfADocumentsParts(t *testing.T) {
+	const third = " mutation @if(eq(len(v), 1) and "
+	document := "upsert {\n query { q(func: uid(1)) { v as uid } }\n" + third + ";) { set { } } }"
+	r, err := ParseMutationDoc(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := r.Mutations[0].CondFrom
+	_, err = ParseCond(r.Mutations[0].Cond)
+	want := "line 3 column " + strconv.Itoa(len(third)+1) + ": "
+	if err = from.Error(err); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if at, ok := Place(err.Error(), document); !ok || at.Line != 3 {
+		t.Errorf("%v is not placed: %v", err, at)
+	}
+	other := &LimitError{What: "uids", Limit: 3}
+	if got := from.Error(other); got != error(other) {
+		t.Errorf("got %v for an error without a place", got)
 	}
 }
 
@@ -119,6 +178,7 @@ func FuzzMutationDoc(f *testing.F) {
 		if err != nil {
 			return
 		}
+		wantOrigins(t, text, r)
 		for _, m := range r.Mutations {
 			if c, err := ParseCond(m.Cond); err == nil && c.Filter != nil {
 				again, err := ParseCond("@if(" + c.Filter.String() + ")")
