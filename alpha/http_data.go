@@ -167,7 +167,7 @@ func (n *Node) httpMutate(w http.ResponseWriter, r *http.Request) {
 	case "application/json":
 		req, err = mutationFromJSON(body)
 	case "application/rdf":
-		req, err = mutationFromRDF(body)
+		req, opts.document, err = mutationFromRDF(body)
 	default:
 		sendError(w, codeInvalidRequest,
 			"Unsupported Content-Type. Supported content types are application/json, application/rdf", false)
@@ -205,15 +205,15 @@ func (n *Node) httpMutate(w http.ResponseWriter, r *http.Request) {
 }
 
 // mutationFromRDF reads { set {…} delete {…} } or an upsert document.
-func mutationFromRDF(body []byte) (*api.Request, error) {
+func mutationFromRDF(body []byte) (*api.Request, *dql.Request, error) {
 	if strings.TrimSpace(string(body)) == "" {
-		return nil, errEmpty
+		return nil, nil, errEmpty
 	}
 	doc, err := dql.ParseMutationDoc(string(body))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &api.Request{Query: doc.Query, Mutations: mutationsOf(doc)}, nil
+	return &api.Request{Query: doc.Query, Mutations: mutationsOf(doc)}, doc, nil
 }
 
 // jsonMutation is one mutation of a JSON body.

@@ -2,6 +2,7 @@ package alpha
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -40,13 +41,23 @@ func (q quads) variables() []string {
 	return out
 }
 
-// readMutation reads the statements of a mutation from all the forms it may have.
-func (r *request) readMutation(m *api.Mutation) (q quads, err error) {
+// statementError returns an error about N-Quads with its place in the document that they come from.
+func statementError(from dql.Origin, err error) error {
+	about := (*nquad.Error)(nil)
+	if !errors.As(err, &about) {
+		return err
+	}
+	at := from.Place(dql.Pos{Line: about.Line, Col: about.Column})
+	return &nquad.Error{Line: at.Line, Column: at.Col, Text: about.Text}
+}
+
+// readMutation reads the statements of a mutation from all the forms it may have. from says where they stand in a document.
+func (r *request) readMutation(m *api.Mutation, from dql.Mutation) (q quads, err error) {
 	if q.Set, err = nquad.ReadRDF(m.SetNquads); err != nil {
-		return q, err
+		return q, statementError(from.SetFrom, err)
 	}
 	if q.Delete, err = nquad.ReadRDF(m.DelNquads); err != nil {
-		return q, err
+		return q, statementError(from.DelFrom, err)
 	}
 	add := func(dst *[]nquad.Quad, more []nquad.Quad, err error) error {
 		*dst = append(*dst, more...)

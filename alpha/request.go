@@ -28,6 +28,24 @@ type Options struct {
 	Explain, Profile bool
 	// Limits lower those of the server.
 	Limits QueryLimits
+	// document is what the mutations and their query were read from, so that errors name places in it; nil if they came alone.
+	document *dql.Request
+}
+
+// origins returns where the parts of a mutation stand in the document.
+func (o *Options) origins(mutation int) (m dql.Mutation) {
+	if o.document != nil {
+		m = o.document.Mutations[mutation]
+	}
+	return m
+}
+
+// queryOrigin returns where the query stands in the document.
+func (o *Options) queryOrigin() (from dql.Origin) {
+	if o.document != nil {
+		from = o.document.QueryFrom
+	}
+	return from
 }
 
 // Do carries out one request of the client API: a query, mutations, or an upsert (both).
@@ -154,12 +172,13 @@ func (r *request) parse() error {
 		return errors.New("a read-only request cannot hold mutations")
 	}
 	var uses []string
-	for _, m := range r.req.Mutations {
+	for i, m := range r.req.Mutations {
+		from := r.opts.origins(i)
 		cond, err := dql.ParseCond(m.Cond)
 		if err != nil {
-			return err
+			return from.CondFrom.Error(err)
 		}
-		q, err := r.readMutation(m)
+		q, err := r.readMutation(m, from)
 		if err != nil {
 			return err
 		}
@@ -174,7 +193,7 @@ func (r *request) parse() error {
 	}
 	doc, err := dql.ParseWith(r.req.Query, r.req.Vars, uniqueSorted(uses), r.limits.parsing())
 	r.doc = doc
-	return err
+	return r.opts.queryOrigin().Error(err)
 }
 
 // begin takes the transaction's timestamp, or draws one.

@@ -23,15 +23,17 @@ func (n *Node) Register(r grpc.ServiceRegistrar) { api.RegisterDgraphServer(r, &
 
 // Query implements api.DgraphServer.
 func (s *service) Query(ctx context.Context, req *api.Request) (*api.Response, error) {
-	resp, err := s.do(ctx, req)
+	resp, err := s.do(ctx, req, nil)
 	return resp, fault.ToGRPC(err)
 }
 
-func (s *service) do(ctx context.Context, req *api.Request) (*api.Response, error) {
+// do carries out a request. doc is the document that its mutations were read from, if they were.
+func (s *service) do(ctx context.Context, req *api.Request, doc *dql.Request) (*api.Response, error) {
 	opts, err := optionsOf(ctx)
 	if err != nil {
 		return nil, err
 	}
+	opts.document = doc
 	return s.n.Do(ctx, req, opts)
 }
 
@@ -74,27 +76,28 @@ func (s *service) CheckVersion(context.Context, *api.Check) (*api.Version, error
 
 // RunDQL implements api.DgraphServer: a query, or a document that changes data and is committed at once.
 func (s *service) RunDQL(ctx context.Context, r *api.RunDQLRequest) (*api.Response, error) {
-	req, err := requestOf(r)
+	req, doc, err := requestOf(r)
 	if err != nil {
 		return nil, fault.ToGRPC(fault.As(fault.Invalid, err))
 	}
-	resp, err := s.do(ctx, req)
+	resp, err := s.do(ctx, req, doc)
 	return resp, fault.ToGRPC(err)
 }
 
-func requestOf(r *api.RunDQLRequest) (*api.Request, error) {
+// requestOf returns the request that a text stands for, and the text as a document if it is one of mutations.
+func requestOf(r *api.RunDQLRequest) (*api.Request, *dql.Request, error) {
 	req := &api.Request{
 		Query: r.DqlQuery, Vars: r.Vars, ReadOnly: r.ReadOnly, BestEffort: r.BestEffort, RespFormat: r.RespFormat,
 	}
 	if !dql.IsMutation(r.DqlQuery) {
-		return req, nil
+		return req, nil, nil
 	}
 	doc, err := dql.ParseMutationDoc(r.DqlQuery)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	req.Query, req.Mutations, req.CommitNow = doc.Query, mutationsOf(doc), true
-	return req, nil
+	return req, doc, nil
 }
 
 func mutationsOf(doc *dql.Request) []*api.Mutation {
