@@ -159,7 +159,7 @@ func TestPlace(t *testing.T) {
 	for _, message := range []string{
 		"line 3 column 1: beyond the last line", "line 1 column 9: beyond the end", "line 0 column 1: nowhere", "line 1 column 0: nowhere",
 		"line 99999999999999999999 column 1: no number", "no place",
-		"while lexing N-Quads at line 1 column 1: in another text",
+		"while lexing {} at line 1 column 1: in another text",
 	} {
 		if got, ok := Place(message, "abc\ndef"); ok {
 			t.Errorf("%s: got %v", message, got)

@@ -9,16 +9,16 @@ import (
 // placeWords are how SyntaxError.Error writes a place.
 var placeWords = regexp.MustCompile(`\bline ([0-9]+) column ([0-9]+): `)
 
-// Place returns the place in text that an error message names, if it names one that exists: message is what SyntaxError.Error
-// returned for text, whatever stands around it by now. The column may be one past the end of its line.
+// Place returns the place in text that an error message names, if it names one that exists: message is what an error about a
+// query, a document of mutations or schema text said of text, whatever stands around it by now. The column may be one past the end
+// of its line.
 func Place(message, text string) (Pos, bool) {
-	// Errors of the lexer quote the text, which may hold such words itself. The same words about N-Quads count from where
-	// these begin.
+	// Errors of the lexer quote the text, which may hold such words itself.
 	const lexing = "while lexing "
 	if i := strings.Index(message, lexing+shown(text)+" at line "); i >= 0 {
 		message = message[i+len(lexing)+len(shown(text)):]
-	} else if strings.Contains(message, lexing) {
-		return Pos{}, false
+	} else if _, after, ok := strings.Cut(message, lexing); ok && !strings.HasPrefix(after, "N-Quads at line ") {
+		return Pos{}, false // about another text
 	}
 	m := placeWords.FindStringSubmatch(message)
 	if m == nil {

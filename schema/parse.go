@@ -17,7 +17,9 @@ type SyntaxError struct {
 }
 
 // Error returns the message with its place.
-func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d column %d: %v", e.Line, e.Column, e.Err) }
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("line %d column %d: %v", e.Line, e.Column, e.Err)
+}
 
 // Unwrap returns what is wrong.
 func (e *SyntaxError) Unwrap() error { return e.Err }

@@ -120,7 +120,7 @@ func Mutate() *cobra.Command {
 			return withClient(address, func(c *client) error {
 				resp, err := c.dgraph.RunDQL(cmd.Context(), &api.RunDQLRequest{DqlQuery: text})
 				if err != nil {
-					return pointed(fault.FromGRPC(err), placedText(text))
+					return pointed(fault.FromGRPC(err), text)
 				}
 				out, err := json.Marshal(struct {
 					CommitTs uint64            `json:"commit_ts,omitempty"`

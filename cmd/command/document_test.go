@@ -20,6 +20,15 @@ func (a *someAlpha) Alter(_ context.Context, op *api.Operation) (*api.Payload, e
 	return &api.Payload{}, nil
 }
 
+func (a *someAlpha) RunDQL(_ context.Context, r *api.RunDQLRequest) (*api.Response, error) {
+	for _, said := range []string{"while lexing N-Quads at line 3 column 9: Invalid input: b", "line 1 column 3: Unexpected put"} {
+		if strings.Contains(r.DqlQuery, said[strings.LastIndexByte(said, ' ')+1:]) {
+			return nil, status.Error(codes.InvalidArgument, said)
+		}
+	}
+	return &api.Response{Txn: &api.TxnContext{CommitTs: 7}}, nil
+}
+
 // run runs a command with arguments and standard input, and returns what it printed and what it failed with.
 func run(t *testing.T, cmd *cobra.Command, stdin string, args ...string) (out, failed string) {
 	t.Helper()
@@ -53,6 +62,24 @@ func TestSchemaErrorsPointAtTheirPlace(t *testing.T) {
 		"name: string .": "",
 	} {
 		if _, got := run(t, Schema(), text, "--alpha", address, "-"); got != want {
+			t.Errorf("%q: got\n%s\nwant\n%s", text, got, want)
+		}
+	}
+}
+
+// Goal: errors in a document of mutations are shown at their place in it.
+func TestMutationErrorsPointAtTheirPlace(t *testing.T) {
+	_, address := fakeAlpha(t)
+	for text, want := range map[string]string{
+		"{ set {\n  <0x1> <a> \"x\" .\n  <0x1> : b .\n} }": `while lexing N-Quads at line 3 column 9: Invalid input: b
+  ` + "  <0x1> : b ." + `
+          ^`,
+		"{ put { } }": `line 1 column 3: Unexpected put
+  { put { } }
+    ^`,
+		"{ set { } }": "",
+	} {
+		if _, got := run(t, Mutate(), text, "--alpha", address); got != want {
 			t.Errorf("%q: got\n%s\nwant\n%s", text, got, want)
 		}
 	}

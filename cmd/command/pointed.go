@@ -34,32 +34,6 @@ func pointed(err error, text string) error {
 	return &pointedError{err: err, excerpt: excerpt(line, min(at.Col-1, len(line)))}
 }
 
-// placedText returns the text that places in errors about a document of mutations refer to; empty where they may refer to a
-// condition, since places in conditions count from where these begin.
-func placedText(document string) string {
-	if !dql.IsMutation(document) {
-		return document
-	}
-	doc, err := dql.ParseMutationDoc(document)
-	if err != nil {
-		return document
-	}
-	for _, m := range doc.Mutations {
-		if m.Cond == "" {
-			continue
-		}
-		if _, err := dql.ParseCond(m.Cond); err != nil {
-			return ""
-		}
-	}
-	for i := range len(doc.Query) {
-		if c := doc.Query[i]; c != ' ' && c != document[i] {
-			return doc.Query // the document is large, so that its other parts are left out instead of blanked out
-		}
-	}
-	return document
-}
-
 // Bytes of a line that an excerpt shows before and after the place: a query may be one line of a megabyte.
 const (
 	shownBefore = 60

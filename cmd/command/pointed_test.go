@@ -85,21 +85,3 @@ func TestErrorsPointAtTheirPlace(t *testing.T) {
 		t.Error("no error became one")
 	}
 }
-
-// Goal: places in errors about mutations point into the document, or nowhere.
-func TestTextOfPlacesInMutations(t *testing.T) {
-	whole := "upsert {\n query { q(func: uid(1)) { v as uid } }\n mutation @if(eq(len(v), 1)) { set { uid(v) <a> \"x\" . } } }"
-	badCond := strings.Replace(whole, "eq(len(v), 1)", "eq(len(v), ;)", 1)
-	large := strings.Replace(whole, `"x"`, `"`+strings.Repeat("x", 70<<10)+`"`, 1)
-	for _, c := range []struct{ name, document, want string }{
-		{"small", whole, whole},
-		{"large", large, " query { q(func: uid(1)) { v as uid } }"},
-		{"not a document", "{ q() }", "{ q() }"},
-		{"unclosed", "upsert { query { q() }", "upsert { query { q() }"},
-		{"condition", badCond, ""},
-	} {
-		if got := placedText(c.document); !strings.HasSuffix(strings.TrimRight(got, " \n"), strings.TrimSpace(c.want)) || c.want == "" && got != "" {
-			t.Errorf("%s: got %.100q, want %q", c.name, got, c.want)
-		}
-	}
-}
