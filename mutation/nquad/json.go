@@ -1,6 +1,7 @@
 package nquad
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,8 +12,54 @@ import (
 	"dragg/graph/types"
 )
 
+// JSONError is a part of a JSON mutation that cannot be read.
+type JSONError struct {
+	Line, Column int   // from 1; Column counts bytes
+	Err          error // what is wrong
+}
+
+// Error returns the message with its place.
+func (e *JSONError) Error() string {
+	return fmt.Sprintf("line %d column %d: %v", e.Line, e.Column, e.Err)
+}
+
+// Unwrap returns what is wrong.
+func (e *JSONError) Unwrap() error { return e.Err }
+
+// offsetError is an error at a byte of the text.
+type offsetError struct {
+	at  int
+	err error
+}
+
+// Error returns the message without the place.
+func (e *offsetError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *offsetError) Unwrap() error { return e.err }
+
+// offset adds a place to an error that has none.
+func offset(at int, err error) error {
+	if placed := (*offsetError)(nil); err == nil || errors.As(err, &placed) {
+		return err
+	}
+	return &offsetError{at: at, err: err}
+}
+
+// placed gives an error its line and column in the text.
+func placed(text []byte, err error) error {
+	e := (*offsetError)(nil)
+	if !errors.As(err, &e) {
+		return err
+	}
+	before := text[:min(e.at, len(text))]
+	return &JSONError{
+		Line: bytes.Count(before, []byte{'\n'}) + 1, Column: len(before) - bytes.LastIndexByte(before, '\n'), Err: e.err,
+	}
+}
+
 // ReadJSON reads a JSON mutation that sets: an object or an array of objects (dql.md 1.9). newBlank returns a fresh blank
-// name for every object without a uid.
+// name for every object without a uid. An error about a part of the text is a *JSONError.
 func ReadJSON(text []byte, newBlank func() string) ([]Quad, error) {
 	return readJSON(text, &jsonReader{newBlank: newBlank})
 }
@@ -27,7 +74,7 @@ var errRoot = errors.New("only array of map allowed at root")
 func readJSON(text []byte, r *jsonReader) ([]Quad, error) {
 	tree, err := readTree(text)
 	if err != nil {
-		return nil, err
+		return nil, placed(text, err)
 	}
 	list, ok := tree.([]any)
 	if !ok {
@@ -39,7 +86,7 @@ func readJSON(text []byte, r *jsonReader) ([]Quad, error) {
 			return nil, errRoot
 		}
 		if _, err := r.node(o, ""); err != nil {
-			return nil, err
+			return nil, placed(text, err)
 		}
 	}
 	return r.quads, nil
@@ -57,16 +104,16 @@ type jsonReader struct {
 func (r *jsonReader) node(o *object, via string) (Node, error) {
 	subject, err := r.identity(o)
 	if err != nil {
-		return Node{}, err
+		return Node{}, offset(o.at, err)
 	}
 	bare := true
-	for _, key := range o.keys {
+	for i, key := range o.keys {
 		bare = bare && key == "uid"
 		if key == "uid" || strings.Contains(key, "|") {
 			continue
 		}
 		if err := r.field(subject, o, key); err != nil {
-			return Node{}, err
+			return Node{}, offset(o.keysAt[i], err)
 		}
 	}
 	if r.deletes && bare && via == "" {

@@ -1,6 +1,7 @@
 package nquad
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -80,12 +81,38 @@ func TestReadJSONDelete(t *testing.T) {
 	}
 }
 
+// Goal: an error names its place. Method: texts with the place marked by §, which is taken out before they are read.
+func TestPlacesInJSON(t *testing.T) {
+	for _, text := range []string{
+		"{\"uid\": \"0x1\",\n \"é\": 1,\t§\"f\" : [[1]]}", "[{},\n§{\"uid\": true}]", "{\"k\": [{\"uid\": 1}, {\n §\"n\": 9223372036854775808}]}",
+		"{\"a\": [1,\n2], §\"a@en@de\": 1}", "{\"uid\": \"0x1\",\n§", "{\"uid\": \"0x1\" }§}", "{\"a\": §tru}", "{}  §{}", "{§5: 1}",
+		"{\"uid\": 1, §\"g\": {\"type\": \"Point\", \"coordinates\": [\"x\"]}}", "§" + strings.Repeat("[", 1000),
+	} {
+		before, after, _ := strings.Cut(text, "§")
+		if strings.HasPrefix(after, "[[[") {
+			before, after = after[:maxDepth+1], after[maxDepth+1:] // the first that is too deep was read
+		}
+		line, column := strings.Count(before, "\n")+1, len(before)-strings.LastIndexByte(before, '\n')
+		_, err := ReadJSON([]byte(before+after), blanks())
+		at := (*JSONError)(nil)
+		if !errors.As(err, &at) || at.Line != line || at.Column != column {
+			t.Errorf("%.80s: %v, want line %d column %d", text, err, line, column)
+		}
+	}
+}
+
 // No JSON makes the reader panic.
 func FuzzReadJSON(f *testing.F) {
 	f.Add([]byte(`{"uid":"_:a","k":[{"uid":"0x2","k|w":1}],"g":{"type":"Point","coordinates":[1,2]},"l":["a"],"l|f":{"0":1}}`))
 	f.Add([]byte(`[{"n":1.5e3,"b":true,"z":null}]`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		quads, err := ReadJSON(text, blanks())
+		if at := (*JSONError)(nil); errors.As(err, &at) {
+			lines := strings.Split(string(text), "\n")
+			if at.Line < 1 || at.Line > len(lines) || at.Column < 1 || at.Column > len(lines[at.Line-1])+1 {
+				t.Errorf("%q: %v is outside of the text", text, err)
+			}
+		}
 		for _, q := range quads {
 			if err == nil && q.Subject.Kind == Absent {
 				t.Errorf("%q gave a quad without subject", text)

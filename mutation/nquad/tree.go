@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -14,35 +15,57 @@ const maxDepth = 200
 
 // object is a JSON object with its keys in the order of the text. The last value of a repeated key stays.
 type object struct {
+	at     int // where it begins, in bytes of the text
 	keys   []string
+	keysAt []int          // where the keys begin
 	values map[string]any // nil, bool, string, json.Number, *object, []any
 }
 
-func (o *object) put(key string, v any) {
+func (o *object) put(key string, at int, v any) {
 	if _, ok := o.values[key]; !ok {
-		o.keys = append(o.keys, key)
+		o.keys, o.keysAt = append(o.keys, key), append(o.keysAt, at)
 	}
 	o.values[key] = v
 }
+
+// treeReader reads one JSON text.
+type treeReader struct {
+	text []byte
+	*json.Decoder
+}
+
+// ahead returns where the next token begins, or the end of the text.
+func (d *treeReader) ahead() int {
+	at := int(d.InputOffset())
+	for at < len(d.text) && strings.IndexByte(" \t\r\n,:", d.text[at]) >= 0 {
+		at++
+	}
+	return at
+}
+
+// fail returns an error at what comes next.
+func (d *treeReader) fail(err error) error { return &offsetError{at: d.ahead(), err: err} }
 
 // readTree reads one JSON text into nil, bool, string, json.Number, *object and []any.
 func readTree(text []byte) (any, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("the JSON is not valid UTF-8")
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
+	d := &treeReader{text, json.NewDecoder(bytes.NewReader(text))}
 	d.UseNumber()
 	v, err := readValue(d, 0)
 	if err != nil {
-		return nil, fmt.Errorf("invalid JSON at byte %d: %w", d.InputOffset(), err)
+		return nil, d.fail(fmt.Errorf("invalid JSON: %w", err))
 	}
+	end := d.ahead()
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("invalid JSON at byte %d: more follows after the first value", d.InputOffset())
+		return nil, &offsetError{at: end, err: errors.New("invalid JSON: more follows after the first value")}
 	}
 	return v, nil
 }
 
-func readValue(d *json.Decoder, depth int) (any, error) {
+func readValue(d *treeReader, depth int) (any, error) {
+	at := d.ahead()
 	t, err := d.Token()
 	if errors.Is(err, io.EOF) {
 		return nil, io.ErrUnexpectedEOF
@@ -60,10 +83,10 @@ func readValue(d *json.Decoder, depth int) (any, error) {
 	if delim == '[' {
 		return readArray(d, depth)
 	}
-	return readObject(d, depth)
+	return readObject(d, at, depth)
 }
 
-func readArray(d *json.Decoder, depth int) (any, error) {
+func readArray(d *treeReader, depth int) (any, error) {
 	list := []any{}
 	for d.More() {
 		v, err := readValue(d, depth)
@@ -76,9 +99,10 @@ func readArray(d *json.Decoder, depth int) (any, error) {
 	return list, unexpected(err)
 }
 
-func readObject(d *json.Decoder, depth int) (any, error) {
-	o := &object{values: map[string]any{}}
+func readObject(d *treeReader, at, depth int) (any, error) {
+	o := &object{at: at, values: map[string]any{}}
 	for d.More() {
+		keyAt := d.ahead()
 		t, err := d.Token()
 		if err != nil {
 			return nil, unexpected(err)
@@ -91,7 +115,7 @@ func readObject(d *json.Decoder, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.put(key, v)
+		o.put(key, keyAt, v)
 	}
 	_, err := d.Token()
 	return o, unexpected(err)
