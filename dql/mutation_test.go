@@ -1,6 +1,7 @@
 package dql
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -72,6 +73,31 @@ func TestOriginsOfADocument(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantOrigins(t, document, r)
+	}
+}
+
+// Goal: what a JSON string stands for is found again in it.
+func TestOriginsOfJSONStrings(t *testing.T) {
+	for _, literal := range []string{
+		`"plain é"`, `"a\nb\tc\"d\\\n\n e"`, `"\u00e9x\u000ay\ud83d\ude00z\ud83dw"`, `""`,
+	} {
+		document := "{\n \"query\": " + literal + "}"
+		var text string
+		if err := json.Unmarshal([]byte(literal), &text); err != nil {
+			t.Fatal(err)
+		}
+		from := OriginOfString(document, strings.Index(document, literal))
+		for i, line := range strings.Split(text, "\n") {
+			for j, c := range line {
+				at := from.Place(Pos{i + 1, j + 1})
+				if got := strings.Split(document, "\n")[at.Line-1][at.Col-1:]; !strings.HasPrefix(got, string(c)) && got[0] != '\\' {
+					t.Errorf("%s: %q of line %d is at %q", literal, c, i, got)
+				}
+			}
+		}
+	}
+	if at := OriginAt("a\nbcd", 3).Place(Pos{1, 2}); at != (Pos{2, 3}) {
+		t.Errorf("got %v", at)
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// placeWords are how SyntaxError.Error writes a place.
-var placeWords = regexp.MustCompile(`\bline ([0-9]+) column ([0-9]+): `)
+// placeWords are how SyntaxError.Error writes a place, and errors about JSON that is broken.
+var placeWords = regexp.MustCompile(`\bline ([0-9]+)(?: column|, character) ([0-9]+): `)
 
 // Place returns the place in text that an error message names, if it names one that exists: message is what an error about a
 // query, a document of mutations or schema text said of text, whatever stands around it by now. The column may be one past the end
