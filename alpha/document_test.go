@@ -41,3 +41,38 @@ func TestErrorsNamePlacesInDocuments(t *testing.T) {
 		}
 	}
 }
+
+// Goal: the same for JSON documents, where texts stand in strings.
+func TestErrorsNamePlacesInJSONDocuments(t *testing.T) {
+	w := newWeb(t, Config{})
+	s := &service{n: w.n.Node}
+	const query = `"query": "{ q(func: has(name)) {\n\t v as uid } }",`
+	for name, text := range map[string]string{
+		"set":         "{\n \"set\": {\"uid\": \"0x1\",\n\t§\"name\": [[1]]}}",
+		"set of many": "{\"set\": [{\"name\": \"x\"},\n {§\"name\" : [[1]]}]}",
+		"delete":      "{ \"set\": {}, \"delete\":\n[\n§{\"name\": null}]}",
+		"mutations":   "{ \"mutations\": [ {\"set\": {\"name\": \"x\"}},\n{\"cond\": \"\", \"Delete\": {\"uid\": 1, §\"name\": [[1]]}}]}",
+		"after set":   "{ \"set\": {}, \"mutations\": [ {\"set\": {\"name\": \"x\"}} ,\n{\"set\": {\"uid\": 1, §\"name\": [[1]]}}]}",
+		"query":       "{ \"set\": {},\n" + strings.Replace(query, "v as", "name §name v as", 1) + " \"cond\": \"@if(eq(len(v), 1))\"}",
+		"condition":   "{ " + query + " \"set\": {},\n \"cond\": \"@if(eq(name, \\\"a\\\") §eq(len(v), 1))\"}",
+		"syntax":      "{ \"set\": {},\n \"delete\" §5",
+	} {
+		before, after, _ := strings.Cut(text, "§")
+		line, column := strings.Count(before, "\n")+1, len(before)-strings.LastIndexByte(before, '\n')
+		want := fmt.Sprintf("line %d column %d: ", line, column)
+		if name == "syntax" {
+			want = fmt.Sprintf("line %d, character %d: ", line, column)
+		}
+		_, err := s.RunDQL(context.Background(), &api.RunDQLRequest{DqlQuery: before + after})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %.300v, want %s", name, err, want)
+		}
+		if body := w.send("POST", "/mutate", before+after, asJSON).Body.String(); !strings.Contains(body, want) {
+			t.Errorf("%s over HTTP: %.300s, want %s", name, body, want)
+		}
+	}
+	resp, err := s.RunDQL(context.Background(), &api.RunDQLRequest{DqlQuery: ` {"set": {"uid": "_:a", "name": "x"}}`})
+	if err != nil || len(resp.Uids) != 1 || resp.Txn.CommitTs == 0 {
+		t.Errorf("a document that is right: %v %v", resp, err)
+	}
+}

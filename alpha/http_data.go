@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/dgraph-io/dgo/v250/protos/api"
-
-	"dragg/dql"
 )
 
 // httpLatency is the server_latency of the extensions (dql.md fact 29).
@@ -134,7 +132,7 @@ func (n *Node) httpQuery(w http.ResponseWriter, r *http.Request) {
 	n.envelope(w, text, resp)
 }
 
-// jsonError adds line and column to an error of the JSON decoder.
+// jsonError adds line and column of the last byte that was read to an error of the JSON decoder.
 func jsonError(body []byte, err error) error {
 	offset := int64(-1)
 	if e := (*json.SyntaxError)(nil); errors.As(err, &e) {
@@ -145,7 +143,7 @@ func jsonError(body []byte, err error) error {
 	if offset < 0 || offset > int64(len(body)) {
 		return err
 	}
-	before := string(body[:offset])
+	before := string(body[:max(0, offset-1)])
 	line := strings.Count(before, "\n") + 1
 	column := len(before) - strings.LastIndexByte(before, '\n')
 	return fmt.Errorf("Error parsing JSON at line %d, character %d: %w", line, column, err)
@@ -162,12 +160,12 @@ func (n *Node) httpMutate(w http.ResponseWriter, r *http.Request) {
 		sendError(w, codeInvalidRequest, err.Error(), false)
 		return
 	}
-	var req *api.Request
+	var doc document
 	switch mediaType(r) {
 	case "application/json":
-		req, err = mutationFromJSON(body)
+		doc, err = readJSONDocument(body)
 	case "application/rdf":
-		req, opts.document, err = mutationFromRDF(body)
+		doc, err = readRDFDocument(string(body))
 	default:
 		sendError(w, codeInvalidRequest,
 			"Unsupported Content-Type. Supported content types are application/json, application/rdf", false)
@@ -181,6 +179,8 @@ func (n *Node) httpMutate(w http.ResponseWriter, r *http.Request) {
 		sendError(w, codeInvalidRequest, err.Error(), true)
 		return
 	}
+	req := doc.request()
+	opts.document = doc
 	req.StartTs, req.Hash, req.CommitNow = startTs, p.text("hash"), commitNow
 	ctx, stop := n.carriedOut(r)
 	defer stop()
@@ -202,66 +202,4 @@ func (n *Node) httpMutate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	n.envelope(w, data, resp)
-}
-
-// mutationFromRDF reads { set {…} delete {…} } or an upsert document.
-func mutationFromRDF(body []byte) (*api.Request, *dql.Request, error) {
-	if strings.TrimSpace(string(body)) == "" {
-		return nil, nil, errEmpty
-	}
-	doc, err := dql.ParseMutationDoc(string(body))
-	if err != nil {
-		return nil, nil, err
-	}
-	return &api.Request{Query: doc.Query, Mutations: mutationsOf(doc)}, doc, nil
-}
-
-// jsonMutation is one mutation of a JSON body.
-type jsonMutation struct {
-	Set    json.RawMessage `json:"set"`
-	Delete json.RawMessage `json:"delete"`
-	Cond   string          `json:"cond"`
-}
-
-func (m jsonMutation) toAPI() *api.Mutation {
-	return &api.Mutation{SetJson: present(m.Set), DeleteJson: present(m.Delete), Cond: m.Cond}
-}
-
-func present(raw json.RawMessage) []byte {
-	if string(raw) == "null" {
-		return nil
-	}
-	return raw
-}
-
-// errBareList is about a body as loaders take it.
-var errBareList = errors.New(`the body of a mutation is an object, and is a list: write {"set": […]} or {"delete": […]}`)
-
-// mutationFromJSON reads {"query":…, "set":…, "delete":…, "cond":…, "mutations":[…]}.
-func mutationFromJSON(body []byte) (*api.Request, error) {
-	var in struct {
-		jsonMutation
-		Query     string         `json:"query"`
-		Mutations []jsonMutation `json:"mutations"`
-	}
-	switch text := strings.TrimSpace(string(body)); {
-	case text == "":
-		return nil, errEmpty
-	case text[0] == '[':
-		return nil, errBareList
-	}
-	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, jsonError(body, err)
-	}
-	req := &api.Request{Query: in.Query}
-	if len(in.Set)+len(in.Delete) > 0 {
-		req.Mutations = append(req.Mutations, in.jsonMutation.toAPI())
-	}
-	for _, m := range in.Mutations {
-		req.Mutations = append(req.Mutations, m.toAPI())
-	}
-	if len(req.Mutations) == 0 {
-		return nil, errEmpty
-	}
-	return req, nil
 }

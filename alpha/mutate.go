@@ -41,23 +41,27 @@ func (q quads) variables() []string {
 	return out
 }
 
-// statementError returns an error about N-Quads with its place in the document that they come from.
-func statementError(from dql.Origin, err error) error {
-	about := (*nquad.Error)(nil)
-	if !errors.As(err, &about) {
-		return err
+// placedIn returns an error about N-Quads or JSON with its place in the document that they come from.
+func placedIn(from dql.Origin, err error) error {
+	if e := (*nquad.Error)(nil); errors.As(err, &e) {
+		at := from.Place(dql.Pos{Line: e.Line, Col: e.Column})
+		return &nquad.Error{Line: at.Line, Column: at.Col, Text: e.Text}
 	}
-	at := from.Place(dql.Pos{Line: about.Line, Col: about.Column})
-	return &nquad.Error{Line: at.Line, Column: at.Col, Text: about.Text}
+	if e := (*nquad.JSONError)(nil); errors.As(err, &e) {
+		at := from.Place(dql.Pos{Line: e.Line, Col: e.Column})
+		return &nquad.JSONError{Line: at.Line, Column: at.Col, Err: e.Err}
+	}
+	return err
 }
 
-// readMutation reads the statements of a mutation from all the forms it may have. from says where they stand in a document.
-func (r *request) readMutation(m *api.Mutation, from dql.Mutation) (q quads, err error) {
+// readMutation reads the statements of a mutation from all the forms it may have.
+func (r *request) readMutation(i int) (q quads, err error) {
+	m := r.req.Mutations[i]
 	if q.Set, err = nquad.ReadRDF(m.SetNquads); err != nil {
-		return q, statementError(from.SetFrom, err)
+		return q, placedIn(r.origins(i).set, err)
 	}
 	if q.Delete, err = nquad.ReadRDF(m.DelNquads); err != nil {
-		return q, statementError(from.DelFrom, err)
+		return q, placedIn(r.origins(i).del, err)
 	}
 	add := func(dst *[]nquad.Quad, more []nquad.Quad, err error) error {
 		*dst = append(*dst, more...)
@@ -66,13 +70,13 @@ func (r *request) readMutation(m *api.Mutation, from dql.Mutation) (q quads, err
 	if len(m.SetJson) > 0 {
 		more, err := nquad.ReadJSON(m.SetJson, r.n.newBlank)
 		if err := add(&q.Set, more, err); err != nil {
-			return q, err
+			return q, placedIn(r.origins(i).set, err)
 		}
 	}
 	if len(m.DeleteJson) > 0 {
 		more, err := nquad.ReadJSONDelete(m.DeleteJson)
 		if err := add(&q.Delete, more, err); err != nil {
-			return q, err
+			return q, placedIn(r.origins(i).del, err)
 		}
 	}
 	more, err := fromWire(m.Set)

@@ -29,23 +29,7 @@ type Options struct {
 	// Limits lower those of the server.
 	Limits QueryLimits
 	// document is what the mutations and their query were read from, so that errors name places in it; nil if they came alone.
-	document *dql.Request
-}
-
-// origins returns where the parts of a mutation stand in the document.
-func (o *Options) origins(mutation int) (m dql.Mutation) {
-	if o.document != nil {
-		m = o.document.Mutations[mutation]
-	}
-	return m
-}
-
-// queryOrigin returns where the query stands in the document.
-func (o *Options) queryOrigin() (from dql.Origin) {
-	if o.document != nil {
-		from = o.document.QueryFrom
-	}
-	return from
+	document document
 }
 
 // Do carries out one request of the client API: a query, mutations, or an upsert (both).
@@ -173,12 +157,11 @@ func (r *request) parse() error {
 	}
 	var uses []string
 	for i, m := range r.req.Mutations {
-		from := r.opts.origins(i)
 		cond, err := dql.ParseCond(m.Cond)
 		if err != nil {
-			return from.CondFrom.Error(err)
+			return r.origins(i).cond.Error(err)
 		}
-		q, err := r.readMutation(m, from)
+		q, err := r.readMutation(i)
 		if err != nil {
 			return err
 		}
@@ -192,8 +175,19 @@ func (r *request) parse() error {
 		return nil
 	}
 	doc, err := dql.ParseWith(r.req.Query, r.req.Vars, uniqueSorted(uses), r.limits.parsing())
+	if err != nil && r.opts.document != nil {
+		err = r.opts.document.queryOrigin().Error(err)
+	}
 	r.doc = doc
-	return r.opts.queryOrigin().Error(err)
+	return err
+}
+
+// origins returns where the parts of a mutation stand in the document.
+func (r *request) origins(mutation int) (o origins) {
+	if r.opts.document != nil {
+		o = r.opts.document.mutationOrigins(mutation)
+	}
+	return o
 }
 
 // begin takes the transaction's timestamp, or draws one.

@@ -2,6 +2,7 @@ package alpha
 
 import (
 	"context"
+	"strings"
 
 	"github.com/dgraph-io/dgo/v250/protos/api"
 	"google.golang.org/grpc"
@@ -28,7 +29,7 @@ func (s *service) Query(ctx context.Context, req *api.Request) (*api.Response, e
 }
 
 // do carries out a request. doc is the document that its mutations were read from, if they were.
-func (s *service) do(ctx context.Context, req *api.Request, doc *dql.Request) (*api.Response, error) {
+func (s *service) do(ctx context.Context, req *api.Request, doc document) (*api.Response, error) {
 	opts, err := optionsOf(ctx)
 	if err != nil {
 		return nil, err
@@ -74,38 +75,38 @@ func (s *service) CheckVersion(context.Context, *api.Check) (*api.Version, error
 	return &api.Version{Tag: s.n.cfg.Version}, nil
 }
 
-// RunDQL implements api.DgraphServer: a query, or a document that changes data and is committed at once.
+// RunDQL implements api.DgraphServer: a query, or a document that changes data and is committed at once. The document may be JSON.
 func (s *service) RunDQL(ctx context.Context, r *api.RunDQLRequest) (*api.Response, error) {
-	req, doc, err := requestOf(r)
+	req := &api.Request{
+		Query: r.DqlQuery, Vars: r.Vars, ReadOnly: r.ReadOnly, BestEffort: r.BestEffort, RespFormat: r.RespFormat,
+	}
+	doc, err := documentOf(r.DqlQuery)
 	if err != nil {
 		return nil, fault.ToGRPC(fault.As(fault.Invalid, err))
+	}
+	if doc != nil {
+		stated := doc.request()
+		req.Query, req.Mutations, req.CommitNow = stated.Query, stated.Mutations, true
 	}
 	resp, err := s.do(ctx, req, doc)
 	return resp, fault.ToGRPC(err)
 }
 
-// requestOf returns the request that a text stands for, and the text as a document if it is one of mutations.
-func requestOf(r *api.RunDQLRequest) (*api.Request, *dql.Request, error) {
-	req := &api.Request{
-		Query: r.DqlQuery, Vars: r.Vars, ReadOnly: r.ReadOnly, BestEffort: r.BestEffort, RespFormat: r.RespFormat,
+// documentOf reads a text as a document with mutations; nil for a query.
+func documentOf(text string) (document, error) {
+	switch {
+	case dql.IsMutation(text):
+		return readRDFDocument(text)
+	case isJSONObject(text):
+		return readJSONDocument([]byte(text))
 	}
-	if !dql.IsMutation(r.DqlQuery) {
-		return req, nil, nil
-	}
-	doc, err := dql.ParseMutationDoc(r.DqlQuery)
-	if err != nil {
-		return nil, nil, err
-	}
-	req.Query, req.Mutations, req.CommitNow = doc.Query, mutationsOf(doc), true
-	return req, doc, nil
+	return nil, nil
 }
 
-func mutationsOf(doc *dql.Request) []*api.Mutation {
-	out := make([]*api.Mutation, len(doc.Mutations))
-	for i, m := range doc.Mutations {
-		out[i] = &api.Mutation{Cond: m.Cond, SetNquads: m.Set, DelNquads: m.Del}
-	}
-	return out
+// isJSONObject reports whether a text begins as one; no query does.
+func isJSONObject(text string) bool {
+	inner, ok := strings.CutPrefix(strings.TrimSpace(text), "{")
+	return ok && strings.HasPrefix(strings.TrimSpace(inner), `"`)
 }
 
 // What one request for ids may ask for.

@@ -109,9 +109,10 @@ func printJSON(out io.Writer, raw []byte) error {
 func Mutate() *cobra.Command {
 	var address, file string
 	cmd := &cobra.Command{
-		Use: "mutate [DOCUMENT | -]", Short: "Change data: { set { N-Quads } delete { N-Quads } } or an upsert block",
-		Args:    cobra.MaximumNArgs(1),
-		Example: `  dragg mutate '{ set { _:a <name> "Ada" . } }'`,
+		Use: "mutate [DOCUMENT | -]", Short: "Change data: { set { N-Quads } delete { N-Quads } }, an upsert block, or JSON",
+		Args: cobra.MaximumNArgs(1),
+		Example: `  dragg mutate '{ set { _:a <name> "Ada" . } }'` + "\n" +
+			`  dragg mutate '{ "set": { "name": "Ada" } }'       # also delete, query, cond, mutations`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := input(cmd, args, file)
 			if err != nil {
