@@ -33,8 +33,6 @@ func (b *builder) field(f *dql.Field, inherited *cascade) (*node, error) {
 		if n.expandTypes, err = b.filter(f.Filter); err != nil {
 			return nil, err
 		}
-		n.page = page{first: f.Page.First, offset: f.Page.Offset, after: f.Page.After}
-		return n, nil
 	}
 	return n, nil
 }
@@ -194,18 +192,20 @@ func (b *builder) expanded(expand *node, name string) (n *node, ok bool, err err
 		return n, true, nil
 	}
 	src := expand.src
-	n.filter, n.page, n.normalize = expand.expandTypes, expand.page, src.Normalize
-	if n.order, err = b.order(src.Order, src.Page); err != nil {
+	if err := b.level(n, nil, src.Order, src.Page, src.GroupBy); err != nil {
 		return nil, false, err
 	}
+	n.filter, n.normalize = expand.expandTypes, src.Normalize
 	if src.Facets != nil || src.FacetFilter != nil {
 		if err := b.facets(n, src); err != nil {
 			return nil, false, err
 		}
 	}
 	n.shown = src.Braces || b.recurse
-	n.children, err = b.fields(src.Fields, n.cascade, false)
-	return n, n.shown, err
+	if n.children, err = b.fields(src.Fields, n.cascade, len(n.groupBy) > 0); err != nil {
+		return nil, false, err
+	}
+	return n, n.shown || len(n.facetVars) > 0, n.checkGroupVars()
 }
 
 // typeFields returns the fields of the named types in the order of the names, each once.

@@ -74,14 +74,12 @@ func (b *block) defines(visit func(name string)) {
 			visit(f.Var)
 		}
 		if n.kind == dql.ExpandField {
-			for _, f := range n.src.Fields {
-				definesOfField(f, visit)
-			}
+			definesOfField(n.src, visit)
 		}
 	})
 }
 
-// definesOfField visits the variables that a field defines which is planned only when its expand is.
+// definesOfField visits the variables that an expand defines, or a field which is planned only when its expand is.
 func definesOfField(f *dql.Field, visit func(name string)) {
 	if f.Var != "" {
 		visit(f.Var)
@@ -121,16 +119,12 @@ func (b *block) uses(visit func(name string, early bool)) {
 		if n.src == nil {
 			return
 		}
+		if n.kind == dql.ExpandField {
+			usesOfField(n.src, func(name string, first bool) { visit(name, first && !slices.Contains(above, name)) })
+			return
+		}
 		if n.src.ValVar != "" {
 			visit(n.src.ValVar, false)
-		}
-		if n.src.Expand != nil {
-			for _, f := range n.src.Fields {
-				usesOfField(f, func(name string, first bool) { visit(name, first && !slices.Contains(above, name)) })
-			}
-			if n.src.Expand.Var != "" {
-				visit(n.src.Expand.Var, true)
-			}
 		}
 		usesOfMath(n.src.Math, func(name string) { visit(name, false) })
 	})
@@ -148,7 +142,7 @@ func usesOfMath(m *dql.Math, visit func(name string)) {
 	}
 }
 
-// usesOfField visits the variables of a field that is planned only when its expand is.
+// usesOfField visits the variables that an expand uses, or a field which is planned only when its expand is.
 func usesOfField(f *dql.Field, visit func(name string, early bool)) {
 	if f.ValVar != "" {
 		visit(f.ValVar, false)
