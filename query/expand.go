@@ -26,7 +26,7 @@ func (r *run) expand(c *level) error {
 	}
 	pred := graph.Pred(typePredicate)
 	if _, ok := r.plan.schema.Predicate(pred); !ok {
-		return nil
+		return r.expandTo(c, nil)
 	}
 	t := task.Task{Kind: task.Values, Predicate: pred, Src: c.parent.rows.uids}
 	return r.ask(c, []task.Task{t}, func(res []task.Result) error {
@@ -47,19 +47,16 @@ func (r *run) expand(c *level) error {
 func (r *run) expandTo(c *level, fields []string) error {
 	c.fetched = true
 	c.rows = c.parent.rows // the fields hang below the expand, but belong to the nodes above it
-	b := &builder{schema: r.plan.schema, recurse: c.block.walker != nil}
 	for _, name := range fields {
-		n, ok, err := b.expanded(c.node, name)
+		n, err := r.expanded(c, name)
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if n == nil {
 			continue
 		}
-		for _, sibling := range c.parent.children {
-			if sibling.kind == dql.PredicateField && sibling.attr.Key() == n.attr.Key() {
-				return fmt.Errorf("repeated subgraph: [%s] while using expand()", n.attr.Key())
-			}
+		if c.parent.asksFor(n.attr.Key()) {
+			return fmt.Errorf("repeated subgraph: [%s] while using expand()", n.attr.Key())
 		}
 		f := c.addChild(n)
 		f.depth = c.depth
@@ -72,5 +69,42 @@ func (r *run) expandTo(c *level, fields []string) error {
 			return err
 		}
 	}
+	if c.block.walker != nil {
+		return c.block.walker.arrived(r)
+	}
 	return nil
+}
+
+// expansion is a predicate that an expand stands for.
+type expansion struct {
+	expand *node
+	name   string
+}
+
+// expanded returns the field that an expand has for a predicate, the same one whenever it is asked; nil for none.
+func (r *run) expanded(c *level, name string) (*node, error) {
+	at := expansion{c.node, name}
+	if n, ok := r.expansions[at]; ok {
+		return n, nil
+	}
+	b := &builder{schema: r.plan.schema, recurse: c.block.walker != nil}
+	n, ok, err := b.expanded(c.node, name)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		n = nil
+	}
+	if r.expansions == nil {
+		r.expansions = map[expansion]*node{}
+	}
+	r.expansions[at] = n
+	return n, nil
+}
+
+// asksFor reports whether a predicate is one of the fields below l, or of those that an expand below it stands for.
+func (l *level) asksFor(key string) bool {
+	return slices.ContainsFunc(l.children, func(c *level) bool {
+		return c.kind == dql.PredicateField && c.attr.Key() == key || c.kind == dql.ExpandField && c.asksFor(key)
+	})
 }

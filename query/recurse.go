@@ -1,6 +1,8 @@
 package query
 
 import (
+	"slices"
+
 	"dragg/dql"
 	"dragg/graph"
 )
@@ -13,7 +15,7 @@ type recursion struct {
 	// seen are the edges that were followed, where they may not be followed again.
 	seen  map[hop]struct{}
 	edges int
-	// asked are the edges of the current level of nodes, waiting those of them that are not there yet. The next level begins when
+	// asked are the edges and expands of the current level of nodes, waiting those of them that are not there yet. The next level begins when
 	// all are: which branch may use an edge must not depend on how many rounds the filters of another take.
 	asked   []*level
 	waiting int
@@ -41,34 +43,50 @@ func (w *recursion) descend(r *run, l *level) error {
 	if l.depth > r.opts.RecurseDepth {
 		return &LimitError{What: "levels of @recurse", Limit: r.opts.RecurseDepth}
 	}
+	w.waiting++ // until all is asked for
 	for _, n := range l.block.root.node.children {
 		if err := w.fetch(r, l.addChild(n)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.arrived(r)
 }
 
-// arrived begins the next level with the last edge of this one.
+// arrived begins the next level with the last edge or expand of this one.
 func (w *recursion) arrived(r *run) error {
-	if w.waiting--; w.waiting > 0 {
+	if w.waiting--; w.waiting > 0 || len(w.asked) == 0 {
 		return nil
 	}
 	level := w.asked
 	w.asked = nil
+	w.waiting++ // until all is asked for
 	for _, c := range level {
-		if len(c.rows.targets) == 0 {
-			continue
-		}
-		if err := r.descend(c); err != nil {
-			return err
+		for _, edge := range c.edgesHere() {
+			if len(edge.rows.targets) == 0 {
+				continue
+			}
+			if err := r.descend(edge); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return w.arrived(r)
+}
+
+// edgesHere returns the edge itself, or those that an expand stands for.
+func (l *level) edgesHere() []*level {
+	if l.kind != dql.ExpandField {
+		return []*level{l}
+	}
+	return slices.DeleteFunc(slices.Clone(l.children), func(c *level) bool { return !c.edges || c.hidden })
 }
 
 // fetch asks for one field. Past the last level only variables are filled.
 func (w *recursion) fetch(r *run, c *level) error {
+	if c.kind == dql.ExpandField {
+		w.asked, w.waiting = append(w.asked, c), w.waiting+1
+		return r.fetch(c)
+	}
 	if c.kind != dql.PredicateField || !c.edges || c.def == nil {
 		return r.fetch(c)
 	}
@@ -78,7 +96,9 @@ func (w *recursion) fetch(r *run, c *level) error {
 	}
 	c.hidden = last
 	if !last {
-		w.asked, w.waiting = append(w.asked, c), w.waiting+1
+		if w.waiting++; c.parent.kind != dql.ExpandField { // which stands for its edges
+			w.asked = append(w.asked, c)
+		}
 	}
 	return r.fetchEdges(c, c.parent.rows.uids, false, func() error {
 		w.edges += len(c.rows.targets)

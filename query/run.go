@@ -29,6 +29,8 @@ type run struct {
 	left    bool
 	result  *Result
 	profile profile
+	// expansions are the fields that expands were found to stand for: a @recurse has the same at every level.
+	expansions map[expansion]*node
 }
 
 // job is a question of one block and what to do with the answers.
