@@ -20,7 +20,7 @@ func (m *maker) around() *cond {
 		case c.op == "contains" && m.chance(70):
 			c.args = []value{randomPoint(m.rnd, 0.25)}
 		default:
-			c.args = []value{randomPolygon(m.rnd, 0.25)}
+			c.args = []value{randomArea(m.rnd, 0.25)}
 		}
 		clear := true
 		for _, list := range m.g.values["loc"] {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// shape is a point or a polygon as GeoJSON. The evaluator works on the flat map of degrees, which is right for shapes of a few
-// degrees that keep off each other's sides; the maker sees to it that they do (see apart).
+// shape is a point, a polygon or a multipolygon as GeoJSON. The evaluator works on the flat map of degrees, which is right for shapes
+// of a few degrees that keep off each other's sides; the maker sees to it that they do (see apart).
 type shape string
 
 // place is a longitude and a latitude, in degrees.
@@ -38,12 +38,41 @@ func polygonOf(rings ...ring) shape {
 	return shape(`{"type":"Polygon","coordinates":[` + strings.Join(parts, ",") + `]}`)
 }
 
+// multiOf makes one shape of polygons.
+func multiOf(polygons []shape) shape {
+	var parts []string
+	for _, p := range polygons {
+		parts = append(parts, p.coordinates())
+	}
+	return shape(`{"type":"MultiPolygon","coordinates":[` + strings.Join(parts, ",") + `]}`)
+}
+
 // randomShape draws a shape to be stored.
 func randomShape(rnd *rand.Rand) shape {
 	if rnd.IntN(3) > 0 {
 		return randomPoint(rnd, 0)
 	}
-	return randomPolygon(rnd, 0.5)
+	return randomArea(rnd, 0.5)
+}
+
+// randomArea draws a polygon or several.
+func randomArea(rnd *rand.Rand, off float64) shape {
+	if rnd.IntN(3) > 0 {
+		return randomPolygon(rnd, off)
+	}
+	return randomMulti(rnd, off)
+}
+
+// randomMulti draws up to three polygons that do not touch each other; one may be in a hole of another.
+func randomMulti(rnd *rand.Rand, off float64) shape {
+	parts := []shape{randomPolygon(rnd, off)}
+	for range 20 {
+		p := randomPolygon(rnd, off)
+		if len(parts) < 3 && !slices.ContainsFunc(parts, func(q shape) bool { return !p.off(q) || !q.off(p) || p.meets(q) }) {
+			parts = append(parts, p)
+		}
+	}
+	return multiOf(parts)
 }
 
 func randomPoint(rnd *rand.Rand, off float64) shape {
@@ -85,6 +114,29 @@ func (s shape) rings() (rings []ring) {
 	return rings
 }
 
+// parts are the polygons of a multipolygon; of others it is the shape itself.
+func (s shape) parts() (list []shape) {
+	if !strings.Contains(string(s), "MultiPolygon") {
+		return []shape{s}
+	}
+	var all [][]ring
+	mustRead(s.coordinates(), &all)
+	for _, rings := range all {
+		for i, r := range rings {
+			rings[i] = r[:len(r)-1]
+		}
+		list = append(list, polygonOf(rings...))
+	}
+	return list
+}
+
+// every and some report whether all of the parts of a shape are as is asked, or one.
+func (s shape) every(is func(part shape) bool) bool {
+	return !slices.ContainsFunc(s.parts(), func(p shape) bool { return !is(p) })
+}
+
+func (s shape) some(is func(part shape) bool) bool { return slices.ContainsFunc(s.parts(), is) }
+
 func (s shape) isPoint() bool { return strings.Contains(string(s), "Point") }
 
 func (s shape) point() (p place) {
@@ -103,24 +155,28 @@ func (s shape) corners() (list []place) {
 	if s.isPoint() {
 		return []place{s.point()}
 	}
-	for _, r := range s.rings() {
-		list = append(list, r[:len(r)-1]...)
+	for _, part := range s.parts() {
+		for _, r := range part.rings() {
+			list = append(list, r[:len(r)-1]...)
+		}
 	}
 	return list
 }
 
 // sides are the lines between the corners.
 func (s shape) sides() (list [][2]place) {
-	for _, r := range s.rings() {
-		for i := range len(r) - 1 {
-			list = append(list, [2]place{r[i], r[i+1]})
+	for _, part := range s.parts() {
+		for _, r := range part.rings() {
+			for i := range len(r) - 1 {
+				list = append(list, [2]place{r[i], r[i+1]})
+			}
 		}
 	}
 	return list
 }
 
-// covers reports whether a place is in the polygon: inside the shell and in no hole, which is where a ray meets an odd number of
-// sides.
+// covers reports whether a place is in the polygon or one of several: inside the shell and in no hole, which is where a ray meets an
+// odd number of sides.
 func (s shape) covers(p place) bool {
 	inside := false
 	for _, side := range s.sides() {
@@ -137,7 +193,7 @@ func (s shape) holds(op string, args []value) bool {
 	other := args[0].(shape)
 	switch op {
 	case "near":
-		return s.distance(other.point()) <= args[1].(float64)
+		return s.some(func(p shape) bool { return p.distance(other.point()) <= args[1].(float64) })
 	case "within":
 		return s.within(other)
 	case "contains":
@@ -146,14 +202,24 @@ func (s shape) holds(op string, args []value) bool {
 	if s.isPoint() {
 		return other.covers(s.point())
 	}
+	return s.some(func(p shape) bool { return other.some(p.meets) })
+}
+
+// meets reports whether two polygons have a place in common.
+func (s shape) meets(other shape) bool {
 	return crossing(s, other) || other.covers(s.point0()) || s.covers(other.point0())
+}
+
+// within reports whether all of a shape is in an area: each part is in one, as the parts of the area do not touch.
+func (s shape) within(area shape) bool {
+	return s.every(func(p shape) bool { return area.some(p.inside) })
 }
 
 // point0 is the first place of a polygon's shell.
 func (s shape) point0() place { return s.rings()[0][0] }
 
-// within reports whether all of a shape is in a polygon.
-func (s shape) within(area shape) bool {
+// inside reports whether all of a point or polygon is in a polygon.
+func (s shape) inside(area shape) bool {
 	if s.isPoint() {
 		return area.covers(s.point())
 	}
@@ -220,8 +286,10 @@ func nearest(side [2]place, p place) place {
 func (s shape) apart(op string, args []value) bool {
 	other := args[0].(shape)
 	if op == "near" {
-		d, limit := s.distance(other.point()), args[1].(float64)
-		return d == 0 && !s.isPoint() || math.Abs(d-limit) > 0.04*limit+200
+		return s.every(func(p shape) bool {
+			d, limit := p.distance(other.point()), args[1].(float64)
+			return d == 0 && !p.isPoint() || math.Abs(d-limit) > 0.04*limit+200
+		})
 	}
 	return s.off(other) && other.off(s)
 }
