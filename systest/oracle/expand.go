@@ -20,9 +20,9 @@ func (e *evaluator) fieldsOf(n *node) []*node {
 			list = append(list, k)
 			continue
 		}
-		for _, pred := range e.expand(n, k) {
+		for _, pred := range e.expand(e.level(n), k) {
 			f := expandedField(k, pred)
-			if f == nil {
+			if f == nil || f.kind == edge && k.kids == nil {
 				continue
 			}
 			e.parent[f] = n
@@ -34,13 +34,20 @@ func (e *evaluator) fieldsOf(n *node) []*node {
 	return list
 }
 
-// expand returns the predicates that an expand below n stands for: the fields of the types that it names, or that nodes of n have.
-// Their order is not defined (fact 92); this is the order in which the engine has them.
-func (e *evaluator) expand(n, k *node) (preds []string) {
+// expand returns the predicates that an expand below nodes stands for: the fields of the types that it names, or that the nodes have,
+// or the values of a variable. Their order is not defined (fact 92); this is the order in which the engine has them.
+func (e *evaluator) expand(nodes []uid, k *node) (preds []string) {
+	if k.arg != "" {
+		for _, v := range e.variable(k.arg) {
+			preds = append(preds, v.(string))
+		}
+		slices.Sort(preds)
+		return slices.Compact(preds)
+	}
 	names := k.types
 	if names == nil {
 		for _, t := range nodeTypes() {
-			if slices.ContainsFunc(e.level(n), func(u uid) bool { return slices.Contains(e.g.values[typeOf][u], value(t.name)) }) {
+			if slices.ContainsFunc(nodes, func(u uid) bool { return slices.Contains(e.g.values[typeOf][u], value(t.name)) }) {
 				names = append(names, t.name)
 			}
 		}
@@ -58,16 +65,21 @@ func (e *evaluator) expand(n, k *node) (preds []string) {
 }
 
 // expandedField is the field that an expand has for a predicate: with all facets, of all languages, and for an edge with the body
-// of the expand; nil for an edge without one.
+// of the expand, with what that says of its edges; nil for what is no predicate.
 func expandedField(k *node, pred string) *node {
+	known := slices.ContainsFunc(predicates(), func(p predicate) bool { return p.name == strings.TrimPrefix(pred, "~") })
+	if !known {
+		return nil
+	}
 	f := &node{kind: scalar, pred: pred, facets: &facets{all: true}}
 	for _, p := range predicates() {
 		switch {
 		case p.name != strings.TrimPrefix(pred, "~"):
-		case p.kind == "uid" && k.kids == nil:
-			return nil
 		case p.kind == "uid":
-			f.kind, f.filter = edge, k.filter
+			f.kind, f.filter, f.page, f.orders = edge, k.filter, k.page, k.orders
+			if k.facets != nil {
+				f.facets = k.facets
+			}
 			for _, kid := range k.kids {
 				f.kids = append(f.kids, kid.clone())
 			}

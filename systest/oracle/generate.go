@@ -18,9 +18,10 @@ type maker struct {
 
 // variable is what the maker knows of one.
 type variable struct {
-	name string
-	kind string // of its values: as predicate.kind, "number" for ints and floats, "uid" for a uid variable
-	once bool   // one value for all nodes
+	name  string
+	kind  string // of its values: as predicate.kind, "number" for ints and floats, "uid" for a uid variable
+	once  bool   // one value for all nodes
+	names bool   // the values are names of predicates
 }
 
 // scope is what the fields of one body may use beside the variables of other blocks.
@@ -300,6 +301,15 @@ func (m *maker) recurseBlock(b *node) {
 	}
 	all := append(predicates(), predicate{name: "~boss", kind: "uid"}, predicate{name: "~likes", kind: "uid"})
 	m.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	if m.chance(25) {
+		var k *node
+		k, all = m.expand(0, scope{}, all)
+		k.kids, k.orders = nil, nil
+		if !b.recurse.loop {
+			k.page = page{}
+		}
+		b.kids = append(b.kids, k)
+	}
 	for _, p := range all[:2+m.rnd.IntN(4)] {
 		k := &node{kind: scalar, pred: m.asked(p)}
 		k.facets = m.facets(p, false)
@@ -321,7 +331,7 @@ func (m *maker) recurseBlock(b *node) {
 		}
 		b.kids = append(b.kids, k)
 	}
-	if !slices.ContainsFunc(b.kids, func(k *node) bool { return k.kind == edge }) {
+	if !slices.ContainsFunc(b.kids, func(k *node) bool { return k.kind == edge || k.kind == expandOf }) {
 		b.kids = append(b.kids, &node{kind: edge, pred: "~friend"})
 	}
 }

@@ -18,8 +18,9 @@ func (m *maker) fields(n *node, depth int, s scope, defined []variable) ([]*node
 	all := reversible()
 	m.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	if depth > 0 && m.chance(8) {
-		kids = append(kids, m.expand(depth-1, s))
-		all = slices.DeleteFunc(all, func(p predicate) bool { return inTypes(p.name) }) // what it brings may not be asked for beside it
+		var k *node
+		k, all = m.expand(depth-1, s, all) // what it brings may not be asked for beside it
+		kids = append(kids, k)
 	}
 	for _, p := range all[:1+m.rnd.IntN(4)] {
 		if p.kind == "uid" {
@@ -40,9 +41,9 @@ func (m *maker) fields(n *node, depth int, s scope, defined []variable) ([]*node
 			continue
 		}
 		k := m.scalar(p, s)
-		if !p.list && p.kind != "geo" && k.pred != p.name+"@*" && m.chance(25) {
+		if !p.list && p.kind != "geo" && k.pred != p.name+"@*" && m.chance(25) || p.name == namesOf && m.chance(60) {
 			k.v = m.name("v")
-			here = append(here, variable{name: k.v, kind: p.kind})
+			here = append(here, variable{name: k.v, kind: p.kind, names: p.name == namesOf})
 		}
 		kids = append(kids, k)
 	}

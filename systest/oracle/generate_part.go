@@ -101,10 +101,14 @@ func (m *maker) facetFunction() *cond {
 	return c
 }
 
-// expand draws an expand with, for its edges, a body that defines nothing.
-func (m *maker) expand(depth int, s scope) *node {
+// expand draws an expand with, for its edges, a body that defines nothing. It returns the predicates that may be asked for beside it.
+func (m *maker) expand(depth int, s scope, beside []predicate) (*node, []predicate) {
 	n := &node{kind: expandOf}
-	if m.chance(40) {
+	brings := inTypes
+	if v, ok := m.earlier(func(v variable) bool { return v.names }); ok && m.chance(50) {
+		n.arg = v
+		brings = func(pred string) bool { return slices.Contains(expandable(), pred) }
+	} else if m.chance(40) {
 		n.types = []string{pick(m, []string{"Person", "City", "None"})}
 		if m.chance(30) {
 			n.types = []string{"Person", "City"}
@@ -114,9 +118,16 @@ func (m *maker) expand(depth int, s scope) *node {
 		if m.chance(30) {
 			n.filter = &cond{op: "type", args: []value{pick(m, []string{"Person", "City"})}}
 		}
+		if m.chance(40) {
+			m.arrange(n)
+		}
+		n.facets = m.facets(predicate{kind: "uid", facets: m.chance(50)}, s.plain)
+		if n.facets != nil && n.facets.ordering() {
+			n.orders = nil
+		}
 		n.kids = m.quiet(depth, s)
 	}
-	return n
+	return n, slices.DeleteFunc(beside, func(p predicate) bool { return brings(p.name) })
 }
 
 // quiet draws a body without variables.
@@ -124,8 +135,9 @@ func (m *maker) quiet(depth int, s scope) (kids []*node) {
 	all := reversible()
 	m.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	if depth > 0 && m.chance(20) {
-		kids = append(kids, m.expand(depth-1, s))
-		all = slices.DeleteFunc(all, func(p predicate) bool { return inTypes(p.name) })
+		var k *node
+		k, all = m.expand(depth-1, s, all)
+		kids = append(kids, k)
 	}
 	if !s.plain && m.chance(30) {
 		kids = append(kids, &node{kind: uidOf})

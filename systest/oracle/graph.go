@@ -99,6 +99,9 @@ func (g *triples) randomValues(rnd *rand.Rand, p predicate, u uid) {
 	for _, attr := range attrs {
 		for again := true; again; again = p.list && rnd.IntN(2) == 0 {
 			v := randomValue(rnd, p.kind)
+			if p.name == namesOf {
+				v = expandable()[rnd.IntN(len(expandable()))]
+			}
 			if p.lang {
 				v = strings.ToLower(strings.Fields(v.(string))[0]) // what every collation puts in the same order
 			}

@@ -31,7 +31,7 @@ type node struct {
 	alias string // of a block: its name; "var" is not emitted
 	v     string // the variable that it defines
 	pred  string // with ~ for a reverse, with @ and languages; of facetVar the key
-	arg   string // the variable of valOf and aggregate
+	arg   string // the variable of valOf, aggregate and expandOf
 	op    string // of aggregate: min max sum avg
 	expr  *expr  // of mathOf
 
@@ -161,6 +161,9 @@ func (n *node) key() string {
 	case countOf:
 		return "count(" + base(n.pred) + ")"
 	case expandOf:
+		if n.arg != "" {
+			return "expand(val(" + n.arg + "))"
+		}
 		if n.types == nil {
 			return "expand(_all_)"
 		}

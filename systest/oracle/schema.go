@@ -35,11 +35,20 @@ func predicates() []predicate {
 		{name: "alive", kind: "bool", schema: "bool @index(bool)", indexed: true},
 		{name: "born", kind: "time", schema: "datetime @index(year)", indexed: true, sorted: true},
 		{name: "loc", kind: "geo", schema: "geo @index(geo)"},
+		{name: namesOf, kind: "string", schema: "string @index(hash)", indexed: true},
 		{name: "tags", kind: "string", schema: "[string] @index(exact)", list: true, indexed: true, facets: true},
 		{name: "friend", kind: "uid", schema: "[uid] @reverse @count", list: true, reverse: true, counted: true, facets: true},
 		{name: "likes", kind: "uid", schema: "[uid] @reverse", list: true, reverse: true},
 		{name: "boss", kind: "uid", schema: "uid @reverse", reverse: true, facets: true},
 	}
+}
+
+// namesOf is the predicate whose values are names of predicates, for expand(val(x)).
+const namesOf = "shows"
+
+// expandable are the values of that one. Not all of them are predicates.
+func expandable() []string {
+	return []string{"age", "boss", "friend", "none", "shows", "tags", "title", "~boss"}
 }
 
 // ordered says whether values of the predicate can be compared by more than equality.
