@@ -43,6 +43,9 @@ func randomQuery(rnd *rand.Rand, g *triples) *query {
 		}
 	}
 	rnd.Shuffle(len(q.blocks), func(i, j int) { q.blocks[i], q.blocks[j] = q.blocks[j], q.blocks[i] })
+	if m.chance(40) {
+		q.spelling = rnd.Uint64()
+	}
 	return q
 }
 

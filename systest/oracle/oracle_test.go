@@ -54,7 +54,8 @@ func TestEngineAgreesWithTheOracle(t *testing.T) {
 			q = shrink(q, func(q *query) bool { return !s.agrees(g, q) })
 			g = shrinkGraph(g, func(g *triples) bool { s.load(g); return !s.agrees(g, q) })
 			s.load(g)
-			t.Errorf("seed %d, query %d, way %d, on\n%s%s\nwant %s\ngot  %s", *seed+i, j, s.way, g.quads(), q.text(), answer(g, q), s.ask(q.text()))
+			text, vars := q.request()
+			t.Errorf("seed %d, query %d, way %d, on\n%s%s\n%v\nwant %s\ngot  %s", *seed+i, j, s.way, g.quads(), text, vars, answer(g, q), s.ask(q))
 			if failures++; failures == maxFailures {
 				return
 			}
@@ -88,7 +89,7 @@ func TestPathsAgreeWithTheOracle(t *testing.T) {
 			r = r.shrink(func(r *route) bool { return s.finds(g, r) != nil })
 			g = shrinkGraph(g, func(g *triples) bool { s.load(g); return s.finds(g, r) != nil })
 			s.load(g)
-			t.Errorf("seed %d, query %d, way %d, on\n%s%s\n%v\ngot  %s", *seed+i, j, s.way, g.quads(), r.text(), s.finds(g, r), s.ask(r.text()))
+			t.Errorf("seed %d, query %d, way %d, on\n%s%s\n%v\ngot  %s", *seed+i, j, s.way, g.quads(), r.text(), s.finds(g, r), s.answer(r.text(), nil))
 			if failures++; failures == maxFailures {
 				return
 			}
@@ -121,10 +122,13 @@ func newServer(t *testing.T) *server {
 	return &server{t: t, d: d}
 }
 
-func (s *server) ask(text string) string {
-	req := &api.Request{Query: text, ReadOnly: true, BestEffort: true}
+// ask asks a query as it is spelled.
+func (s *server) ask(q *query) string { return s.answer(q.request()) }
+
+func (s *server) answer(text string, vars map[string]string) string {
+	req := &api.Request{Query: text, Vars: vars, ReadOnly: true, BestEffort: true}
 	if s.startTs > 0 {
-		req = &api.Request{Query: text, StartTs: s.startTs}
+		req = &api.Request{Query: text, Vars: vars, StartTs: s.startTs}
 	}
 	resp, err := s.d.Do(context.Background(), req, alpha.Options{})
 	if err != nil {
@@ -147,7 +151,7 @@ func (s *server) tryPlainly(g *triples, fails func() bool) {
 }
 
 func (s *server) agrees(g *triples, q *query) bool {
-	got := s.ask(q.text())
+	got := s.ask(q)
 	if tooMany(g, q) {
 		return strings.HasPrefix(got, "error: @normalize makes too many results")
 	}
@@ -160,7 +164,7 @@ func (s *server) finds(g *triples, r *route) error {
 	if !ok {
 		return nil
 	}
-	return r.judge(g, want, s.ask(r.text()))
+	return r.judge(g, want, s.answer(r.text(), nil))
 }
 
 // TestWriteCases keeps random queries with the evaluator's answers as golden cases, which also run on Badger and on three groups.

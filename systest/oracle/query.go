@@ -6,7 +6,10 @@ import (
 )
 
 // query is a document: its blocks in the order of the text.
-type query struct{ blocks []*node }
+type query struct {
+	blocks   []*node
+	spelling uint64 // how it is written; 0 plainly
+}
 
 // kind says what a node of a query asks for.
 type kind int

@@ -2,6 +2,11 @@ package oracle
 
 // shrink drops parts of a query as long as it still fails.
 func shrink(q *query, fails func(*query) bool) *query {
+	if plain := q.clone(); q.spelling != 0 {
+		if plain.spelling = 0; fails(plain) {
+			q = plain
+		}
+	}
 	for again := true; again; {
 		again = false
 		for i := 0; ; i++ {
@@ -145,7 +150,7 @@ func (c *cutter) expr(x *expr) *expr {
 }
 
 func (q *query) clone() *query {
-	out := &query{}
+	out := &query{spelling: q.spelling}
 	for _, b := range q.blocks {
 		out.blocks = append(out.blocks, b.clone())
 	}
