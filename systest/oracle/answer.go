@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,10 @@ func json(v value) string {
 		return strconv.Quote(v.String())
 	case shape:
 		return string(v)
+	case float64:
+		if math.IsInf(v, 0) {
+			return plain(math.Copysign(math.MaxFloat64, v)) // fact 12
+		}
 	}
 	return literal(v)
 }
@@ -172,7 +177,7 @@ func (e *evaluator) valueField(k *node, u uid) object {
 	if len(values) == 0 {
 		return nil
 	}
-	if k.pred == "tags" {
+	if isList(k.pred) {
 		var parts []string
 		var each [][]facet
 		for _, s := range values {

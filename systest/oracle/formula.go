@@ -1,6 +1,9 @@
 package oracle
 
-import "math"
+import (
+	"math"
+	"math/big"
+)
 
 // result is what a formula gives at a node. A constant is there at every node but makes no other operand be there.
 type result struct {
@@ -28,8 +31,8 @@ func (e *evaluator) formula(x *expr, at *node, u uid) result {
 		kids = append(kids, e.formula(k, at, u))
 	}
 	switch x.op {
-	case "neg":
-		return negated(kids[0])
+	case "neg", "floor", "ceil", "sqrt", "exp", "ln":
+		return unary(x.op, kids[0])
 	case "cond":
 		return chosen(kids)
 	}
@@ -51,15 +54,32 @@ func (e *evaluator) formula(x *expr, at *node, u uid) result {
 	return result{v: v, ok: ok, fixed: a.fixed && b.fixed, failed: !ok}
 }
 
-func negated(a result) result {
-	switch v := a.v.(type) {
-	case int64:
-		a.v = -v
-	case float64:
-		a.v = -v
+// unary is an operator of one operand; without a number the field disappears.
+func unary(op string, a result) result {
+	i, whole := a.v.(int64)
+	f, _ := a.v.(float64)
+	switch {
+	case !a.ok:
+		return a
+	case !numeric(a.v):
+		return result{failed: true}
+	case whole && op == "neg":
+		a.v = -i
+	case whole && (op == "floor" || op == "ceil"):
+	case op == "neg":
+		a.v = -f
+	case op == "floor":
+		a.v = math.Floor(f)
+	case op == "ceil":
+		a.v = math.Ceil(f)
+	case op == "exp":
+		a.v = math.Exp(number(a.v))
+	case op == "sqrt" && number(a.v) >= 0:
+		a.v = math.Sqrt(number(a.v))
+	case op == "ln" && number(a.v) > 0:
+		a.v = math.Log(number(a.v))
 	default:
-		a.failed = a.failed || a.ok
-		a.ok = false
+		return result{failed: true}
 	}
 	return a
 }
@@ -97,6 +117,10 @@ func apply(op string, a, b value) (value, bool) {
 // ofInts stays with integers: division truncates (fact 36).
 func ofInts(op string, x, y int64) (value, bool) {
 	switch {
+	case op == "pow" && y < 0:
+		return ofFloats(op, float64(x), float64(y))
+	case op == "+" || op == "-" || op == "*" || op == "pow":
+		return exactly(op, big.NewInt(x), big.NewInt(y))
 	case op != "/" && op != "%":
 		return ofNumbers(op, x, y), true
 	case y == 0:
@@ -107,8 +131,31 @@ func ofInts(op string, x, y int64) (value, bool) {
 	return x % y, true
 }
 
+// exactly is an operator on integers that fails where the result is too large for one.
+func exactly(op string, x, y *big.Int) (value, bool) {
+	z := new(big.Int)
+	switch op {
+	case "+":
+		z.Add(x, y)
+	case "-":
+		z.Sub(x, y)
+	case "*":
+		z.Mul(x, y)
+	case "pow":
+		if x.BitLen() > 1 && y.BitLen() > 6 {
+			return nil, false // far too large, and slow
+		}
+		z.Exp(x, y, nil)
+	}
+	return z.Int64(), z.IsInt64()
+}
+
 func ofFloats(op string, x, y float64) (value, bool) {
 	switch {
+	case op == "pow" && x < 0 && y != math.Trunc(y):
+		return nil, false
+	case op == "pow":
+		return math.Pow(x, y), true
 	case op != "/" && op != "%":
 		return ofNumbers(op, x, y), true
 	case y == 0:

@@ -248,7 +248,7 @@ func (m *maker) groupBody(n *node, root bool) (kids []*node) {
 	all := predicates()
 	m.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for _, p := range all {
-		if p.name == "tags" || p.kind == "geo" {
+		if p.kind != "uid" && p.list || p.kind == "geo" {
 			continue
 		}
 		k := groupKey{pred: m.asked(p)}

@@ -221,6 +221,13 @@ func (m *maker) formula(numbers []variable, depth int) (*expr, string) {
 		return &expr{v: v.name}, v.kind
 	}
 	a, ka := m.formula(numbers, depth-1)
+	if m.chance(15) {
+		op := pick(m, []string{"floor", "ceil", "sqrt", "exp", "ln"})
+		if op == "sqrt" || op == "exp" || op == "ln" {
+			ka = "" // not exact, so that the order of a sum would matter
+		}
+		return &expr{op: op, kids: []*expr{a}}, ka
+	}
 	b, kb := a, ka
 	switch m.rnd.IntN(3) {
 	case 0:
@@ -238,6 +245,10 @@ func (m *maker) formula(numbers []variable, depth int) (*expr, string) {
 		return test, ""
 	}
 	x := &expr{op: pick(m, []string{"+", "-", "*", "/", "%", "min", "max"}), kids: []*expr{a, b}}
+	if m.chance(8) {
+		x.op = "pow"
+		return x, ""
+	}
 	if ka == kb {
 		return x, ka
 	}

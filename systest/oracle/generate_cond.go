@@ -1,5 +1,7 @@
 package oracle
 
+import "slices"
+
 // condition draws a filter.
 func (m *maker) condition(depth int) *cond {
 	return m.tree(depth, func() *cond { return m.function(false) })
@@ -43,6 +45,9 @@ func (m *maker) tryFunction(root bool) *cond {
 		if p.kind == "geo" || m.chance(20) {
 			return m.around()
 		}
+		if m.chance(40) {
+			return m.text(root)
+		}
 		return m.terms(p)
 	case 5:
 		if root {
@@ -77,6 +82,22 @@ func (m *maker) terms(p predicate) *cond {
 		return nil
 	}
 	return &cond{op: pick(m, []string{"anyofterms", "allofterms"}), pred: m.looked(p), args: []value{randomValue(m.rnd, "string")}}
+}
+
+// text draws a function on the text of a name or a nick.
+func (m *maker) text(root bool) *cond {
+	words := randomValue(m.rnd, "string")
+	switch m.rnd.IntN(3) {
+	case 0:
+		return &cond{op: pick(m, []string{"anyoftext", "alloftext", "ngram"}), pred: "nick", args: []value{words}}
+	case 1:
+		return &cond{op: "match", pred: "name", args: []value{words, int64(m.rnd.IntN(5))}}
+	}
+	patterns := []pattern{"/ann/", "/^bob/i", "/Dov$/", "/(ann|eve) .*/", "/cyd [Da]/", "/^eve Bob$/", "/[ae]nn?.*cyd/i"}
+	if root {
+		return &cond{op: "regexp", pred: "name", args: []value{pick(m, patterns[:6])}}
+	}
+	return &cond{op: "regexp", pred: pick(m, []string{"name", "nick"}), args: []value{pick(m, append(patterns, "/n/", "/^.o/", "/B|e/i"))}}
 }
 
 func (m *maker) uidIn(p predicate) *cond {
@@ -136,6 +157,10 @@ func (m *maker) ofVariable(p predicate, root bool) *cond {
 	c := &cond{op: pick(m, append([]string{"eq"}, comparisons...)), val: v, args: []value{randomValue(m.rnd, kind)}}
 	if c.op == "eq" && m.chance(30) {
 		c.args = append(c.args, randomValue(m.rnd, kind))
+	}
+	if !root && m.chance(15) {
+		c.op, c.args = "between", []value{randomValue(m.rnd, kind), randomValue(m.rnd, kind)}
+		slices.SortFunc(c.args, compare)
 	}
 	return c
 }

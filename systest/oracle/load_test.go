@@ -130,7 +130,7 @@ func (g *triples) objects() map[uid]map[string]any {
 
 // putValues adds the values of one attribute to an object.
 func (g *triples) putValues(o map[string]any, attr string, u uid, list []value) {
-	if attr == "tags" || attr == typeOf {
+	if isList(attr) {
 		var values []any
 		for i, v := range list {
 			values = append(values, asJSON(v))

@@ -298,7 +298,7 @@ func (e *expr) text() string {
 		return plain(e.fixed)
 	case e.op == "neg":
 		return "(-" + e.kids[0].text() + ")"
-	case len(e.op) > 2: // min, max, cond
+	case len(e.op) > 1 && e.op[0] >= 'a': // min, max, cond, ln
 		var parts []string
 		for _, k := range e.kids {
 			parts = append(parts, k.text())

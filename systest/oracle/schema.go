@@ -23,8 +23,8 @@ type predicate struct {
 // predicates returns the schema that every random graph has.
 func predicates() []predicate {
 	return []predicate{
-		{name: "name", kind: "string", schema: "string @index(exact, term)", indexed: true, sorted: true, terms: true, facets: true},
-		{name: "nick", kind: "string", schema: "string @index(hash)", indexed: true},
+		{name: "name", kind: "string", schema: "string @index(exact, term, trigram)", indexed: true, sorted: true, terms: true, facets: true},
+		{name: "nick", kind: "string", schema: "string @index(hash, fulltext, ngram)", indexed: true},
 		{
 			name: "title", kind: "string", schema: "string @index(exact, term) @lang", lang: true, indexed: true, sorted: true, terms: true,
 			facets: true,
@@ -37,6 +37,8 @@ func predicates() []predicate {
 		{name: "loc", kind: "geo", schema: "geo @index(geo)"},
 		{name: namesOf, kind: "string", schema: "string @index(hash)", indexed: true},
 		{name: "tags", kind: "string", schema: "[string] @index(exact)", list: true, indexed: true, facets: true},
+		{name: "nums", kind: "int", schema: "[int] @index(int)", list: true, indexed: true, sorted: true, facets: true},
+		{name: "days", kind: "time", schema: "[datetime] @index(month)", list: true, indexed: true, sorted: true},
 		{name: "friend", kind: "uid", schema: "[uid] @reverse @count", list: true, reverse: true, counted: true, facets: true},
 		{name: "likes", kind: "uid", schema: "[uid] @reverse", list: true, reverse: true},
 		{name: "boss", kind: "uid", schema: "uid @reverse", reverse: true, facets: true},
@@ -49,6 +51,11 @@ const namesOf = "shows"
 // expandable are the values of that one. Not all of them are predicates.
 func expandable() []string {
 	return []string{"age", "boss", "friend", "none", "shows", "tags", "title", "~boss"}
+}
+
+// isList says whether a predicate holds lists of values.
+func isList(pred string) bool {
+	return pred == typeOf || slices.ContainsFunc(predicates(), func(p predicate) bool { return p.name == pred && p.list })
 }
 
 // ordered says whether values of the predicate can be compared by more than equality.
@@ -66,7 +73,7 @@ type nodeType struct {
 // nodeTypes returns the types of the schema, by name.
 func nodeTypes() []nodeType {
 	return []nodeType{
-		{"City", []string{"name", "born", "tags", "loc", "~likes"}},
+		{"City", []string{"name", "born", "tags", "nums", "loc", "~likes"}},
 		{"Person", []string{"name", "age", "title", "friend", "boss"}},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,8 +13,11 @@ import (
 	"dragg/graph/types"
 )
 
-// value is an int64, float64, string, bool, time.Time or shape.
+// value is an int64, float64, string, bool, time.Time or shape; as an argument also a pattern.
 type value any
+
+// pattern is a regular expression as it stands in a query, between slashes and with its flag.
+type pattern string
 
 func randomValue(rnd *rand.Rand, kind string) value {
 	switch kind {
@@ -36,15 +40,24 @@ func randomValue(rnd *rand.Rand, kind string) value {
 	return text
 }
 
-// inStorageOrder sorts a list of strings as lists are answered: by a fingerprint that no reader of the language can know
-// (fact 23), so this is the engine's own.
+// inStorageOrder sorts a list as lists are answered: by a fingerprint that no reader of the language can know (fact 23), so this is
+// the engine's own.
 func inStorageOrder(list []value) []value {
 	if len(list) > 1 {
-		slices.SortFunc(list, func(a, b value) int {
-			return cmp.Compare(types.Fingerprint(types.OfString(a.(string))), types.Fingerprint(types.OfString(b.(string))))
-		})
+		slices.SortFunc(list, func(a, b value) int { return cmp.Compare(types.Fingerprint(stored(a)), types.Fingerprint(stored(b))) })
 	}
 	return list
+}
+
+// stored is an element of a list as the engine has it.
+func stored(v value) types.Value {
+	switch v := v.(type) {
+	case int64:
+		return types.OfInt(v)
+	case time.Time:
+		return types.OfTime(v)
+	}
+	return types.OfString(v.(string))
 }
 
 // plain returns the text of a value as it is written within quotes.
@@ -76,7 +89,13 @@ func test(op string, v value, args []value) bool {
 		return slices.ContainsFunc(args, func(a value) bool { return compare(v, a) == 0 })
 	case "between":
 		return compare(v, args[0]) >= 0 && compare(v, args[1]) <= 0
-	case "anyofterms", "allofterms":
+	case "regexp":
+		return args[0].(pattern).matches(v.(string))
+	case "match":
+		return alike(v.(string), args[0].(string), int(args[1].(int64)))
+	case "ngram":
+		return strings.Contains(" "+strings.ToLower(v.(string))+" ", " "+strings.ToLower(args[0].(string))+" ")
+	case "anyofterms", "allofterms", "anyoftext", "alloftext": // the words have stems of their own, and none is a stop word
 		have, want := strings.Fields(strings.ToLower(v.(string))), strings.Fields(strings.ToLower(args[0].(string)))
 		found := 0
 		for _, w := range want {
@@ -84,12 +103,44 @@ func test(op string, v value, args []value) bool {
 				found++
 			}
 		}
-		return found == len(want) || op == "anyofterms" && found > 0
+		return found == len(want) || strings.HasPrefix(op, "any") && found > 0
 	}
 	if s, ok := v.(shape); ok {
 		return s.holds(op, args)
 	}
 	return relation(op, compare(v, args[0]))
+}
+
+func (p pattern) matches(text string) bool {
+	inner, insensitive := strings.CutSuffix(string(p), "/i")
+	inner = strings.Trim(inner, "/")
+	if insensitive {
+		inner = "(?i)" + inner
+	}
+	return regexp.MustCompile(inner).MatchString(text)
+}
+
+// alike reports whether texts differ by at most so many letters and have three in a row in common (fact 88).
+func alike(a, b string, most int) bool {
+	return distance(a, b) <= most && slices.ContainsFunc(trigrams(a), func(t string) bool { return slices.Contains(trigrams(b), t) })
+}
+
+func trigrams(text string) (list []string) {
+	for i := range len(text) - 2 {
+		list = append(list, text[i:i+3])
+	}
+	return list
+}
+
+// distance is how many letters have to be put in, taken out or replaced (Levenshtein).
+func distance(a, b string) int {
+	switch {
+	case a == "" || b == "":
+		return len(a) + len(b)
+	case a[0] == b[0]:
+		return distance(a[1:], b[1:])
+	}
+	return 1 + min(distance(a[1:], b[1:]), distance(a[1:], b), distance(a, b[1:]))
 }
 
 func relation(op string, order int) bool {
