@@ -3,7 +3,8 @@
 // each node. What the server says must be the same, byte for byte.
 //
 // A seed is one graph and many queries. A query is made as a tree, printed for the server, and evaluated from the tree, so that
-// the parser is under test too. Where the answers differ the tree is cut down to the least that still differs.
+// the parser is under test too, and some are spelled in other ways that mean the same. Where the answers differ the tree is cut down
+// to the least that still differs. Graphs are loaded in many ways, also into transactions that stay open, and upserts change them.
 //
 // The evaluator knows root functions, filters, traversal, paging, order, variables and their propagation, math, aggregation,
 // @groupby, @cascade, @recurse, @normalize, @ignorereflex, facets, languages, expand, shapes on the globe, and shortest paths. It
