@@ -26,7 +26,7 @@ func TestUpsertsAgreeWithTheOracle(t *testing.T) {
 		for j := range 8 {
 			u := (&maker{rnd: rnd, g: g}).upsert()
 			after := u.apply(g)
-			s.upsert(u)
+			s.upsert(u, rnd.IntN(2) == 0)
 			for k := range 4 {
 				q := everythingOf(after)
 				if k > 0 {
@@ -43,16 +43,20 @@ func TestUpsertsAgreeWithTheOracle(t *testing.T) {
 	}
 }
 
-// upsert carries out a document, in the transaction of the graph if it is in one.
-func (s *server) upsert(u *upsert) {
+// upsert carries out a document, in the transaction of the graph if it is in one, perhaps with its statements as JSON.
+func (s *server) upsert(u *upsert, inJSON bool) {
 	s.t.Helper()
 	doc, err := dql.ParseMutationDoc(u.text())
 	if err != nil {
 		s.t.Fatal(err, u.text())
 	}
 	req := &api.Request{Query: doc.Query, StartTs: s.startTs, CommitNow: s.startTs == 0}
-	for _, m := range doc.Mutations {
-		req.Mutations = append(req.Mutations, &api.Mutation{Cond: m.Cond, SetNquads: m.Set, DelNquads: m.Del})
+	for i, m := range doc.Mutations {
+		change := &api.Mutation{Cond: m.Cond, SetNquads: m.Set, DelNquads: m.Del}
+		if inJSON {
+			change = &api.Mutation{Cond: m.Cond, SetJson: marshal(stated(u.steps[i].set)), DeleteJson: marshal(stated(u.steps[i].del))}
+		}
+		req.Mutations = append(req.Mutations, change)
 	}
 	if _, err := s.d.Do(context.Background(), req, alpha.Options{}); err != nil {
 		s.t.Fatal(err, u.text())
@@ -62,6 +66,45 @@ func (s *server) upsert(u *upsert) {
 			s.t.Fatal(err)
 		}
 	}
+}
+
+// stated returns statements as JSON objects.
+func stated(list []statement) []map[string]any {
+	out := []map[string]any{}
+	for _, s := range list {
+		o := map[string]any{"uid": "uid(" + s.subject + ")"}
+		target := map[string]any{}
+		var facets []facet // of a value
+		switch v := s.fixed.(type) {
+		case everything:
+			o[s.pred] = nil
+		case uid:
+			target["uid"] = v.String()
+		case nil:
+			if target["uid"] = "uid(" + s.to + ")"; s.from != "" {
+				delete(target, "uid")
+				o[s.pred] = "val(" + s.from + ")"
+			}
+		default:
+			o[s.pred], facets = asJSON(v), s.facets
+		}
+		for _, f := range facets {
+			if o[s.pred+"|"+f.key] = asJSON(f.v); isList(s.pred) {
+				o[s.pred+"|"+f.key] = map[string]any{"0": asJSON(f.v)}
+			}
+		}
+		if facets != nil && isList(s.pred) {
+			o[s.pred] = []any{o[s.pred]}
+		}
+		if len(target) > 0 {
+			for _, f := range s.facets {
+				target[s.pred+"|"+f.key] = asJSON(f.v)
+			}
+			o[s.pred] = target
+		}
+		out = append(out, o)
+	}
+	return out
 }
 
 // everythingOf asks for all that a graph holds, edges both ways.
