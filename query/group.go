@@ -19,8 +19,8 @@ type groups [][]answer.Group
 // grouping is one @groupby at work: what it needs to know of each node of the frontier.
 type grouping struct {
 	level *level
-	// keys holds for each key and node its values; a node without one belongs to no group.
-	keys [][][]types.Value
+	// keys are the values that the nodes have of each key; a node without one belongs to no group.
+	keys []keyColumn
 	// columns holds for each field of the body its values, for aggregates over a predicate.
 	columns []*task.Result
 }
@@ -61,7 +61,7 @@ func (r *run) group(l *level) error {
 			if err := r.hold(task.ValueBytes * len(res[i].Targets)); err != nil {
 				return err
 			}
-			g.keys = append(g.keys, keyColumn(&res[i], k.edges))
+			g.keys = append(g.keys, keyColumn{&res[i], k.edges})
 		}
 		for _, at := range bodies {
 			if at < 0 {
@@ -80,23 +80,26 @@ const (
 	memberBytes = 8   // a node in a group, while its slice grows
 )
 
-// keyColumn returns the values of a key for each node: all targets of an edge, the first of several values.
-func keyColumn(res *task.Result, edges bool) [][]types.Value {
-	out := make([][]types.Value, len(res.Offsets)-1)
-	targets := make([]types.Value, len(res.Targets))
-	for i, u := range res.Targets {
-		targets[i] = types.OfUID(uint64(u))
+// keyColumn is the values of a key for each node: all targets of an edge, the first of several values.
+type keyColumn struct {
+	res   *task.Result
+	edges bool
+}
+
+// of returns where the values of a node are.
+func (k keyColumn) of(node uint32) (from, to uint32) {
+	from, to = k.res.Offsets[node], k.res.Offsets[node+1]
+	if !k.edges {
+		to = min(to, from+1)
 	}
-	for i := range out {
-		from, to := res.Offsets[i], res.Offsets[i+1]
-		switch {
-		case edges:
-			out[i] = targets[from:to]
-		case from < to:
-			out[i] = res.Values[from : from+1]
-		}
+	return from, to
+}
+
+func (k keyColumn) at(i uint32) types.Value {
+	if k.edges {
+		return types.OfUID(uint64(k.res.Targets[i]))
 	}
-	return out
+	return k.res.Values[i]
 }
 
 // finish forms the groups of every row, and those of all nodes together for the variables.
@@ -144,10 +147,16 @@ func (g *grouping) variables(r *run) error {
 // buckets distributes nodes over groups, ordered by size and then by the keys. A node with several values of several keys is in as
 // many groups as they have combinations, so that what is made is accounted for as it is made.
 func (g *grouping) buckets(r *run, nodes []uint32) ([]*bucket, error) {
-	d := distribution{r: r, keys: g.keys, byKey: map[string]*bucket{}}
+	d := distribution{r: r, keys: g.keys, byUID: map[graph.UID]*bucket{}, byKey: map[string]*bucket{}}
 	scratch := make([]types.Value, 0, len(g.keys))
 	for _, n := range nodes {
-		if err := d.place(n, scratch); err != nil {
+		var err error
+		if len(g.keys) == 1 && g.keys[0].edges {
+			err = d.placeByEdges(n)
+		} else {
+			err = d.place(n, scratch)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -175,7 +184,8 @@ func (g *grouping) buckets(r *run, nodes []uint32) ([]*bucket, error) {
 // distribution is the making of groups.
 type distribution struct {
 	r     *run
-	keys  [][][]types.Value // for each key and node
+	keys  []keyColumn
+	byUID map[graph.UID]*bucket // where the only key is an edge
 	byKey map[string]*bucket
 	list  []*bucket
 	text  []byte // scratch space for the text of a group's keys
@@ -189,8 +199,8 @@ const placesBetween = 1024
 // place puts a node into all groups whose keys begin with the given ones.
 func (d *distribution) place(node uint32, keys []types.Value) error {
 	if depth := len(keys); depth < len(d.keys) {
-		for _, v := range d.keys[depth][node] {
-			if err := d.place(node, append(keys, v)); err != nil {
+		for from, to := d.keys[depth].of(node); from < to; from++ {
+			if err := d.place(node, append(keys, d.keys[depth].at(from))); err != nil {
 				return err
 			}
 		}
@@ -204,11 +214,39 @@ func (d *distribution) place(node uint32, keys []types.Value) error {
 	}
 	b := d.byKey[string(d.text)]
 	if b == nil {
-		b = &bucket{keys: slices.Clone(keys)}
+		b = d.begin(slices.Clone(keys))
 		d.byKey[string(d.text)] = b
-		d.list = append(d.list, b)
-		d.bytes += bucketBytes + len(d.text) + task.ValueBytes*len(keys)
+		d.bytes += len(d.text)
 	}
+	return d.add(b, node)
+}
+
+// placeByEdges is place where the only key is an edge.
+func (d *distribution) placeByEdges(node uint32) error {
+	for from, to := d.keys[0].of(node); from < to; from++ {
+		u := d.keys[0].res.Targets[from]
+		b := d.byUID[u]
+		if b == nil {
+			b = d.begin([]types.Value{types.OfUID(uint64(u))})
+			d.byUID[u] = b
+		}
+		if err := d.add(b, node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin makes a group.
+func (d *distribution) begin(keys []types.Value) *bucket {
+	b := &bucket{keys: keys}
+	d.list = append(d.list, b)
+	d.bytes += bucketBytes + task.ValueBytes*len(keys)
+	return b
+}
+
+// add puts a node into a group.
+func (d *distribution) add(b *bucket, node uint32) error {
 	b.nodes = append(b.nodes, node)
 	d.bytes += memberBytes
 	return d.account()
@@ -240,7 +278,7 @@ func compareKeys(a, b types.Value) int {
 
 // members returns what the answer shows of a group.
 func (g *grouping) members(b *bucket) answer.Group {
-	var out answer.Group
+	out := answer.Group{Members: make([]answer.Member, 0, len(g.level.groupBy)+len(g.level.node.children))}
 	for i, k := range g.level.groupBy {
 		out.Members = append(out.Members, answer.Member{Key: k.key, Value: b.keys[i]})
 	}
