@@ -84,9 +84,30 @@ func ask[T any](ctx context.Context, c *Client, m manner, call func(ctx context.
 		return askAt(ctx, c, address, call)
 	})
 	if u, ok := errors.AsType[*Unanswered](err); ok {
+		c.lookAround(ctx)
 		err = gaveUp(ctx, u.Maybe && m.decisive, u.Err)
 	}
 	return r, err
+}
+
+// lookTimeout bounds how long one Zero is asked for the others.
+const lookTimeout = 500 * time.Millisecond
+
+// lookAround asks the Zeros for each other: the one that leads may have come after the list was written that this client was given.
+func (c *Client) lookAround(ctx context.Context) {
+	for _, address := range c.known() {
+		r, err := askAt(ctx, c, address, func(ctx context.Context, z pb.ZeroClient) (*pb.IdentifyReply, error) {
+			ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+			defer cancel()
+			return z.Identify(ctx, &pb.IdentifyRequest{})
+		})
+		if err != nil {
+			continue // it is away
+		}
+		for _, m := range r.Zeros {
+			c.Learn(m.Address)
+		}
+	}
 }
 
 func askAt[T any](ctx context.Context, c *Client, address string, call func(ctx context.Context, z pb.ZeroClient) (T, error)) (T, error) {

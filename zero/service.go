@@ -2,6 +2,7 @@ package zero
 
 import (
 	"context"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -24,7 +25,8 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 }
 
 func (v *service) Identify(context.Context, *pb.IdentifyRequest) (*pb.IdentifyReply, error) {
-	return &pb.IdentifyReply{ClusterId: v.s.id.Cluster}, nil
+	zeros := slices.DeleteFunc(v.s.machine.Members(), func(m *pb.Member) bool { return m.Group != 0 })
+	return &pb.IdentifyReply{ClusterId: v.s.id.Cluster, Zeros: zeros}, nil
 }
 
 func (v *service) RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.RemoveReply, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync"
 	"testing"
@@ -83,19 +84,24 @@ func (w *world) start(id uint64) *running {
 	return &running{s, kill}
 }
 
-// client returns what an Alpha would use.
-func (w *world) client(patience time.Duration) *cluster.Client {
+// pool returns connections over the network of the world.
+func (w *world) pool() *rpc.Pool {
 	pool := rpc.NewPool(rpc.Config{Dial: w.dial})
 	w.t.Cleanup(func() {
 		if err := pool.Close(); err != nil {
 			w.t.Error(err)
 		}
 	})
+	return pool
+}
+
+// client returns what an Alpha would use.
+func (w *world) client(patience time.Duration) *cluster.Client {
 	var addresses []string
 	for id := range uint64(len(w.zeros)) {
 		addresses = append(addresses, w.zeros[id+1])
 	}
-	return cluster.NewClient(cluster.ClientConfig{Addresses: addresses, Pool: pool, Patience: patience})
+	return cluster.NewClient(cluster.ClientConfig{Addresses: addresses, Pool: w.pool(), Patience: patience})
 }
 
 // startAll starts every Zero: the others wait for the first to name the cluster, so they start at the same time.
@@ -248,6 +254,26 @@ func TestLeaderGoes(t *testing.T) {
 		t.Errorf("%v %v", st, err)
 	}
 	t.Logf("%d timestamps, %d commits over three leaders", len(starts), len(commits))
+}
+
+// Goal: an Alpha that is started with the addresses of Zeros that do not lead finds the one that does: it may have taken the place of
+// another one, and stand in no list. Method: a client that knows one follower.
+func TestLeaderIsFoundThroughOthers(t *testing.T) {
+	w := newWorld(t, 3)
+	all := w.startAll()
+	leader := leaderOf(t, all)
+	for id := range w.zeros {
+		if id == leader {
+			continue
+		}
+		c := cluster.NewClient(cluster.ClientConfig{Addresses: []string{w.zeros[id]}, Pool: w.pool(), Patience: time.Second})
+		p := cluster.Patience{Peer: "the leader", Logger: slog.New(slog.DiscardHandler)}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := p.Do(ctx, func(ctx context.Context) error { _, err := c.State(ctx); return err }); err != nil {
+			t.Errorf("through Zero %d, where %d leads: %v", id, leader, err)
+		}
+	}
 }
 
 // One of three cannot decide anything, and says so.

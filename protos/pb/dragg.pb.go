@@ -3822,6 +3822,7 @@ func (*IdentifyRequest) Descriptor() ([]byte, []int) {
 type IdentifyReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ClusterId     string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	Zeros         []*Member              `protobuf:"bytes,2,rep,name=zeros,proto3" json:"zeros,omitempty"` // of the cluster, as far as this one knows, whether it leads or not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3861,6 +3862,13 @@ func (x *IdentifyReply) GetClusterId() string {
 		return x.ClusterId
 	}
 	return ""
+}
+
+func (x *IdentifyReply) GetZeros() []*Member {
+	if x != nil {
+		return x.Zeros
+	}
+	return nil
 }
 
 type TimestampsRequest struct {
@@ -6303,10 +6311,11 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\"\x0e\n" +
 	"\fPromoteReply\"\x11\n" +
-	"\x0fIdentifyRequest\".\n" +
+	"\x0fIdentifyRequest\"S\n" +
 	"\rIdentifyReply\x12\x1d\n" +
 	"\n" +
-	"cluster_id\x18\x01 \x01(\tR\tclusterId\")\n" +
+	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12#\n" +
+	"\x05zeros\x18\x02 \x03(\v2\r.dragg.MemberR\x05zeros\")\n" +
 	"\x11TimestampsRequest\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\"=\n" +
 	"\x0fTimestampsReply\x12\x14\n" +
@@ -6692,79 +6701,80 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	43,  // 61: dragg.LocalBuild.owed:type_name -> dragg.OwedBuild
 	45,  // 62: dragg.GroupReport.tablets:type_name -> dragg.TabletLoad
 	46,  // 63: dragg.GroupReport.moves:type_name -> dragg.MoveProgress
-	21,  // 64: dragg.CopyDigest.digest:type_name -> dragg.Digest
-	71,  // 65: dragg.TaskRequest.tasks:type_name -> dragg.Task
-	76,  // 66: dragg.TaskReply.results:type_name -> dragg.TaskResult
-	73,  // 67: dragg.Task.func:type_name -> dragg.TaskFunc
-	74,  // 68: dragg.Task.facets:type_name -> dragg.FacetSelection
-	72,  // 69: dragg.Task.edges:type_name -> dragg.TaskBound
-	72,  // 70: dragg.Task.bytes:type_name -> dragg.TaskBound
-	75,  // 71: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
-	75,  // 72: dragg.FacetTree.children:type_name -> dragg.FacetTree
-	77,  // 73: dragg.TaskResult.facets:type_name -> dragg.FacetRow
-	82,  // 74: dragg.FacetRow.facets:type_name -> dragg.Facet
-	79,  // 75: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
-	80,  // 76: dragg.WriteStep.edges:type_name -> dragg.Edge
-	81,  // 77: dragg.Edge.value:type_name -> dragg.Value
-	82,  // 78: dragg.Edge.facets:type_name -> dragg.Facet
-	81,  // 79: dragg.Facet.value:type_name -> dragg.Value
-	27,  // 80: dragg.Zero.Connect:input_type -> dragg.Join
-	51,  // 81: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	9,   // 82: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	53,  // 83: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	55,  // 84: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	11,  // 85: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	57,  // 86: dragg.Zero.State:input_type -> dragg.StateRequest
-	58,  // 87: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	8,   // 88: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	32,  // 89: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
-	19,  // 90: dragg.Zero.Move:input_type -> dragg.MoveStep
-	44,  // 91: dragg.Zero.Report:input_type -> dragg.GroupReport
-	30,  // 92: dragg.Zero.SetDrain:input_type -> dragg.Drain
-	29,  // 93: dragg.Zero.JoinZero:input_type -> dragg.Member
-	31,  // 94: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
-	47,  // 95: dragg.Zero.Promote:input_type -> dragg.PromoteRequest
-	49,  // 96: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
-	60,  // 97: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	62,  // 98: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	78,  // 99: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
-	84,  // 100: dragg.Peer.Close:input_type -> dragg.CloseRequest
-	69,  // 101: dragg.Peer.Run:input_type -> dragg.TaskRequest
-	67,  // 102: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
-	64,  // 103: dragg.Peer.Copy:input_type -> dragg.CopyRequest
-	64,  // 104: dragg.Peer.Digest:input_type -> dragg.CopyRequest
-	47,  // 105: dragg.Peer.Promote:input_type -> dragg.PromoteRequest
-	28,  // 106: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	52,  // 107: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	10,  // 108: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	54,  // 109: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	56,  // 110: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	14,  // 111: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	34,  // 112: dragg.Zero.State:output_type -> dragg.ZeroState
-	26,  // 113: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	59,  // 114: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	33,  // 115: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
-	20,  // 116: dragg.Zero.Move:output_type -> dragg.MoveReply
-	59,  // 117: dragg.Zero.Report:output_type -> dragg.AckReply
-	33,  // 118: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
-	34,  // 119: dragg.Zero.JoinZero:output_type -> dragg.ZeroState
-	59,  // 120: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
-	48,  // 121: dragg.Zero.Promote:output_type -> dragg.PromoteReply
-	50,  // 122: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
-	61,  // 123: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	63,  // 124: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	83,  // 125: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
-	83,  // 126: dragg.Peer.Close:output_type -> dragg.WriteReply
-	70,  // 127: dragg.Peer.Run:output_type -> dragg.TaskReply
-	68,  // 128: dragg.Peer.Inspect:output_type -> dragg.InspectReply
-	65,  // 129: dragg.Peer.Copy:output_type -> dragg.CopyChunk
-	66,  // 130: dragg.Peer.Digest:output_type -> dragg.CopyDigest
-	48,  // 131: dragg.Peer.Promote:output_type -> dragg.PromoteReply
-	106, // [106:132] is the sub-list for method output_type
-	80,  // [80:106] is the sub-list for method input_type
-	80,  // [80:80] is the sub-list for extension type_name
-	80,  // [80:80] is the sub-list for extension extendee
-	0,   // [0:80] is the sub-list for field type_name
+	29,  // 64: dragg.IdentifyReply.zeros:type_name -> dragg.Member
+	21,  // 65: dragg.CopyDigest.digest:type_name -> dragg.Digest
+	71,  // 66: dragg.TaskRequest.tasks:type_name -> dragg.Task
+	76,  // 67: dragg.TaskReply.results:type_name -> dragg.TaskResult
+	73,  // 68: dragg.Task.func:type_name -> dragg.TaskFunc
+	74,  // 69: dragg.Task.facets:type_name -> dragg.FacetSelection
+	72,  // 70: dragg.Task.edges:type_name -> dragg.TaskBound
+	72,  // 71: dragg.Task.bytes:type_name -> dragg.TaskBound
+	75,  // 72: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
+	75,  // 73: dragg.FacetTree.children:type_name -> dragg.FacetTree
+	77,  // 74: dragg.TaskResult.facets:type_name -> dragg.FacetRow
+	82,  // 75: dragg.FacetRow.facets:type_name -> dragg.Facet
+	79,  // 76: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
+	80,  // 77: dragg.WriteStep.edges:type_name -> dragg.Edge
+	81,  // 78: dragg.Edge.value:type_name -> dragg.Value
+	82,  // 79: dragg.Edge.facets:type_name -> dragg.Facet
+	81,  // 80: dragg.Facet.value:type_name -> dragg.Value
+	27,  // 81: dragg.Zero.Connect:input_type -> dragg.Join
+	51,  // 82: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	9,   // 83: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	53,  // 84: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	55,  // 85: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	11,  // 86: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	57,  // 87: dragg.Zero.State:input_type -> dragg.StateRequest
+	58,  // 88: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	8,   // 89: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	32,  // 90: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
+	19,  // 91: dragg.Zero.Move:input_type -> dragg.MoveStep
+	44,  // 92: dragg.Zero.Report:input_type -> dragg.GroupReport
+	30,  // 93: dragg.Zero.SetDrain:input_type -> dragg.Drain
+	29,  // 94: dragg.Zero.JoinZero:input_type -> dragg.Member
+	31,  // 95: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
+	47,  // 96: dragg.Zero.Promote:input_type -> dragg.PromoteRequest
+	49,  // 97: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	60,  // 98: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	62,  // 99: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	78,  // 100: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
+	84,  // 101: dragg.Peer.Close:input_type -> dragg.CloseRequest
+	69,  // 102: dragg.Peer.Run:input_type -> dragg.TaskRequest
+	67,  // 103: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
+	64,  // 104: dragg.Peer.Copy:input_type -> dragg.CopyRequest
+	64,  // 105: dragg.Peer.Digest:input_type -> dragg.CopyRequest
+	47,  // 106: dragg.Peer.Promote:input_type -> dragg.PromoteRequest
+	28,  // 107: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	52,  // 108: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	10,  // 109: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	54,  // 110: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	56,  // 111: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	14,  // 112: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	34,  // 113: dragg.Zero.State:output_type -> dragg.ZeroState
+	26,  // 114: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	59,  // 115: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	33,  // 116: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	20,  // 117: dragg.Zero.Move:output_type -> dragg.MoveReply
+	59,  // 118: dragg.Zero.Report:output_type -> dragg.AckReply
+	33,  // 119: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
+	34,  // 120: dragg.Zero.JoinZero:output_type -> dragg.ZeroState
+	59,  // 121: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
+	48,  // 122: dragg.Zero.Promote:output_type -> dragg.PromoteReply
+	50,  // 123: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	61,  // 124: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	63,  // 125: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	83,  // 126: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
+	83,  // 127: dragg.Peer.Close:output_type -> dragg.WriteReply
+	70,  // 128: dragg.Peer.Run:output_type -> dragg.TaskReply
+	68,  // 129: dragg.Peer.Inspect:output_type -> dragg.InspectReply
+	65,  // 130: dragg.Peer.Copy:output_type -> dragg.CopyChunk
+	66,  // 131: dragg.Peer.Digest:output_type -> dragg.CopyDigest
+	48,  // 132: dragg.Peer.Promote:output_type -> dragg.PromoteReply
+	107, // [107:133] is the sub-list for method output_type
+	81,  // [81:107] is the sub-list for method input_type
+	81,  // [81:81] is the sub-list for extension type_name
+	81,  // [81:81] is the sub-list for extension extendee
+	0,   // [0:81] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
