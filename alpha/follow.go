@@ -18,9 +18,10 @@ func (n *Node) follow(ctx context.Context) error {
 	p := cluster.Patience{Peer: n.cfg.ZeroName, Logger: n.lg}
 	for ctx.Err() == nil {
 		var from uint64
-		err := p.Do(ctx, func(ctx context.Context) error {
+		err := p.Follow(ctx, func(ctx context.Context, there func()) error {
 			from = n.shard.Seq()
 			err := n.zero.Stream(ctx, n.group, from, func(b *pb.StreamBatch) error {
+				there()
 				if err := n.shard.Deliver(ctx, b); err != nil {
 					return err
 				}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -21,19 +22,24 @@ type Patience struct {
 // Do calls fn until it returns nil or an error that another try cannot mend (its class is neither Unavailable nor Unknown),
 // or ctx ends.
 func (p Patience) Do(ctx context.Context, fn func(ctx context.Context) error) error {
-	pause, most := p.First, p.Most
-	if pause == 0 {
-		pause = 50 * time.Millisecond
+	return p.Follow(ctx, func(ctx context.Context, _ func()) error { return fn(ctx) })
+}
+
+// Follow is Do for a call that lasts as long as the peer is there: fn calls there when it has heard of the peer, however often. What
+// breaks off after that is another absence, with pauses that begin anew.
+func (p Patience) Follow(ctx context.Context, fn func(ctx context.Context, there func()) error) error {
+	first, most := cmp.Or(p.First, 50*time.Millisecond), cmp.Or(p.Most, 2*time.Second)
+	pause, waiting := first, false
+	there := func() {
+		if waiting {
+			p.Logger.Info("the peer is back", "peer", p.Peer)
+		}
+		pause, waiting = first, false
 	}
-	if most == 0 {
-		most = 2 * time.Second
-	}
-	for waiting := false; ; waiting = true {
-		err := fn(ctx)
+	for {
+		err := fn(ctx, there)
 		if err == nil {
-			if waiting {
-				p.Logger.Info("the peer is back", "peer", p.Peer)
-			}
+			there()
 			return nil
 		}
 		if c := fault.ClassOf(err); ctx.Err() != nil || c != fault.Unavailable && c != fault.Unknown {
@@ -41,6 +47,7 @@ func (p Patience) Do(ctx context.Context, fn func(ctx context.Context) error) er
 		}
 		if !waiting {
 			p.Logger.Warn("waiting for a peer", "peer", p.Peer, "err", err)
+			waiting = true
 		}
 		if err := sleep.For(ctx, pause); err != nil {
 			return err

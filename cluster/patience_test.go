@@ -56,6 +56,40 @@ func TestPatienceSaysEachChangeOnce(t *testing.T) {
 	})
 }
 
+// Goal: whoever follows a peer says that it is back when it is, not when the call ends, and says so of each absence. Method: a call
+// that fails twice, hears of the peer, breaks off, and does all of that again.
+func TestFollowingSaysEachChangeOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, calls := &lines{}, 0
+		p := Patience{Peer: "zero", Logger: slog.New(slog.NewTextHandler(log, nil)), First: time.Second, Most: 4 * time.Second}
+		began := time.Now()
+		err := p.Follow(t.Context(), func(_ context.Context, there func()) error {
+			calls++
+			if calls%3 != 0 {
+				return fault.New(fault.Unavailable, "away")
+			}
+			if said := len(log.text); said%2 != 1 {
+				t.Errorf("before it was there: %q", log.text)
+			}
+			there()
+			there()
+			if said := len(log.text); said%2 != 0 || !strings.Contains(log.text[said-1], "the peer is back") {
+				t.Errorf("while it was there: %q", log.text)
+			}
+			if calls == 3 {
+				return fault.New(fault.Unavailable, "gone again")
+			}
+			return nil
+		})
+		if err != nil || calls != 6 || len(log.text) != 4 {
+			t.Errorf("%v after %d calls, said %q", err, calls, log.text)
+		}
+		if took := time.Since(began); took != (1+2+1+2+4)*time.Second {
+			t.Errorf("the pauses took %v: they begin anew when the peer was there", took)
+		}
+	})
+}
+
 // What another try cannot mend is returned at once; a context that ends ends the waiting.
 func TestPatienceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
