@@ -24,7 +24,22 @@ import (
 // stopTimeout bounds how long requests may take to end when the process stops.
 const stopTimeout = time.Second
 
-// listeners are the open ports of a process. They are opened before anything else, so that a taken port is told at once.
+// free returns nil if the ports can be opened. It is asked before anything else: a node that has joined a cluster, and then finds its
+// port taken, is a member that nobody reaches.
+func free(addresses ...string) error {
+	for _, address := range addresses {
+		on, err := net.Listen("tcp", address)
+		if err == nil {
+			err = on.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("opening a port: %w (--port-offset shifts all ports)", err)
+		}
+	}
+	return nil
+}
+
+// listeners are the open ports of a process.
 type listeners struct {
 	lg    *slog.Logger
 	serve []func(ctx context.Context) error

@@ -22,7 +22,23 @@ import (
 )
 
 // localFlags ask for a whole cluster on this machine: every node a process of its own.
-type localFlags struct{ zeros, groups, replicas int }
+type localFlags struct {
+	zeros, groups, replicas int
+	passed                  []string // flags that every Alpha gets
+}
+
+// passed returns those flags of an Alpha that somebody has set.
+func passed(set *pflag.FlagSet, a *alphaFlags) (out []string) {
+	of := pflag.NewFlagSet("alpha", pflag.ContinueOnError)
+	scratch := *a
+	scratch.add(of)
+	of.VisitAll(func(f *pflag.Flag) {
+		if f := set.Lookup(f.Name); f != nil && f.Changed {
+			out = append(out, "--"+f.Name+"="+f.Value.String())
+		}
+	})
+	return out
+}
 
 func (l *localFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&l.zeros, "zeros", 1, "Zeros of a local cluster: 1, 3 or 5")
@@ -40,6 +56,9 @@ func (l *localFlags) check() error {
 	if l.zeros < 1 || l.groups < 1 || l.replicas < 1 || l.zeros > maxLocalNodes || l.groups*l.replicas > maxLocalNodes {
 		return fmt.Errorf("--zeros %d --groups %d --replicas %d: each must be at least 1, and at most %d nodes of a kind run on one machine",
 			l.zeros, l.groups, l.replicas, maxLocalNodes)
+	}
+	if l.zeros%2 == 0 {
+		return fmt.Errorf("--zeros %d: take 1, 3 or 5: an even number can spare no more than one less", l.zeros)
 	}
 	return nil
 }
@@ -82,14 +101,14 @@ func (l *localFlags) nodes(f *serverFlags) (zeros, alphas []*localNode) {
 		name := fmt.Sprintf("alpha%d", i+1)
 		alphas = append(alphas, &localNode{name: name, args: append([]string{
 			"alpha", "--zero", all, "--my", reach(alphaNodePort, i),
-		}, common(name, i)...)})
+		}, append(common(name, i), l.passed...)...)})
 	}
 	return zeros, alphas
 }
 
 // runLocal runs a whole cluster until ctx ends. A node that ends by itself is told about, and the others go on.
 func runLocal(ctx context.Context, f *serverFlags, l *localFlags, stdout, stderr io.Writer) error {
-	if err := l.check(); err != nil {
+	if err := l.forSeveral(f.data); err != nil {
 		return err
 	}
 	lg, err := f.log.logger(stderr)

@@ -7,9 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -67,9 +65,6 @@ const startBytes = 72 << 20
 
 // awaitRoom waits until a server may open what is in dir.
 func (f *serverFlags) awaitRoom(ctx context.Context, lg *slog.Logger) error {
-	if f.reserve < alpha.MinDiskReserve {
-		return fmt.Errorf("--disk-reserve must be at least %s", formatSize(alpha.MinDiskReserve))
-	}
 	need := int64(startBytes)
 	for _, dir := range []string{"wal", "alpha/wal", "zero/wal"} {
 		spare, err := raftlog.SpareBytes(filepath.Join(f.data, dir))
@@ -151,8 +146,8 @@ func (f *alphaFlags) config(s *serverFlags, dir string, memory int64, lg *slog.L
 	if f.compare == 0 {
 		f.compare = -1
 	}
-	staleness := max(f.maxStaleness, time.Second)
-	if f.maxStaleness == 0 {
+	staleness := f.maxStaleness
+	if staleness == 0 {
 		staleness = -1
 	}
 	f.limits.Query.MemoryBytes, f.limits.Query.AnswerBytes = int(f.queryMemory), int(f.queryAnswer)
@@ -168,7 +163,12 @@ func Zero() *cobra.Command {
 	f, z := &serverFlags{}, &zeroFlags{}
 	cmd := &cobra.Command{
 		Use: "zero", Short: "Run a Zero: it coordinates membership, timestamps, commits and placement", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runZero(cmd.Context(), f, z, cmd.ErrOrStderr()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := errors.Join(f.check(), z.check()); err != nil {
+				return err
+			}
+			return runZero(cmd.Context(), f, z, cmd.ErrOrStderr())
+		},
 	}
 	f.add(cmd.Flags(), "zero-data")
 	cmd.Flags().StringVar(&f.my, "my", "", "host:port under which other nodes reach this one")
@@ -223,17 +223,17 @@ func runZero(ctx context.Context, f *serverFlags, zf *zeroFlags, stderr io.Write
 	if err != nil {
 		return err
 	}
-	if err := f.awaitRoom(ctx, lg.With("node", "zero", "id", zf.id)); err != nil {
+	held, err := f.occupy(ctx, lg.With("node", "zero", "id", zf.id), []string{f.data}, zeroNodePort, zeroHTTPPort)
+	if err != nil {
 		return err
 	}
 	limitMemory(ctx, f.memory)
 	pool := rpc.NewPool(rpc.Config{MessageBytes: zeroRequestBytes})
 	cfg, err := zf.config(f.zero(f.data, lg), pool)
-	if err != nil {
-		return err
+	if err == nil {
+		err = serveZero(ctx, f, cfg)
 	}
-	err = serveZero(ctx, f, cfg)
-	return errors.Join(err, pool.Close())
+	return errors.Join(err, pool.Close(), held.leave())
 }
 
 func serveZero(ctx context.Context, f *serverFlags, cfg zero.Config) error {
@@ -270,6 +270,12 @@ func Alpha() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "alpha", Short: "Run an Alpha: it holds the data and answers clients", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(zeros) == 0 {
+				return errors.New("--zero: name a Zero at least")
+			}
+			if err := errors.Join(f.check(), a.check(), checkAddresses("zero", zeros...)); err != nil {
+				return err
+			}
 			return runAlpha(cmd.Context(), f, a, zeros, cmd.ErrOrStderr())
 		},
 	}
@@ -288,7 +294,8 @@ func runAlpha(ctx context.Context, f *serverFlags, a *alphaFlags, zeros []string
 		return err
 	}
 	early := lg.With("node", "alpha") // which one, and of which group, it learns later
-	if err := f.awaitRoom(ctx, early); err != nil {
+	held, err := f.occupy(ctx, early, []string{f.data}, alphaGRPCPort, alphaHTTPPort, alphaNodePort)
+	if err != nil {
 		return err
 	}
 	memory := limitMemory(ctx, f.memory)
@@ -298,7 +305,7 @@ func runAlpha(ctx context.Context, f *serverFlags, a *alphaFlags, zeros []string
 	cfg.Pool = pool
 	cfg.ZeroName = "zero at " + strings.Join(zeros, ", ")
 	err = serveAlpha(ctx, f, cfg, z, nil)
-	return errors.Join(err, pool.Close())
+	return errors.Join(err, pool.Close(), held.leave())
 }
 
 // serveAlpha opens an Alpha, waiting for Zero, and serves it. started, if given, is called once it runs.
@@ -346,10 +353,16 @@ func Up() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "up", Short: "Run a whole database: one Zero and one Alpha in one process, or a cluster on this machine", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := errors.Join(f.check(), a.check(), l.check()); err != nil {
+				return err
+			}
 			switch {
 			case l.asked() && example != "":
 				return errors.New("--example needs a database in one process: leave out --zeros, --groups and --replicas")
+			case l.asked() && f.profile != "":
+				return errors.New("--cpu-profile is of one process: leave out --zeros, --groups and --replicas")
 			case l.asked():
+				l.passed = passed(cmd.Flags(), a)
 				return runLocal(cmd.Context(), f, l, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
 			return runUp(cmd.Context(), f, a, example, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -368,16 +381,20 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 	if err != nil {
 		return err
 	}
-	context.AfterFunc(ctx, func() { lg.Info("stopping", "why", context.Cause(ctx)) })
-	if err := f.awaitRoom(ctx, lg); err != nil {
+	if err := forOne(f.data); err != nil {
 		return err
 	}
-	memory := limitMemory(ctx, f.memory)
-	stopProfile, err := profileCPU(f.profile)
+	held, err := f.occupy(ctx, lg, []string{filepath.Join(f.data, "zero"), filepath.Join(f.data, "alpha")},
+		zeroNodePort, zeroHTTPPort, alphaGRPCPort, alphaHTTPPort, alphaNodePort)
 	if err != nil {
 		return err
 	}
-	defer stopProfile()
+	return errors.Join(serveUp(ctx, f, a, &tour{flags: f, example: example, out: stdout, lg: lg}), held.leave())
+}
+
+// serveUp runs a Zero, and an Alpha beside it.
+func serveUp(ctx context.Context, f *serverFlags, a *alphaFlags, tour *tour) error {
+	lg, memory := tour.lg, limitMemory(ctx, f.memory)
 	cfg := f.zero(filepath.Join(f.data, "zero"), lg)
 	cfg.ForgetAfter = a.txnAbortAfter + time.Minute
 	z, err := zero.Open(ctx, cfg)
@@ -405,31 +422,11 @@ func runUp(ctx context.Context, f *serverFlags, a *alphaFlags, example string, s
 	}
 	alphaCfg := a.config(f, filepath.Join(f.data, "alpha"), memory, lg)
 	alphaCfg.ZeroName = "zero in this process"
-	tour := &tour{flags: f, example: example, zero: z, out: stdout, lg: lg}
+	tour.zero = z
 	err = serveAlpha(alphaCtx, f, alphaCfg, z, tour.run)
 	stopZero()
 	if alphaCtx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	return errors.Join(err, <-zeroDone)
-}
-
-// profileCPU writes a CPU profile to path until the returned function is called; "" for none.
-func profileCPU(path string) (stop func(), err error) {
-	if path == "" {
-		return func() {}, nil
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, fmt.Errorf("--cpu-profile: %w", err)
-	}
-	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return func() {
-		pprof.StopCPUProfile()
-		if err := f.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "--cpu-profile:", err)
-		}
-	}, nil
 }
