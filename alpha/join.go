@@ -15,6 +15,7 @@ import (
 
 	"dragg/cluster"
 	"dragg/graph"
+	"dragg/internal/fault"
 	"dragg/internal/live"
 	"dragg/internal/sleep"
 	"dragg/protos/pb"
@@ -28,6 +29,9 @@ func (n *Node) join(ctx context.Context) error {
 		return err
 	}
 	ask := &pb.Join{Address: n.cfg.My, NodeId: id.Node, ClusterId: id.Cluster, Group: n.cfg.Group, Learner: n.cfg.Learner}
+	if exists && id.Group == 0 {
+		return fault.New(fault.Invalid, "%s holds the log of Zero %d, not of an Alpha", n.cfg.Dir, id.Node)
+	}
 	if exists {
 		ask.Group = id.Group
 	} else if ask.Nonce, err = nonce(n.joinFile()); err != nil {

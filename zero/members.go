@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"dragg/cluster"
@@ -20,8 +21,11 @@ import (
 // identity returns what the log says of this node or, where there is none, the name of the cluster that is about to begin.
 func (s *Server) identity(ctx context.Context) (raftlog.Identity, error) {
 	id, exists, err := raftlog.ReadIdentity(s.walDir())
-	if err != nil || exists {
+	if err != nil {
 		return id, err
+	}
+	if exists {
+		return id, s.isMine(ctx, id)
 	}
 	id = raftlog.Identity{Node: s.cfg.ID}
 	if len(s.cfg.Peers) > 0 {
@@ -45,12 +49,58 @@ func (s *Server) identity(ctx context.Context) (raftlog.Identity, error) {
 	}
 	p := cluster.Patience{Peer: "the first Zero, which names the cluster", Logger: s.lg}
 	err = p.Do(ctx, func(ctx context.Context) error {
-		if id.Cluster = s.nameOfOthers(ctx); id.Cluster == "" {
+		known := s.hear(ctx)
+		if id.Cluster = nameIn(known); id.Cluster == "" {
 			return fault.New(fault.Unavailable, "no other Zero knows the cluster's name yet")
 		}
-		return nil
+		return s.neverStarted(known)
 	})
 	return id, err
+}
+
+// isMine returns nil if a log is of this Zero, and of the cluster that the others are of.
+func (s *Server) isMine(ctx context.Context, id raftlog.Identity) error {
+	switch {
+	case id.Group != 0:
+		return fault.New(fault.Invalid, "%s holds the log of Alpha %d of group %d, not of a Zero", s.cfg.Dir, id.Node, id.Group)
+	case id.Node != s.cfg.ID:
+		return fault.New(fault.Invalid, "%s holds the log of Zero %d, not of Zero %d: look at --idx and --data", s.cfg.Dir, id.Node, s.cfg.ID)
+	}
+	if name := nameIn(s.hear(ctx)); name != "" && name != id.Cluster {
+		return fault.New(fault.Invalid, "%s holds the log of a Zero of cluster %s, the other Zeros are of %s", s.cfg.Dir, id.Cluster, name)
+	}
+	return nil
+}
+
+// neverStarted returns an error if another Zero knows that this one, which has no log, had one: it would give its vote a second time.
+func (s *Server) neverStarted(known []*pb.IdentifyReply) error {
+	for _, r := range known {
+		for _, m := range r.Zeros {
+			if m.Id == s.cfg.ID && m.Started {
+				return fault.New(fault.Invalid, "Zero %d of cluster %s has no log in %s any more: remove it from the cluster, and start a new one "+
+					"under another number (--idx) with --peer", s.cfg.ID, r.ClusterId, s.walDir())
+			}
+		}
+	}
+	return nil
+}
+
+// announce has the leading Zero know that this one has its log, and where it is reached now.
+func (s *Server) announce(ctx context.Context) error {
+	if s.cfg.My == "" {
+		return nil
+	}
+	me := &pb.Join{Zero: true, NodeId: s.id.Node, ClusterId: s.id.Cluster, Address: s.cfg.My}
+	for range ticks(ctx, reconcileInterval) {
+		_, err := s.leader().Connect(ctx, me)
+		if err == nil {
+			return nil
+		}
+		if fault.ClassOf(err) == fault.Invalid {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 // joinOthers makes this new Zero a member of a running cluster, and returns the cluster's name. It waits as long as nobody there
@@ -146,16 +196,36 @@ func (s *Server) alone() bool {
 const identifyTimeout = time.Second
 
 // nameOfOthers returns the name of the cluster that another Zero is of, "" when none of them knows one.
-func (s *Server) nameOfOthers(ctx context.Context) string {
-	for _, id := range slices.Sorted(maps.Keys(s.cfg.Zeros)) {
-		if id == s.cfg.ID {
-			continue
-		}
-		if r, err := s.identify(ctx, s.cfg.Zeros[id]); err == nil && r.ClusterId != "" {
+func (s *Server) nameOfOthers(ctx context.Context) string { return nameIn(s.hear(ctx)) }
+
+func nameIn(known []*pb.IdentifyReply) string {
+	for _, r := range known {
+		if r.ClusterId != "" {
 			return r.ClusterId
 		}
 	}
 	return ""
+}
+
+// hear returns what the other Zeros say of the cluster, those that answer.
+func (s *Server) hear(ctx context.Context) []*pb.IdentifyReply {
+	others := slices.Clone(s.cfg.Peers)
+	for _, id := range slices.Sorted(maps.Keys(s.cfg.Zeros)) {
+		if id != s.cfg.ID {
+			others = append(others, s.cfg.Zeros[id])
+		}
+	}
+	replies := make([]*pb.IdentifyReply, len(others))
+	var asked sync.WaitGroup
+	for i, address := range others {
+		asked.Go(func() {
+			if r, err := s.identify(ctx, address); err == nil {
+				replies[i] = r
+			}
+		})
+	}
+	asked.Wait()
+	return slices.DeleteFunc(replies, func(r *pb.IdentifyReply) bool { return r == nil })
 }
 
 func (s *Server) identify(ctx context.Context, address string) (*pb.IdentifyReply, error) {

@@ -175,6 +175,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.links != nil {
 		eg.Go(func() error { return s.links.Run(running) })
 		eg.Go(func() error { return s.reconcile(running) })
+		eg.Go(func() error { return s.announce(running) })
 	}
 	if err := eg.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
@@ -410,6 +411,10 @@ func (s *Server) Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error)
 		return nil, refused
 	}
 	reply := res.(*pb.JoinReply)
+	if j.Zero {
+		s.lg.Info("a Zero has started", "zero", j.NodeId, "address", j.Address)
+		return reply, nil
+	}
 	s.lg.Info("an alpha connected", "alpha", reply.NodeId, "alpha_group", reply.Group, "address", j.Address)
 	return reply, nil
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +21,7 @@ import (
 	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
+	"dragg/raftgroup/raftlog"
 )
 
 // world is several Zeros on a network of its own, which come and go.
@@ -141,8 +145,9 @@ func TestStreamEndsWithTheLeadership(t *testing.T) {
 	all := w.startAll()
 	leader := leaderOf(t, all)
 	streaming, ended := make(chan struct{}), make(chan error, 1)
+	begun := sync.OnceFunc(func() { close(streaming) })
 	go func() {
-		ended <- all[leader].Stream(t.Context(), 1, 0, func(*pb.StreamBatch) error { close(streaming); return nil })
+		ended <- all[leader].Stream(t.Context(), 1, 0, func(*pb.StreamBatch) error { begun(); return nil })
 	}()
 	select {
 	case <-streaming:
@@ -314,6 +319,104 @@ func TestLostFirstZero(t *testing.T) {
 	_, err := Open(t.Context(), Config{Dir: w.dirs[1], ID: 1, Zeros: w.zeros, Pool: pool})
 	if fault.ClassOf(err) != fault.Invalid {
 		t.Errorf("it began anew: %v", err)
+	}
+}
+
+// awaitStarted waits until the cluster knows that all Zeros have their logs.
+func (w *world) awaitStarted(all map[uint64]*running) {
+	w.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		started := 0
+		for _, r := range all {
+			for _, m := range r.machine.Members() {
+				if m.Group == 0 && m.Started {
+					started++
+				}
+			}
+		}
+		if started == len(all)*len(w.zeros) {
+			return
+		}
+	}
+	w.t.Fatal("not all Zeros said that they have started")
+}
+
+// Goal: a Zero that lost its log does not come back under its number, whichever it is: it would vote a second time, and has not what it
+// acknowledged. It crashed in Raft, or not at all. Method: the folder of a follower that is not the first is emptied.
+func TestLostZero(t *testing.T) {
+	w := newWorld(t, 3)
+	all := w.startAll()
+	leaderOf(t, all)
+	w.awaitStarted(all)
+	all[2].kill()
+	_, err := Open(t.Context(), Config{Dir: t.TempDir(), My: w.zeros[2], ID: 2, Zeros: w.zeros, Pool: w.pool()})
+	if fault.ClassOf(err) != fault.Invalid || !strings.Contains(err.Error(), "remove it from the cluster") {
+		t.Errorf("it began anew: %v", err)
+	}
+}
+
+// Goal: a Zero that does not lead is started on another machine with its folder, and the others reach it there. Method: two followers,
+// one after the other, so that the second could not do without the first.
+func TestZeroMoves(t *testing.T) {
+	w := newWorld(t, 3)
+	all := w.startAll()
+	leader := leaderOf(t, all)
+	w.awaitStarted(all)
+	for id := range maps.Clone(w.zeros) {
+		if id == leader {
+			continue
+		}
+		all[id].kill()
+		w.zeros = maps.Clone(w.zeros)
+		w.zeros[id] = fmt.Sprintf("moved%d", id)
+		all[id] = w.start(id)
+		for deadline := time.Now().Add(20 * time.Second); !all[id].Healthy(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("nobody reaches Zero %d where it is now: %v", id, all[id].Readiness())
+			}
+		}
+	}
+	st, err := w.client(20 * time.Second).State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range st.Members {
+		if m.Address != w.zeros[m.Id] {
+			t.Errorf("%v, it is at %s", m, w.zeros[m.Id])
+		}
+	}
+}
+
+// Whoever starts a Zero on a folder that is another's, or of another cluster, is told so.
+func TestFolderOfAnother(t *testing.T) {
+	w, o := newWorld(t, 3), newWorld(t, 3)
+	all, others := w.startAll(), o.startAll()
+	leaderOf(t, all)
+	leaderOf(t, others)
+	all[3].kill()
+	others[3].kill()
+	log := raftlog.Identity{Cluster: "c", Group: 2, Node: 5}
+	alphas := t.TempDir()
+	l, _, err := raftlog.Create(filepath.Join(alphas, "wal"), log, raftlog.Mark{})
+	if err == nil {
+		err = l.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		dir  string
+		id   uint64
+		want string
+	}{
+		{w.dirs[3], 2, "holds the log of Zero 3, not of Zero 2"},
+		{o.dirs[3], 3, "the other Zeros are of"},
+		{alphas, 3, "holds the log of Alpha 5 of group 2"},
+	} {
+		_, err := Open(t.Context(), Config{Dir: c.dir, My: w.zeros[c.id], ID: c.id, Zeros: w.zeros, Pool: w.pool()})
+		if fault.ClassOf(err) != fault.Invalid || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %s", err, c.want)
+		}
 	}
 }
 

@@ -171,7 +171,7 @@ func Zero() *cobra.Command {
 		},
 	}
 	f.add(cmd.Flags(), "zero-data")
-	cmd.Flags().StringVar(&f.my, "my", "", "host:port under which other nodes reach this one")
+	cmd.Flags().StringVar(&f.my, "my", "", "host:port under which other nodes reach this one; its place in --zeros if nothing is said")
 	z.add(cmd.Flags())
 	return configurable(cmd)
 }
@@ -222,6 +222,9 @@ func runZero(ctx context.Context, f *serverFlags, zf *zeroFlags, stderr io.Write
 	lg, err := f.log.logger(stderr)
 	if err != nil {
 		return err
+	}
+	if f.my == "" && zf.id <= uint64(len(zf.zeros)) {
+		f.my = zf.zeros[zf.id-1] // where the others look for it
 	}
 	held, err := f.occupy(ctx, lg.With("node", "zero", "id", zf.id), []string{f.data}, zeroNodePort, zeroHTTPPort)
 	if err != nil {

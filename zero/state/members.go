@@ -22,9 +22,19 @@ func (c *cluster) applyBootstrap(b *pb.Bootstrap) {
 	}
 	for _, z := range b.Zeros {
 		if z.Group == zeros && !c.wasRemoved(zeros, z.Id) {
-			c.keepMember(&pb.Member{Id: z.Id, Address: z.Address})
+			c.keepMember(&pb.Member{Id: z.Id, Address: z.Address, Started: c.zero(z.Id).GetStarted()})
 		}
 	}
+}
+
+// zero returns the Zero of that number, nil if none is a member.
+func (c *cluster) zero(id uint64) *pb.Member {
+	for _, m := range c.inGroup(zeros) {
+		if m.Id == id {
+			return m
+		}
+	}
+	return nil
 }
 
 // applyJoinZero makes a further Zero known: the leader adds it to the Zeros' group. Asked twice it changes nothing.
@@ -37,6 +47,8 @@ func (c *cluster) applyJoinZero(m *pb.Member) any {
 		switch {
 		case o.Id == m.Id && o.Address != m.Address:
 			return fault.New(fault.Invalid, "Zero %d is at %s already: take another --idx", m.Id, o.Address)
+		case o.Id == m.Id && o.Started:
+			return fault.New(fault.Invalid, "Zero %d had a log: if its data is lost remove it, and take another --idx", m.Id)
 		case o.Id != m.Id && o.Address == m.Address:
 			return fault.New(fault.Invalid, "Zero %d is at %s already: remove it first, or take another address", o.Id, o.Address)
 		}
@@ -48,10 +60,34 @@ func (c *cluster) applyJoinZero(m *pb.Member) any {
 	return nil
 }
 
+// applyZeroStarted takes note that a Zero has its log, and where it is reached: it may be on another machine than before.
+func (c *cluster) applyZeroStarted(j *pb.Join) any {
+	if c.wasRemoved(zeros, j.NodeId) {
+		return fault.New(fault.Invalid, "Zero %d was removed from cluster %s: an empty folder and a new number (--idx) make it a new one, with --peer",
+			j.NodeId, c.clusterID)
+	}
+	m := c.zero(j.NodeId)
+	if m == nil {
+		return fault.New(fault.Invalid, "Zero %d is not a member of cluster %s", j.NodeId, c.clusterID)
+	}
+	for _, o := range c.inGroup(zeros) {
+		if o.Id != j.NodeId && o.Address == j.Address {
+			return fault.New(fault.Invalid, "Zero %d is at %s already: look at --my", o.Id, o.Address)
+		}
+	}
+	m = proto.CloneOf(m)
+	m.Address, m.Started = j.Address, true
+	c.keepMember(m)
+	return c.welcome(m)
+}
+
 // applyJoin gives a node its id and its group, or takes note of a known node's address.
 func (c *cluster) applyJoin(j *pb.Join) any {
 	if j.ClusterId != "" && j.ClusterId != c.clusterID {
 		return fault.New(fault.Invalid, "this is cluster %s, the node that wants to join is of cluster %s", c.clusterID, j.ClusterId)
+	}
+	if j.Zero {
+		return c.applyZeroStarted(j)
 	}
 	if m := c.joined(j); m != nil {
 		if m.Address != j.Address {

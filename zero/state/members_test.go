@@ -126,6 +126,36 @@ func TestBootstrapKeepsAddresses(t *testing.T) {
 	}
 }
 
+// A Zero that starts says where it is reached, and that it has a log: from then on it does not join anew, whatever leaders say of it.
+func TestZeroStarts(t *testing.T) {
+	d := drive(t)
+	bootstrap := &pb.ZeroEntry{Bootstrap: &pb.Bootstrap{Zeros: []*pb.Member{{Id: 1, Address: "a:1"}, {Id: 2, Address: "b:1"}}}}
+	d.apply(bootstrap)
+	started := func(id uint64, address string) *pb.ZeroEntry {
+		return &pb.ZeroEntry{Join: &pb.Join{Zero: true, NodeId: id, ClusterId: "c", Address: address}}
+	}
+	for _, address := range []string{"b:1", "moved:1", "moved:1"} {
+		if r, ok := d.apply(started(2, address)).(*pb.JoinReply); !ok || r.NodeId != 2 || r.ClusterId != "c" {
+			t.Fatal(r)
+		}
+		if m := d.m.Members()[1]; m.Address != address || !m.Started || m.Group != 0 {
+			t.Error(m)
+		}
+	}
+	d.refused("a Zero that nobody knows", started(3, "c:1"), fault.Invalid)
+	d.refused("a Zero at the address of another", started(2, "a:1"), fault.Invalid)
+	d.refused("a Zero without its log", &pb.ZeroEntry{JoinZero: &pb.Member{Id: 2, Address: "moved:1"}}, fault.Invalid)
+	elsewhere := started(2, "b:1")
+	elsewhere.Join.ClusterId = "d"
+	d.refused("a Zero of another cluster", elsewhere, fault.Invalid)
+	d.apply(bootstrap)
+	if m := d.m.Members()[1]; m.Address != "b:1" || !m.Started {
+		t.Errorf("as a leader says: %v", m)
+	}
+	d.apply(&pb.ZeroEntry{Remove: &pb.RemoveNode{Id: 2}})
+	d.refused("a Zero that was removed", started(2, "b:1"), fault.Invalid)
+}
+
 // A Zero joins under a number and an address that no other has or had; asking again changes nothing.
 func TestJoinZero(t *testing.T) {
 	d := drive(t)
