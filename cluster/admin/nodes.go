@@ -77,14 +77,21 @@ func zerosOf(st *pb.ZeroState) (addresses []string) {
 
 // room returns nil if a group can take such a node. Zero has the last word when it joins.
 func room(st *pb.ZeroState, want NewNode) error {
-	voters, last := 0, uint32(0)
+	voters, last, gone := 0, uint32(0), false
 	for _, m := range st.Members {
 		last = max(last, m.Group)
 		if m.Group == want.Group && !m.Learner {
 			voters++
 		}
 	}
+	for _, m := range st.Removed {
+		last, gone = max(last, m.Group), gone || m.Group == want.Group
+	}
 	switch {
+	case voters == 0 && gone:
+		return fault.New(fault.Invalid, "group: group %d is no more, and its number is not used again; the next new one is %d", want.Group, last+1)
+	case voters == 0 && want.Learner:
+		return fault.New(fault.Invalid, "group: group %d has nobody that a learner could copy", want.Group)
 	case want.Group > last+1:
 		return fault.New(fault.Invalid, "group: there is no group %d; the next new one is %d", want.Group, last+1)
 	case !want.Learner && voters >= int(st.Replicas):

@@ -93,10 +93,13 @@ func (c *cluster) changePredicate(ch *pb.PredicateChange, atMs int64) *pb.Tablet
 
 // place returns the group for a new predicate: the one that wants it, else that with the fewest.
 func (c *cluster) place(ch *pb.PredicateChange) uint32 {
-	if ch.Group != 0 {
+	if ch.Group != 0 && !c.gone(ch.Group) {
 		return ch.Group
 	}
-	held := map[uint32]int{1: 0}
+	held := map[uint32]int{}
+	if !c.gone(1) {
+		held[1] = 0 // also before it has a member
+	}
 	for _, m := range c.members {
 		held[m.Group] += 0
 	}

@@ -196,7 +196,9 @@ func (c *cluster) stream(g graph.GroupID) *stream {
 
 // tellAll puts an event into the stream of every group. The first group exists from the start, so that nothing is lost.
 func (c *cluster) tellAll(e func() *pb.Event) {
-	c.stream(1)
+	if !c.gone(1) {
+		c.stream(1)
+	}
 	for _, g := range slices.Sorted(maps.Keys(c.streams)) {
 		c.emit(uint32(g), e())
 	}

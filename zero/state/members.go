@@ -136,10 +136,14 @@ func (c *cluster) groupFor(j *pb.Join) (uint32, error) {
 		return 0, fault.New(fault.Invalid, "group %d cannot be made: groups are numbered from 1 to %d", j.Group, graph.MaxGroups)
 	}
 	last := uint32(1)
-	for _, m := range c.members {
+	for _, m := range slices.Concat(c.members, c.removed) {
 		last = max(last, m.Group)
 	}
 	if j.Group != 0 {
+		if c.gone(j.Group) {
+			return 0, fault.New(fault.Invalid, "group %d is no more: all its nodes were removed, and its number is not used again; the next new one is %d",
+				j.Group, last+1)
+		}
 		if voters := c.voters(j.Group); !j.Learner && len(voters) >= int(c.replicas) {
 			return 0, fault.New(fault.Invalid, "group %d is full: it has %d of %d replicas, node %d at %s among them",
 				j.Group, len(voters), c.replicas, voters[0].Id, voters[0].Address)
@@ -147,15 +151,19 @@ func (c *cluster) groupFor(j *pb.Join) (uint32, error) {
 		if j.Group > last+1 {
 			return 0, fault.New(fault.Invalid, "group %d cannot be made: the last one is %d", j.Group, last)
 		}
+		if j.Learner && len(c.voters(j.Group)) == 0 {
+			return 0, fault.New(fault.Invalid, "group %d has nobody yet that a learner could copy", j.Group)
+		}
 		return j.Group, nil
 	}
-	if j.Learner {
-		return 1, nil
-	}
 	for g := uint32(1); g <= last; g++ {
-		if len(c.voters(g)) < int(c.replicas) {
+		voters := len(c.voters(g))
+		if j.Learner && voters > 0 || !j.Learner && voters < int(c.replicas) && !c.gone(g) {
 			return g, nil
 		}
+	}
+	if j.Learner {
+		return 0, fault.New(fault.Invalid, "there is no group yet that a learner could copy")
 	}
 	if last == graph.MaxGroups {
 		return 0, fault.New(fault.Invalid, "all %d groups are full", graph.MaxGroups)
@@ -170,13 +178,27 @@ func (c *cluster) applyRemove(r *pb.RemoveNode) any {
 		return fault.New(fault.NotFound, "no node %d in group %d", r.Id, r.Group)
 	}
 	gone := c.members[i]
-	if !gone.Learner && len(c.voters(r.Group)) == 1 && (r.Group == zeros || c.holdsTablets(r.Group)) {
+	last := !gone.Learner && len(c.voters(r.Group)) == 1
+	if last && (r.Group == zeros || c.holdsTablets(r.Group) || !c.othersVote(r.Group)) {
 		return fault.New(fault.Invalid, "node %d is the last replica of group %d: its data would be lost", r.Id, r.Group)
+	}
+	if last && len(c.inGroup(r.Group)) > 1 {
+		return fault.New(fault.Invalid, "node %d is the last voter of group %d, which has learners: remove those first", r.Id, r.Group)
 	}
 	c.members = slices.Delete(slices.Clone(c.members), i, i+1)
 	c.removed = append(c.removed, gone)
+	if c.gone(r.Group) {
+		delete(c.streams, graph.GroupID(r.Group)) // nobody follows it any more
+	}
 	c.tellAll(func() *pb.Event { return &pb.Event{MemberGone: gone} })
 	return &pb.RemoveReply{Seqs: c.seqs()}
+}
+
+// gone reports whether a group was, and has nobody any more. It does not come back: what it was told of is forgotten, and transactions
+// that are open may still name it.
+func (c *cluster) gone(group uint32) bool {
+	was := func(m *pb.Member) bool { return m.Group == group }
+	return group != zeros && !slices.ContainsFunc(c.members, was) && slices.ContainsFunc(c.removed, was)
 }
 
 // applyDrain has a node emptied, or ends that.
@@ -223,6 +245,11 @@ func (c *cluster) inGroup(group uint32) (in []*pb.Member) {
 
 func (c *cluster) voters(group uint32) []*pb.Member {
 	return slices.DeleteFunc(c.inGroup(group), func(m *pb.Member) bool { return m.Learner })
+}
+
+// othersVote reports whether there are groups of Alphas beside this one.
+func (c *cluster) othersVote(group uint32) bool {
+	return slices.ContainsFunc(c.members, func(m *pb.Member) bool { return m.Group != zeros && m.Group != group && !m.Learner })
 }
 
 func (c *cluster) holdsTablets(group uint32) bool {

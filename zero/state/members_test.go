@@ -114,6 +114,40 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+// Goal: the number of a group that was given up is not used again: its log would begin anew, and what it was told before is forgotten, so
+// that its nodes died at their start. Method: groups whose nodes are all removed.
+func TestGroupsDoNotComeBack(t *testing.T) {
+	d := drive(t)
+	d.apply(&pb.ZeroEntry{Bootstrap: &pb.Bootstrap{Replicas: 1}})
+	d.refused("a learner without a group", &pb.ZeroEntry{Join: &pb.Join{Address: "l:1", Learner: true}}, fault.Invalid)
+	d.refused("a learner that begins a group", &pb.ZeroEntry{Join: &pb.Join{Address: "l:1", Group: 1, Learner: true}}, fault.Invalid)
+	d.join(&pb.Join{Address: "a:1"})
+	two := d.join(&pb.Join{Address: "b:1"})
+	learner := d.join(&pb.Join{Address: "l:1", Group: 2, Learner: true})
+	remove := func(id uint64) *pb.ZeroEntry { return &pb.ZeroEntry{Remove: &pb.RemoveNode{Group: 2, Id: id}} }
+	d.refused("the last voter before its learner", remove(two.NodeId), fault.Invalid)
+	d.apply(remove(learner.NodeId))
+	d.apply(remove(two.NodeId))
+	if s := d.m.s.streams; len(s) != 1 || s[2] != nil {
+		t.Errorf("%d streams are kept", len(s))
+	}
+	d.refused("a node for a group that is gone", &pb.ZeroEntry{Join: &pb.Join{Address: "c:1", Group: 2}}, fault.Invalid)
+	if r := d.join(&pb.Join{Address: "c:1"}); r.Group != 3 || !r.First {
+		t.Errorf("a new group: %v", r)
+	}
+	if r := d.join(&pb.Join{Address: "l:1", Learner: true}); r.Group != 1 {
+		t.Errorf("a learner: %v", r)
+	}
+	r := d.alter(&pb.Alter{Predicates: []*pb.PredicateChange{{Predicate: "p", Schema: []byte("s"), Group: 2}}})
+	if g := r.Tablets[0].Group; g == 2 {
+		t.Errorf("a predicate was made in group %d, which is gone", g)
+	}
+	b, _, err := d.m.Events(3, 0)
+	if err != nil || len(b.Events) == 0 || b.Events[0].Seq != 1 {
+		t.Errorf("the new group is told %v, %v", b, err)
+	}
+}
+
 // The Zeros' own addresses follow their flags.
 func TestBootstrapKeepsAddresses(t *testing.T) {
 	d := drive(t)
