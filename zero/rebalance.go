@@ -116,11 +116,26 @@ func (s *Server) place(a *pb.Alter) {
 		}
 		if tablets == nil {
 			st := s.describe()
-			groups, tablets = placement.GroupsOf(st), placement.TabletsOf(st)
+			groups, tablets = answering(placement.GroupsOf(st), st), placement.TabletsOf(st)
 		}
 		if g, ok := placement.For(groups, tablets); ok {
 			ch.Group = uint32(g)
 			tablets = append(tablets, placement.Tablet{Predicate: p, Group: g})
 		}
 	}
+}
+
+// answering leaves out groups of which no voter answers: a predicate that is made there could not be used. Where none does, which may be
+// for want of news, all stay.
+func answering(groups placement.Groups, st *pb.ZeroState) placement.Groups {
+	heard := map[graph.GroupID]bool{}
+	for _, m := range st.Members {
+		silent := slices.ContainsFunc(st.Silent, func(o *pb.Member) bool { return o.Id == m.Id && o.Group == m.Group })
+		heard[graph.GroupID(m.Group)] = heard[graph.GroupID(m.Group)] || !silent && !m.Learner
+	}
+	serving := slices.DeleteFunc(slices.Clone(groups.Serving), func(g graph.GroupID) bool { return !heard[g] })
+	if len(serving) > 0 {
+		groups.Serving = serving
+	}
+	return groups
 }

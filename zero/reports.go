@@ -89,8 +89,8 @@ func (p *reports) add(r *pb.GroupReport, now time.Time) {
 
 func (p *reports) heardOf(move uint64) time.Time { return p.moves[move].at }
 
-// describe adds to the state what is known of late.
-func (p *reports) describe(st *pb.ZeroState, now time.Time) {
+// describe adds to the state what is known of late. zeros are those that the leading Zero does not hear.
+func (p *reports) describe(st *pb.ZeroState, zeros []uint64, now time.Time) {
 	for _, id := range slices.Sorted(maps.Keys(p.loads)) {
 		st.Loads = append(st.Loads, p.loads[id].TabletLoad)
 	}
@@ -99,6 +99,9 @@ func (p *reports) describe(st *pb.ZeroState, now time.Time) {
 	}
 	for _, m := range st.Members {
 		if m.Group == 0 {
+			if slices.Contains(zeros, m.Id) {
+				st.Silent = append(st.Silent, m)
+			}
 			continue
 		}
 		r, ok := p.groups[m.Group]
@@ -107,6 +110,24 @@ func (p *reports) describe(st *pb.ZeroState, now time.Time) {
 		}
 	}
 	slices.SortFunc(st.Silent, func(a, b *pb.Member) int { return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Id, b.Id)) })
+}
+
+// leads reports whether a node that was said to lead a group is one of it still, and was heard of since it said so.
+func (p *reports) leads(st *pb.ZeroState, group uint32, id uint64, now time.Time) bool {
+	if r, ok := p.groups[group]; ok && now.Sub(r.at) > reportLife {
+		return false
+	}
+	return slices.ContainsFunc(st.Members, func(m *pb.Member) bool { return m.Group == group && m.Id == id })
+}
+
+// silentZeros returns the Zeros that this one, which leads them, does not hear.
+func (s *Server) silentZeros() (ids []uint64) {
+	for _, p := range s.group.Status().Progress {
+		if !p.Active && p.ID != s.id.Node {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
 }
 
 // heardOf returns when the leader last heard of a move.

@@ -449,9 +449,11 @@ func (s *Server) describe() *pb.ZeroState {
 	if st.Policy == nil {
 		st.Policy = s.defaultPolicy()
 	}
+	now, zeros := time.Now(), s.silentZeros()
 	s.mu.Lock()
 	st.Leaders = maps.Clone(s.leaders)
-	s.reports.describe(st, time.Now())
+	maps.DeleteFunc(st.Leaders, func(group uint32, id uint64) bool { return !s.reports.leads(st, group, id, now) })
+	s.reports.describe(st, zeros, now)
 	s.mu.Unlock()
 	st.Leaders[0] = s.group.Status().Leader
 	return st

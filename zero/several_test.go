@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -339,6 +340,38 @@ func (w *world) awaitStarted(all map[uint64]*running) {
 		}
 	}
 	w.t.Fatal("not all Zeros said that they have started")
+}
+
+// A Zero that is away is said to be, as an Alpha is, and not any more when it is back.
+func TestSilentZero(t *testing.T) {
+	w := newWorld(t, 3)
+	all := w.startAll()
+	leader := leaderOf(t, all)
+	w.awaitStarted(all)
+	await := func(want ...uint64) {
+		t.Helper()
+		var got []uint64
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			st, err := all[leader].State(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = nil
+			for _, m := range st.Silent {
+				got = append(got, m.Id)
+			}
+			if slices.Equal(got, want) {
+				return
+			}
+		}
+		t.Fatalf("silent are %v, want %v", got, want)
+	}
+	await()
+	other := leader%3 + 1
+	all[other].kill()
+	await(other)
+	all[other] = w.start(other)
+	await()
 }
 
 // Goal: a Zero that lost its log does not come back under its number, whichever it is: it would vote a second time, and has not what it
