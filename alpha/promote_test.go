@@ -27,3 +27,14 @@ func TestPromote(t *testing.T) {
 		}
 	}
 }
+
+// A member that Raft elected and that cannot begin to lead, as for want of room on its disk, can give leadership up.
+func TestPromoteFromOneThatCannotLead(t *testing.T) {
+	n := plan{}.start(t)
+	wait(t, "the node to lead", n.Leading)
+	term := n.leading.Swap(0)
+	defer n.leading.Store(term)
+	if _, err := (&peerService{n: n.Node}).Promote(t.Context(), &pb.PromoteRequest{Group: 1, Id: n.id.Node}); err != nil {
+		t.Error(err)
+	}
+}

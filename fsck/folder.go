@@ -64,6 +64,9 @@ func Run(ctx context.Context, cfg Config, f Folder, lg *slog.Logger) (sum Summar
 	if err != nil {
 		return Summary{}, err
 	}
+	if id.Group == 0 {
+		return Summary{}, fmt.Errorf("%s is the folder of Zero %d, not of an alpha", f.Alpha, id.Node)
+	}
 	s, err := shard.Open(shard.Config{Group: graph.GroupID(id.Group), Logger: lg}, engine)
 	if err != nil {
 		return Summary{}, err
@@ -76,6 +79,9 @@ func Run(ctx context.Context, cfg Config, f Folder, lg *slog.Logger) (sum Summar
 	if f.Zero != "" {
 		if z, err = state.Open(f.Zero, oracle.DefaultLimits); err != nil {
 			return Summary{}, fmt.Errorf("the state of Zero: %w", err)
+		}
+		if id, err := identity(filepath.Join(f.Zero, "wal")); err == nil && id.Group != 0 {
+			return Summary{}, fmt.Errorf("%s is the folder of Alpha %d, not of a Zero", f.Zero, id.Node)
 		}
 		if err := replay(filepath.Join(f.Zero, "wal"), z, lg); err != nil {
 			return Summary{}, fmt.Errorf("replaying the log of Zero: %w", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed" // of the document
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -189,6 +190,9 @@ func readBody(r *http.Request, into any) error {
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return fault.New(fault.Invalid, "the body cannot be read: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fault.New(fault.Invalid, "the body cannot be read: there is more than one value in it")
 	}
 	return nil
 }

@@ -150,6 +150,8 @@ func TestV1Changes(t *testing.T) {
 		{here, "POST", "/v1/groups/1/leader", `{"node":99}`, 404, `"code":"not_found","message":"node 99`, "group:1 id:99"},
 		{here, "POST", "/v1/groups/1/leader", `{}`, 400, `node: say which member`, ""},
 		{here, "POST", "/v1/groups/1/leader", `{"nod":1}`, 400, `unknown field`, ""},
+		{here, "POST", "/v1/groups/1/leader", `{"node":1}{"node":2}`, 400, `there is more than one value in it`, ""},
+		{here, "POST", "/v1/groups/1/leader", `{"node":1} x`, 400, `there is more than one value in it`, ""},
 		{here, "POST", "/v1/groups/1/leader", `{"node":"` + strings.Repeat("x", maxBodyBytes) + `"}`, 400, `the body cannot be read`, ""},
 		{here, "POST", "/v1/groups/1/leader", "", 400, `Content-Type`, ""},
 		{here, "POST", "/v1/groups/4294967296/leader", `{"node":1}`, 400, `is no number`, ""},

@@ -75,6 +75,9 @@ func NewPool(cfg Config) *Pool {
 	return &Pool{options: options, patience: cfg.Patience, closed: make(chan struct{}), links: map[string]*link{}}
 }
 
+// scheme has gRPC take an address as it stands.
+const scheme = "passthrough:///"
+
 var errClosed = errors.New("the connections of this node are closed")
 
 // Conn returns the connection to address, which stays the pool's.
@@ -89,7 +92,7 @@ func (p *Pool) Conn(address string) (*grpc.ClientConn, error) {
 	}
 	l := &link{patient: p.patience, probers: &p.probers, closed: p.closed, calls: map[*call]struct{}{}}
 	options := append(slices.Clone(p.options), grpc.WithUnaryInterceptor(l.unary), grpc.WithStreamInterceptor(l.stream))
-	c, err := grpc.NewClient("passthrough:///"+address, options...)
+	c, err := grpc.NewClient(scheme+address, options...)
 	if err != nil {
 		return nil, fmt.Errorf("address %q: %w", address, err)
 	}

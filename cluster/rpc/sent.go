@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -50,5 +51,5 @@ func neverSent(
 	if status.Code(err) != codes.Unavailable || sent.Load() {
 		return err
 	}
-	return fault.ToPeer(fault.New(fault.Unavailable, "%s is not reached: %s", cc.Target(), status.Convert(err).Message()))
+	return fault.ToPeer(fault.New(fault.Unavailable, "%s is not reached: %s", strings.TrimPrefix(cc.Target(), scheme), status.Convert(err).Message()))
 }

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,7 +50,10 @@ func TestWhatWasNeverSent(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = pb.NewZeroClient(conn).Identify(t.Context(), &pb.IdentifyRequest{})
-		return fault.ClassOf(fault.FromPeer(err))
+		if err = fault.FromPeer(err); strings.Contains(err.Error(), scheme) {
+			t.Errorf("an address as nobody wrote it: %v", err)
+		}
+		return fault.ClassOf(err)
 	}
 	if class := call(); class != fault.Unknown || len(d.heard) != 1 {
 		t.Errorf("a call that was heard: class %d, heard %d times", class, len(d.heard))

@@ -12,6 +12,7 @@ import (
 	"github.com/dgraph-io/dgo/v250/protos/api"
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"dragg/cluster"
@@ -76,7 +77,11 @@ func withClient(address string, fn func(c *client) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(fn(c), c.close())
+	err = fn(c)
+	if err != nil && c.conn.GetState() == connectivity.TransientFailure {
+		err = fmt.Errorf("--alpha %s is not reached; dragg up starts a database: %w", address, err)
+	}
+	return errors.Join(err, c.close())
 }
 
 // input returns the text that a command works on: its argument, a file, or standard input for "-" or nothing.

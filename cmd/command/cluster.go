@@ -30,6 +30,7 @@ func Cluster() *cobra.Command {
 			"  dragg cluster move name 2        # group 2 shall serve the predicate name\n" +
 			"  dragg cluster rebalance plan     # what would even out the groups\n" +
 			"  dragg cluster nodes --json | jq '.nodes[].address'",
+		Args: cobra.NoArgs, RunE: showHelp, FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
 	}
 	cmd.AddCommand(
 		shows("status", "Show the cluster in numbers, and what is wrong with it", showStatus),
@@ -42,6 +43,10 @@ func Cluster() *cobra.Command {
 	)
 	return cmd
 }
+
+// showHelp is what a command does that has others below it. With Args a name that none of them has is an error, also before flags that
+// only those others know.
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
 // operation is one request to the REST surface of a Zero.
 type operation struct {

@@ -45,7 +45,7 @@ func drain() *cobra.Command {
 			if show, err := o.ask(cmd.Context(), http.MethodPost, fmt.Sprintf("/v1/nodes/%d/drain", id), struct{}{}, &op); !show {
 				return err
 			}
-			_, err = fmt.Fprintf(o.out, "Node %d of group %d is drained; dragg cluster operations %s says when it is done.\n",
+			_, err = fmt.Fprintf(o.out, "Node %d of group %d is being drained; dragg cluster operations %s says when that is done.\n",
 				op.Node, op.From, op.ID)
 			return err
 		},

@@ -14,6 +14,7 @@ import (
 func rebalance() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rebalance", Short: "Show what would even out the groups, when that is done, and do it now",
+		Args: cobra.NoArgs, RunE: showHelp, FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
 	}
 	cmd.AddCommand(
 		shows("plan", "Show the moves that would even out the groups, and what keeps them from being made; nothing is moved", showPlan),

@@ -108,7 +108,7 @@ func TestClusterCommands(t *testing.T) {
 			"! the policy is off: only dragg cluster rebalance run moves anything\n",
 		}, false},
 		{"rebalance run", []string{"!nothing can be moved now: what 2 tablets weigh", "!(conflict)"}, true},
-		{"drain 1", []string{"Node 1 of group 1 is drained; dragg cluster operations drain-1 says when it is done.\n"}, false},
+		{"drain 1", []string{"Node 1 of group 1 is being drained; dragg cluster operations drain-1 says when that is done.\n"}, false},
 		{"operations", []string{"ID       KIND   WHAT               STATE  TOOK  WHY\n", "drain-1  drain  node 1 of group 1  done"}, false},
 		{"undrain 1", []string{"Node 1 of group 1 serves again.\n"}, false},
 		{"undrain x", []string{`!NODE: "x" is no number: dragg cluster nodes`}, true},
@@ -120,6 +120,8 @@ func TestClusterCommands(t *testing.T) {
 		{"move name 1", []string{"!predicate name is in group 1 already (invalid)"}, true},
 		{"cancel 99", []string{"!id: there is no move 99"}, true},
 		{"operations 99", []string{"!no operation"}, true},
+		{"statu", []string{"!unknown command \"statu\" for \"dragg cluster\""}, true},
+		{"rebalance plans", []string{"!unknown command \"plans\" for \"dragg cluster rebalance\""}, true},
 	} {
 		out, err := dragg(append(append([]string{"cluster"}, strings.Fields(c.args)...), "--zero", at)...)
 		for _, want := range c.want {

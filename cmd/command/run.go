@@ -35,12 +35,25 @@ func Main(cmd *cobra.Command) int {
 	context.AfterFunc(ctx, stop)
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.Version = Version()
-	err := cmd.ExecuteContext(ctx)
-	if err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return 0
+	if err := execute(ctx, cmd); err != nil {
+		fmt.Fprintln(os.Stderr, cmd.Name()+":", err)
+		return 1
 	}
-	fmt.Fprintln(os.Stderr, cmd.Name()+":", err)
-	return 1
+	return 0
+}
+
+// execute runs a command. Where it was called in a way that it cannot be, the error says how it can.
+func execute(ctx context.Context, cmd *cobra.Command) error {
+	begun := false
+	cmd.PersistentPreRun = func(*cobra.Command, []string) { begun = true }
+	called, err := cmd.ExecuteContextC(ctx)
+	switch {
+	case err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return nil
+	case !begun:
+		return fmt.Errorf("%w\nusage: %s (%s --help says more)", err, called.UseLine(), called.CommandPath())
+	}
+	return err
 }
 
 // Root returns the command with all others below it.
