@@ -89,7 +89,8 @@ func room(st *pb.ZeroState, want NewNode) error {
 	}
 	switch {
 	case voters == 0 && gone:
-		return fault.New(fault.Invalid, "group: group %d is no more, and its number is not used again; the next new one is %d", want.Group, last+1)
+		return fault.New(fault.Invalid, "group: group %d is no more, and its number is not used again; the next new one is %d",
+			want.Group, last+1)
 	case voters == 0 && want.Learner:
 		return fault.New(fault.Invalid, "group: group %d has nobody that a learner could copy", want.Group)
 	case want.Group > last+1:

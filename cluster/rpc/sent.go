@@ -51,5 +51,6 @@ func neverSent(
 	if status.Code(err) != codes.Unavailable || sent.Load() {
 		return err
 	}
-	return fault.ToPeer(fault.New(fault.Unavailable, "%s is not reached: %s", strings.TrimPrefix(cc.Target(), scheme), status.Convert(err).Message()))
+	address := strings.TrimPrefix(cc.Target(), scheme)
+	return fault.ToPeer(fault.New(fault.Unavailable, "%s is not reached: %s", address, status.Convert(err).Message()))
 }

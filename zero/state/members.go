@@ -63,7 +63,8 @@ func (c *cluster) applyJoinZero(m *pb.Member) any {
 // applyZeroStarted takes note that a Zero has its log, and where it is reached: it may be on another machine than before.
 func (c *cluster) applyZeroStarted(j *pb.Join) any {
 	if c.wasRemoved(zeros, j.NodeId) {
-		return fault.New(fault.Invalid, "Zero %d was removed from cluster %s: an empty folder and a new number (--idx) make it a new one, with --peer",
+		return fault.New(fault.Invalid,
+			"Zero %d was removed from cluster %s: with an empty folder, a new number (--idx) and --peer it is a new one",
 			j.NodeId, c.clusterID)
 	}
 	m := c.zero(j.NodeId)
@@ -141,8 +142,8 @@ func (c *cluster) groupFor(j *pb.Join) (uint32, error) {
 	}
 	if j.Group != 0 {
 		if c.gone(j.Group) {
-			return 0, fault.New(fault.Invalid, "group %d is no more: all its nodes were removed, and its number is not used again; the next new one is %d",
-				j.Group, last+1)
+			return 0, fault.New(fault.Invalid,
+				"group %d is no more: all its nodes were removed, and its number is not used again; the next new one is %d", j.Group, last+1)
 		}
 		if voters := c.voters(j.Group); !j.Learner && len(voters) >= int(c.replicas) {
 			return 0, fault.New(fault.Invalid, "group %d is full: it has %d of %d replicas, node %d at %s among them",
