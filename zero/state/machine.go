@@ -167,6 +167,9 @@ func (m *Machine) Events(group graph.GroupID, seq uint64) (b *pb.StreamBatch, ch
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	st := m.s.streams[group]
+	if st == nil && m.s.gone(uint32(group)) {
+		return nil, nil, fmt.Errorf("group %d is no more: all its nodes were removed from cluster %s", group, m.s.clusterID)
+	}
 	if st == nil {
 		st = &stream{next: 1} // it begins when the group has something to learn
 	}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -130,6 +131,9 @@ func TestGroupsDoNotComeBack(t *testing.T) {
 	d.apply(remove(two.NodeId))
 	if s := d.m.s.streams; len(s) != 1 || s[2] != nil {
 		t.Errorf("%d streams are kept", len(s))
+	}
+	if _, _, err := d.m.Events(2, 3); err == nil || !strings.Contains(err.Error(), "group 2 is no more") {
+		t.Errorf("its last node, which runs on, is told %v", err)
 	}
 	d.refused("a node for a group that is gone", &pb.ZeroEntry{Join: &pb.Join{Address: "c:1", Group: 2}}, fault.Invalid)
 	if r := d.join(&pb.Join{Address: "c:1"}); r.Group != 3 || !r.First {
