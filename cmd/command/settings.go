@@ -46,15 +46,13 @@ func fill(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	}
 	var problems []error
 	for name := range file {
-		if flags.Lookup(name) == nil {
-			problems = append(problems, fmt.Errorf("%s: there is no flag %q", path, name))
-		}
+		problems = append(problems, file.check(path, name, flags.Lookup(name)))
 	}
 	flags.VisitAll(func(f *pflag.Flag) {
 		if f.Changed || f.Name == "config" || f.Name == "help" {
 			return
 		}
-		v, from := file[f.Name], path
+		v, from := file[f.Name].text, path
 		if env, ok := lookup(envName(f.Name)); ok {
 			v, from = env, envName(f.Name)
 		}
@@ -74,7 +72,26 @@ func envName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-func readSettings(path string) (map[string]string, error) {
+// fileSettings are the values of a file, by flag.
+type fileSettings map[string]fileValue
+
+type fileValue struct {
+	text string
+	list bool
+}
+
+// check returns what is wrong with a value for a flag, nil if there is no such flag.
+func (s fileSettings) check(path, name string, flag *pflag.Flag) error {
+	switch {
+	case flag == nil:
+		return fmt.Errorf("%s: there is no flag %q", path, name)
+	case s[name].list && flag.Value.Type() != "stringSlice":
+		return fmt.Errorf("--config %s: %s must be one value", path, name)
+	}
+	return nil
+}
+
+func readSettings(path string) (fileSettings, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -86,13 +103,22 @@ func readSettings(path string) (map[string]string, error) {
 	if err := yaml.Unmarshal(b, &in); err != nil {
 		return nil, fmt.Errorf("--config %s: %w", path, err)
 	}
-	out := make(map[string]string, len(in))
+	out := make(fileSettings, len(in))
 	for k, v := range in {
-		switch v.(type) {
-		case map[string]any, []any:
-			return nil, fmt.Errorf("--config %s: %s must be one value", path, k)
+		switch v := v.(type) {
+		case map[string]any:
+			return nil, fmt.Errorf("--config %s: %s must be one value, or a list", path, k)
+		case []any:
+			parts := make([]string, len(v))
+			for i, part := range v {
+				parts[i] = fmt.Sprint(part)
+			}
+			out[k] = fileValue{strings.Join(parts, ","), true}
+		case nil:
+			out[k] = fileValue{} // nothing is said of it
+		default:
+			out[k] = fileValue{fmt.Sprint(v), false}
 		}
-		out[k] = fmt.Sprint(v)
 	}
 	return out, nil
 }

@@ -63,6 +63,7 @@ func TestWhoWins(t *testing.T) {
 	}{
 		"nothing":          {nil, nil, "", "default 1s 1GiB "},
 		"the file":         {nil, nil, file, "file 3s 3MiB f1+f2"},
+		"a list":           {nil, nil, "files: [f1, f2]\ndata-dir:\n", "default 1s 1GiB f1+f2"},
 		"the environment":  {nil, env, file, "env 2s 3MiB e1+e2"},
 		"flags":            {[]string{"--data-dir=flag", "--files", "a,b", "--memory", "2GiB"}, env, file, "flag 2s 2GiB a+b"},
 		"a flag's default": {[]string{"--data-dir=default"}, env, file, "default 2s 3MiB e1+e2"},
@@ -100,6 +101,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"a wrong value":      {map[string]string{"DRAGG_LANES": "many"}, "wait: soon\n", []string{"DRAGG_LANES: --lanes", "dragg.yaml: --wait"}},
 		"a size":             {map[string]string{"DRAGG_MEMORY": "lots"}, "", []string{"DRAGG_MEMORY", `"lots" is no size`}},
 		"a list":             {nil, "data-dir: [a, b]\n", []string{"dragg.yaml", "data-dir must be one value"}},
+		"an unknown empty":   {nil, "data-dri:\n", []string{`no flag "data-dri"`}},
 		"no yaml":            {nil, "data-dir: [", []string{"dragg.yaml"}},
 		"no file":            {map[string]string{"DRAGG_CONFIG": "/nowhere/dragg.yaml"}, "", []string{"--config", "/nowhere/dragg.yaml"}},
 		"the file in itself": {nil, "config: other.yaml\nunknown: 1\n", []string{`no flag "unknown"`}},
