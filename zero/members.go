@@ -90,9 +90,9 @@ func (s *Server) announce(ctx context.Context) error {
 	if s.cfg.My == "" {
 		return nil
 	}
-	me := &pb.Join{Zero: true, NodeId: s.id.Node, ClusterId: s.id.Cluster, Address: s.cfg.My}
+	me := &pb.Member{Id: s.id.Node, Address: s.cfg.My, Started: true, ClusterId: s.id.Cluster}
 	for range ticks(ctx, reconcileInterval) {
-		_, err := s.leader().Connect(ctx, me)
+		_, err := s.leader().JoinZero(ctx, me)
 		if err == nil {
 			return nil
 		}
@@ -134,7 +134,11 @@ func (s *Server) JoinZero(ctx context.Context, m *pb.Member) (*pb.ZeroState, err
 	if refused, ok := res.(error); ok {
 		return nil, refused
 	}
-	s.lg.Info("a further Zero joins", "zero", m.Id, "address", m.Address)
+	if m.Started {
+		s.lg.Info("a Zero has started", "zero", m.Id, "address", m.Address)
+	} else {
+		s.lg.Info("a further Zero joins", "zero", m.Id, "address", m.Address)
+	}
 	return s.describe(), nil
 }
 

@@ -411,10 +411,6 @@ func (s *Server) Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error)
 		return nil, refused
 	}
 	reply := res.(*pb.JoinReply)
-	if j.Zero {
-		s.lg.Info("a Zero has started", "zero", j.NodeId, "address", j.Address)
-		return reply, nil
-	}
 	s.lg.Info("an alpha connected", "alpha", reply.NodeId, "alpha_group", reply.Group, "address", j.Address)
 	return reply, nil
 }

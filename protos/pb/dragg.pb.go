@@ -212,7 +212,7 @@ type ZeroEntry struct {
 	Move          *MoveStep              `protobuf:"bytes,8,opt,name=move,proto3" json:"move,omitempty"`
 	Drain         *Drain                 `protobuf:"bytes,9,opt,name=drain,proto3" json:"drain,omitempty"`
 	Policy        *RebalancePolicy       `protobuf:"bytes,10,opt,name=policy,proto3" json:"policy,omitempty"`
-	JoinZero      *Member                `protobuf:"bytes,11,opt,name=join_zero,json=joinZero,proto3" json:"join_zero,omitempty"` // a further Zero
+	JoinZero      *Member                `protobuf:"bytes,11,opt,name=join_zero,json=joinZero,proto3" json:"join_zero,omitempty"` // a further Zero, or where one is that has started
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2032,7 +2032,6 @@ type Join struct {
 	// the same.
 	Nonce         uint64 `protobuf:"fixed64,5,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	Learner       bool   `protobuf:"varint,6,opt,name=learner,proto3" json:"learner,omitempty"` // it shall hold a copy and serve reads, but not vote
-	Zero          bool   `protobuf:"varint,7,opt,name=zero,proto3" json:"zero,omitempty"`       // a Zero that is a member, node_id by number: it has its log, and is reached at address
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2105,13 +2104,6 @@ func (x *Join) GetNonce() uint64 {
 func (x *Join) GetLearner() bool {
 	if x != nil {
 		return x.Learner
-	}
-	return false
-}
-
-func (x *Join) GetZero() bool {
-	if x != nil {
-		return x.Zero
 	}
 	return false
 }
@@ -2193,8 +2185,9 @@ type Member struct {
 	Learner       bool                   `protobuf:"varint,4,opt,name=learner,proto3" json:"learner,omitempty"`
 	First         bool                   `protobuf:"varint,5,opt,name=first,proto3" json:"first,omitempty"` // it began its group
 	Nonce         uint64                 `protobuf:"fixed64,6,opt,name=nonce,proto3" json:"nonce,omitempty"`
-	Draining      bool                   `protobuf:"varint,7,opt,name=draining,proto3" json:"draining,omitempty"` // it is to be emptied: it leads nothing where others can
-	Started       bool                   `protobuf:"varint,8,opt,name=started,proto3" json:"started,omitempty"`   // of a Zero: it has said that it has a log, so that one without has lost it
+	Draining      bool                   `protobuf:"varint,7,opt,name=draining,proto3" json:"draining,omitempty"`                   // it is to be emptied: it leads nothing where others can
+	Started       bool                   `protobuf:"varint,8,opt,name=started,proto3" json:"started,omitempty"`                     // of a Zero: it has said that it has a log, so that one without has lost it
+	ClusterId     string                 `protobuf:"bytes,9,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"` // of a Zero that says so: which cluster its log is of
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2283,6 +2276,13 @@ func (x *Member) GetStarted() bool {
 		return x.Started
 	}
 	return false
+}
+
+func (x *Member) GetClusterId() string {
+	if x != nil {
+		return x.ClusterId
+	}
+	return ""
 }
 
 // Drain has a node emptied, or ends that.
@@ -6167,7 +6167,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\vStreamBatch\x12$\n" +
 	"\x06events\x18\x01 \x03(\v2\f.dragg.EventR\x06events\x12\x1c\n" +
 	"\twatermark\x18\x02 \x01(\x04R\twatermark\x12\x17\n" +
-	"\amax_uid\x18\x03 \x01(\x04R\x06maxUid\"\xb2\x01\n" +
+	"\amax_uid\x18\x03 \x01(\x04R\x06maxUid\"\x9e\x01\n" +
 	"\x04Join\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x17\n" +
@@ -6175,14 +6175,13 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\n" +
 	"cluster_id\x18\x04 \x01(\tR\tclusterId\x12\x14\n" +
 	"\x05nonce\x18\x05 \x01(\x06R\x05nonce\x12\x18\n" +
-	"\alearner\x18\x06 \x01(\bR\alearner\x12\x12\n" +
-	"\x04zero\x18\a \x01(\bR\x04zero\"o\n" +
+	"\alearner\x18\x06 \x01(\bR\alearner\"o\n" +
 	"\tJoinReply\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x17\n" +
 	"\anode_id\x18\x02 \x01(\x04R\x06nodeId\x12\x14\n" +
 	"\x05group\x18\x03 \x01(\rR\x05group\x12\x14\n" +
-	"\x05first\x18\x04 \x01(\bR\x05first\"\xc4\x01\n" +
+	"\x05first\x18\x04 \x01(\bR\x05first\"\xe3\x01\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x18\n" +
@@ -6191,7 +6190,9 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x05first\x18\x05 \x01(\bR\x05first\x12\x14\n" +
 	"\x05nonce\x18\x06 \x01(\x06R\x05nonce\x12\x1a\n" +
 	"\bdraining\x18\a \x01(\bR\bdraining\x12\x18\n" +
-	"\astarted\x18\b \x01(\bR\astarted\"I\n" +
+	"\astarted\x18\b \x01(\bR\astarted\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\t \x01(\tR\tclusterId\"I\n" +
 	"\x05Drain\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x1a\n" +

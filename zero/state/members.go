@@ -37,8 +37,12 @@ func (c *cluster) zero(id uint64) *pb.Member {
 	return nil
 }
 
-// applyJoinZero makes a further Zero known: the leader adds it to the Zeros' group. Asked twice it changes nothing.
+// applyJoinZero makes a further Zero known: the leader adds it to the Zeros' group. Asked twice it changes nothing. One that has started
+// says so the same way.
 func (c *cluster) applyJoinZero(m *pb.Member) any {
+	if m.Started {
+		return c.applyZeroStarted(m)
+	}
 	if c.wasRemoved(zeros, m.Id) {
 		return fault.New(fault.Invalid, "Zero %d was removed from cluster %s: its number is not used again, take another --idx",
 			m.Id, c.clusterID)
@@ -61,34 +65,30 @@ func (c *cluster) applyJoinZero(m *pb.Member) any {
 }
 
 // applyZeroStarted takes note that a Zero has its log, and where it is reached: it may be on another machine than before.
-func (c *cluster) applyZeroStarted(j *pb.Join) any {
-	if c.wasRemoved(zeros, j.NodeId) {
+func (c *cluster) applyZeroStarted(m *pb.Member) any {
+	known := c.zero(m.Id)
+	switch {
+	case m.ClusterId != c.clusterID:
+		return fault.New(fault.Invalid, "this is cluster %s, the log of Zero %d is of cluster %s", c.clusterID, m.Id, m.ClusterId)
+	case c.wasRemoved(zeros, m.Id):
 		return fault.New(fault.Invalid,
-			"Zero %d was removed from cluster %s: with an empty folder, a new number (--idx) and --peer it is a new one",
-			j.NodeId, c.clusterID)
-	}
-	m := c.zero(j.NodeId)
-	if m == nil {
-		return fault.New(fault.Invalid, "Zero %d is not a member of cluster %s", j.NodeId, c.clusterID)
+			"Zero %d was removed from cluster %s: with an empty folder, a new number (--idx) and --peer it is a new one", m.Id, c.clusterID)
+	case known == nil:
+		return fault.New(fault.Invalid, "Zero %d is not a member of cluster %s", m.Id, c.clusterID)
 	}
 	for _, o := range c.inGroup(zeros) {
-		if o.Id != j.NodeId && o.Address == j.Address {
+		if o.Id != m.Id && o.Address == m.Address {
 			return fault.New(fault.Invalid, "Zero %d is at %s already: look at --my", o.Id, o.Address)
 		}
 	}
-	m = proto.CloneOf(m)
-	m.Address, m.Started = j.Address, true
-	c.keepMember(m)
-	return c.welcome(m)
+	c.keepMember(&pb.Member{Id: m.Id, Address: m.Address, Started: true})
+	return nil
 }
 
 // applyJoin gives a node its id and its group, or takes note of a known node's address.
 func (c *cluster) applyJoin(j *pb.Join) any {
 	if j.ClusterId != "" && j.ClusterId != c.clusterID {
 		return fault.New(fault.Invalid, "this is cluster %s, the node that wants to join is of cluster %s", c.clusterID, j.ClusterId)
-	}
-	if j.Zero {
-		return c.applyZeroStarted(j)
 	}
 	if m := c.joined(j); m != nil {
 		if m.Address != j.Address {
@@ -227,10 +227,13 @@ func (c *cluster) keepMember(m *pb.Member) {
 	}
 	if i := slices.IndexFunc(c.members, func(o *pb.Member) bool { return o.Id == m.Id && o.Group == m.Group }); i < 0 {
 		c.members = append(c.members, m)
-	} else if proto.Equal(c.members[i], m) {
+	} else if old := c.members[i]; proto.Equal(old, m) {
 		return
 	} else {
 		c.members[i] = m
+		if old.Started != m.Started && old.Address == m.Address {
+			return // of no interest to a group
+		}
 	}
 	c.tellAll(func() *pb.Event { return &pb.Event{Member: m} })
 }

@@ -170,13 +170,13 @@ func TestZeroStarts(t *testing.T) {
 	bootstrap := &pb.ZeroEntry{Bootstrap: &pb.Bootstrap{Zeros: []*pb.Member{{Id: 1, Address: "a:1"}, {Id: 2, Address: "b:1"}}}}
 	d.apply(bootstrap)
 	started := func(id uint64, address string) *pb.ZeroEntry {
-		return &pb.ZeroEntry{Join: &pb.Join{Zero: true, NodeId: id, ClusterId: "c", Address: address}}
+		return &pb.ZeroEntry{JoinZero: &pb.Member{Id: id, Address: address, Started: true, ClusterId: "c"}}
 	}
 	for _, address := range []string{"b:1", "moved:1", "moved:1"} {
-		if r, ok := d.apply(started(2, address)).(*pb.JoinReply); !ok || r.NodeId != 2 || r.ClusterId != "c" {
+		if r := d.apply(started(2, address)); r != nil {
 			t.Fatal(r)
 		}
-		if m := d.m.Members()[1]; m.Address != address || !m.Started || m.Group != 0 {
+		if m := d.m.Members()[1]; m.Address != address || !m.Started || m.Group != 0 || m.ClusterId != "" {
 			t.Error(m)
 		}
 	}
@@ -184,7 +184,7 @@ func TestZeroStarts(t *testing.T) {
 	d.refused("a Zero at the address of another", started(2, "a:1"), fault.Invalid)
 	d.refused("a Zero without its log", &pb.ZeroEntry{JoinZero: &pb.Member{Id: 2, Address: "moved:1"}}, fault.Invalid)
 	elsewhere := started(2, "b:1")
-	elsewhere.Join.ClusterId = "d"
+	elsewhere.JoinZero.ClusterId = "d"
 	d.refused("a Zero of another cluster", elsewhere, fault.Invalid)
 	d.apply(bootstrap)
 	if m := d.m.Members()[1]; m.Address != "b:1" || !m.Started {
