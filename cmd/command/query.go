@@ -26,7 +26,7 @@ func Query() *cobra.Command {
 		Long: "Ask a query and print the answer.\n\n" +
 			"The query is the argument, or the text of --file, or what comes from standard input. On a terminal with none of\n" +
 			"these it is typed at a prompt, with a history; \\help there says more.",
-		Example: "  dragg query '{ q(func: has(name), first: 3) { uid name } }'\n" +
+		Example: "  dragg query '{ q(func: has(director.film), first: 3) { uid name@en } }'\n" +
 			"  dragg query --file top.dql --var '$year=1999'\n" +
 			"  dragg query                                   # a prompt",
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -64,7 +64,7 @@ func Root() *cobra.Command {
 		Long: "Dragg is a distributed graph database. Clients of Dgraph's API work with it unchanged.\n\n" +
 			"  dragg up            a whole database in one process, in ./data\n" +
 			"  dragg live -f FILE  load RDF or JSON into it\n" +
-			"  dragg query '{ q(func: has(name), first: 3) { uid name } }'",
+			"  dragg query '{ q(func: has(director.film), first: 3) { uid name@en } }'",
 	}
 	root.AddCommand(Up(), Zero(), Alpha(), Live(), Query(), Mutate(), Schema(), Cluster(), Fsck(), version())
 	return root
