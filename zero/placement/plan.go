@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"dragg/graph"
+	"dragg/schema"
 )
 
 // Tablet is a tablet that may be moved.
@@ -134,7 +135,9 @@ func sidesOf(groups []graph.GroupID, tablets []Tablet, w weights) []side {
 			if t.Group == g {
 				sides[i].weight += w.of(t)
 				sides[i].bytes += t.Bytes
-				sides[i].count++
+				if !schema.IsReserved(t.Predicate.Name) { // which are many, and next to nothing
+					sides[i].count++
+				}
 			}
 		}
 	}

@@ -93,6 +93,7 @@ func TestFor(t *testing.T) {
 		{nil, 1},
 		{[]Tablet{tablet("a", 1, 0, 0)}, 2},
 		{[]Tablet{tablet("a", 1, 900, 0), tablet("b", 2, 100, 0), tablet("c", 2, 0, 0)}, 2},
+		{[]Tablet{tablet("dgraph.a", 1, 0, 0), tablet("dgraph.b", 1, 0, 0), tablet("a", 2, 0, 0)}, 1},
 		{[]Tablet{tablet("a", 1, 500, 0), tablet("b", 2, 480, 0), tablet("c", 2, 0, 0)}, 1},
 	} {
 		if got, ok := For(two, c.tablets); !ok || got != c.want {
