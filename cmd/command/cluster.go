@@ -109,7 +109,7 @@ func (o *operation) send(ctx context.Context, method, path string, body any) (ra
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("--zero: %w", err)
+		return nil, fmt.Errorf("--zero %s, the HTTP port of a Zero (6080), is not reached: %w", o.zero, err)
 	}
 	raw, err = io.ReadAll(resp.Body)
 	if err := errors.Join(err, resp.Body.Close()); err != nil {

@@ -203,7 +203,7 @@ func TestClusterWithoutZero(t *testing.T) {
 		t.Error(err)
 	}
 	s.Close()
-	if _, err := dragg("cluster", "nodes", "--zero", s.URL); err == nil || !strings.Contains(err.Error(), "--zero: ") {
+	if _, err := dragg("cluster", "nodes", "--zero", s.URL); err == nil || !strings.Contains(err.Error(), "the HTTP port of a Zero (6080), is not reached: ") {
 		t.Error(err)
 	}
 }
