@@ -59,7 +59,7 @@ func (s *Server) assign(w http.ResponseWriter, r *http.Request) {
 	a, err := s.assignTo(r.Context(), ask.Get("what"), ask.Get("num"))
 	admin.Audit(s.lg, r.RemoteAddr, "assign", err, "kind", ask.Get("what"), "num", ask.Get("num"))
 	if err != nil {
-		refuse(w, http.StatusBadRequest, err.Error())
+		s.say(w, "", err)
 		return
 	}
 	b, err := json.Marshal(a)
@@ -108,16 +108,23 @@ func (s *Server) removeNode(w http.ResponseWriter, r *http.Request) {
 
 // say answers with a sentence, or with what was wrong.
 func (s *Server) say(w http.ResponseWriter, done string, err error) {
-	switch {
-	case err != nil && fault.ClassOf(err) == fault.Denied:
-		refuse(w, http.StatusForbidden, err.Error())
-	case err != nil:
-		refuse(w, http.StatusBadRequest, err.Error())
-	default:
+	if err == nil {
 		if _, err := fmt.Fprintln(w, done); err != nil {
 			s.lg.Debug("the caller went away before the answer", "err", err)
 		}
+		return
 	}
+	status := http.StatusBadRequest
+	switch fault.ClassOf(err) {
+	case fault.Denied:
+		status = http.StatusForbidden
+	case fault.Unavailable: // nothing is wrong with the request
+		status = http.StatusServiceUnavailable
+	case fault.Unknown:
+		status = http.StatusGatewayTimeout
+	default:
+	}
+	refuse(w, status, err.Error())
 }
 
 func (s *Server) removeBy(ctx context.Context, from, idText, groupText string) (string, error) {

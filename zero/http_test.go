@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"dragg/cluster"
+	"dragg/internal/fault"
 	"dragg/protos/pb"
 )
 
@@ -47,5 +48,19 @@ func TestRemoveNodeOverHTTP(t *testing.T) {
 	st, err := z.State(t.Context())
 	if err != nil || len(st.Removed) != 1 || len(st.Members) != 1 {
 		t.Errorf("%v %v", st, err)
+	}
+}
+
+// What is refused for now can be told from what is wrong.
+func TestRefusalsOfOldEndpoints(t *testing.T) {
+	s := &Server{}
+	for class, want := range map[fault.Class]int{
+		fault.Invalid: 400, fault.NotFound: 400, fault.Conflict: 400, fault.Denied: 403, fault.Unavailable: 503, fault.Unknown: 504,
+	} {
+		w := httptest.NewRecorder()
+		s.say(w, "", fault.New(class, "no"))
+		if w.Code != want {
+			t.Errorf("%v: status %d, want %d", class, w.Code, want)
+		}
 	}
 }

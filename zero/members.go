@@ -313,8 +313,40 @@ func (s *Server) leader() cluster.Zero {
 	return s.others
 }
 
+// mayGo returns nil if a node can be removed without its group coming to a stop: one that answers is not the one to be removed where those
+// that would be left do not.
+func mayGo(st *pb.ZeroState, r *pb.RemoveNode) error {
+	left, answer, answers := 0, 0, false
+	for _, m := range st.Members {
+		if m.Group != r.Group || m.Learner {
+			continue
+		}
+		silent := slices.ContainsFunc(st.Silent, func(o *pb.Member) bool { return o.Id == m.Id && o.Group == m.Group })
+		switch {
+		case m.Id == r.Id:
+			answers = !silent
+		case silent:
+			left++
+		default:
+			left++
+			answer++
+		}
+	}
+	if answers && left > 0 && 2*answer <= left {
+		return fault.New(fault.Conflict, "node %d answers, and of the %d voters of group %d that would be left %d do: no majority; start those "+
+			"first, or remove them", r.Id, left, r.Group, answer)
+	}
+	return nil
+}
+
 // RemoveMember implements cluster.Catalog.
 func (s *Server) RemoveMember(ctx context.Context, r *pb.RemoveNode) (*pb.RemoveReply, error) {
+	if !s.Leading() {
+		return nil, errNoLeader
+	}
+	if err := mayGo(s.describe(), r); err != nil {
+		return nil, err
+	}
 	res, err := s.propose(ctx, &pb.ZeroEntry{Remove: r})
 	if err != nil {
 		return nil, err

@@ -25,6 +25,36 @@ func TestLeadersThatAreNoMore(t *testing.T) {
 	}
 }
 
+// Goal: nobody removes, by a wrong number, the node that answers where the others are dead. Method: groups of which voters are silent.
+func TestWhoAnswersStays(t *testing.T) {
+	st := &pb.ZeroState{}
+	for id := range uint64(5) {
+		st.Members = append(st.Members, &pb.Member{Group: 1, Id: id + 1, Learner: id == 4})
+	}
+	for _, c := range []struct {
+		silent []uint64
+		remove uint64
+		stays  bool
+	}{
+		{nil, 1, false},
+		{[]uint64{2}, 1, false},
+		{[]uint64{2}, 2, false},
+		{[]uint64{2, 3}, 1, true},
+		{[]uint64{2, 3}, 2, false},
+		{[]uint64{2, 3, 4}, 1, true},
+		{[]uint64{2, 3, 4}, 5, false}, // a learner
+		{[]uint64{1, 2, 3, 4}, 1, false},
+	} {
+		st.Silent = nil
+		for _, id := range c.silent {
+			st.Silent = append(st.Silent, &pb.Member{Group: 1, Id: id})
+		}
+		if err := mayGo(st, &pb.RemoveNode{Group: 1, Id: c.remove}); (err != nil) != c.stays {
+			t.Errorf("node %d of four voters, of which %v are silent: %v", c.remove, c.silent, err)
+		}
+	}
+}
+
 // Goal: a new predicate goes to a group that answers: in one that has not begun yet, or is down, nobody could use it. Method: groups of
 // which voters are silent.
 func TestPredicatesAreMadeWhereSomebodyAnswers(t *testing.T) {

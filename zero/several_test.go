@@ -370,6 +370,10 @@ func TestSilentZero(t *testing.T) {
 	other := leader%3 + 1
 	all[other].kill()
 	await(other)
+	alive := 6 - leader - other
+	if _, err := all[leader].RemoveMember(t.Context(), &pb.RemoveNode{Id: alive}); fault.ClassOf(err) != fault.Conflict {
+		t.Errorf("one of two that are left was removed: %v", err)
+	}
 	all[other] = w.start(other)
 	await()
 }
