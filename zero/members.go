@@ -313,28 +313,35 @@ func (s *Server) leader() cluster.Zero {
 	return s.others
 }
 
-// mayGo returns nil if a node can be removed without its group coming to a stop: one that answers is not the one to be removed where those
-// that would be left do not.
+// mayGo returns nil if the group of a node can do without it: one that answers stays where no majority of those that would be left does,
+// and nobody goes from a group with data that has no leader. It could not be carried out, and who comes back with his data would be
+// turned away.
 func mayGo(st *pb.ZeroState, r *pb.RemoveNode) error {
-	left, answer, answers := 0, 0, false
+	left, answer, goes, answers := 0, 0, false, false
 	for _, m := range st.Members {
 		if m.Group != r.Group || m.Learner {
 			continue
 		}
-		silent := slices.ContainsFunc(st.Silent, func(o *pb.Member) bool { return o.Id == m.Id && o.Group == m.Group })
+		heard := !slices.ContainsFunc(st.Silent, func(o *pb.Member) bool { return o.Id == m.Id && o.Group == m.Group })
 		switch {
 		case m.Id == r.Id:
-			answers = !silent
-		case silent:
-			left++
+			goes, answers = true, heard
+		case heard:
+			left, answer = left+1, answer+1
 		default:
 			left++
-			answer++
 		}
 	}
-	if answers && left > 0 && 2*answer <= left {
+	holds := slices.ContainsFunc(st.Tablets, func(t *pb.Tablet) bool { return t.Group == r.Group })
+	switch {
+	case !goes || left == 0:
+		return nil
+	case answers && 2*answer <= left:
 		return fault.New(fault.Conflict, "node %d answers, and of the %d voters of group %d that would be left %d do: no majority; start those "+
 			"first, or remove them", r.Id, left, r.Group, answer)
+	case holds && !answers && answer == 0:
+		return fault.New(fault.Conflict,
+			"group %d has no leader that Zero hears, so that nobody can be removed from it: bring a majority of its nodes up", r.Group)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func TestLeadersThatAreNoMore(t *testing.T) {
 
 // Goal: nobody removes, by a wrong number, the node that answers where the others are dead. Method: groups of which voters are silent.
 func TestWhoAnswersStays(t *testing.T) {
-	st := &pb.ZeroState{}
+	st := &pb.ZeroState{Tablets: []*pb.Tablet{{Predicate: "p", Group: 1}}}
 	for id := range uint64(5) {
 		st.Members = append(st.Members, &pb.Member{Group: 1, Id: id + 1, Learner: id == 4})
 	}
@@ -42,8 +42,9 @@ func TestWhoAnswersStays(t *testing.T) {
 		{[]uint64{2, 3}, 1, true},
 		{[]uint64{2, 3}, 2, false},
 		{[]uint64{2, 3, 4}, 1, true},
-		{[]uint64{2, 3, 4}, 5, false}, // a learner
-		{[]uint64{1, 2, 3, 4}, 1, false},
+		{[]uint64{2, 3, 4}, 5, false},    // a learner
+		{[]uint64{1, 2, 3, 4}, 1, true},  // nobody was heard of: there is no leader
+		{[]uint64{1, 2, 3, 4}, 9, false}, // that it is not there is for the state to say
 	} {
 		st.Silent = nil
 		for _, id := range c.silent {
@@ -52,6 +53,10 @@ func TestWhoAnswersStays(t *testing.T) {
 		if err := mayGo(st, &pb.RemoveNode{Group: 1, Id: c.remove}); (err != nil) != c.stays {
 			t.Errorf("node %d of four voters, of which %v are silent: %v", c.remove, c.silent, err)
 		}
+	}
+	st.Tablets, st.Silent = nil, slices.Clone(st.Members)
+	if err := mayGo(st, &pb.RemoveNode{Group: 1, Id: 1}); err != nil {
+		t.Errorf("of a group without data: %v", err)
 	}
 }
 
