@@ -21,8 +21,8 @@ func (c *cluster) applyBootstrap(b *pb.Bootstrap) {
 		c.replicas = b.Replicas
 	}
 	for _, z := range b.Zeros {
-		if z.Group == zeros && !c.wasRemoved(zeros, z.Id) {
-			c.keepMember(&pb.Member{Id: z.Id, Address: z.Address, Started: c.zero(z.Id).GetStarted()})
+		if z.Group == zeros && !c.wasRemoved(zeros, z.Id) && !c.zero(z.Id).GetStarted() {
+			c.keepMember(&pb.Member{Id: z.Id, Address: z.Address}) // one that has started said itself where it is: a list may be old
 		}
 	}
 }

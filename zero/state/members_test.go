@@ -187,8 +187,8 @@ func TestZeroStarts(t *testing.T) {
 	elsewhere.JoinZero.ClusterId = "d"
 	d.refused("a Zero of another cluster", elsewhere, fault.Invalid)
 	d.apply(bootstrap)
-	if m := d.m.Members()[1]; m.Address != "b:1" || !m.Started {
-		t.Errorf("as a leader says: %v", m)
+	if m := d.m.Members()[1]; m.Address != "moved:1" || !m.Started {
+		t.Errorf("a leader with an old list: %v", m)
 	}
 	d.apply(&pb.ZeroEntry{Remove: &pb.RemoveNode{Id: 2}})
 	d.refused("a Zero that was removed", started(2, "b:1"), fault.Invalid)
