@@ -21,7 +21,7 @@ type Config struct {
 	Learner bool
 	// Pool connects to other Alphas; it stays the caller's to close. Without it the node is alone in its group.
 	Pool *rpc.Pool
-	// TickInterval is Raft's unit of time. Default 100 ms.
+	// TickInterval is Raft's unit of time. Default 75 ms.
 	TickInterval time.Duration
 	// ZeroName names Zero in log lines: "zero at localhost:5080".
 	ZeroName string

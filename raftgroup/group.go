@@ -44,7 +44,7 @@ type Config struct {
 	// Fetch opens the stream that WriteSnapshot of the member from writes for desc and after. Closing it ends the transfer. Nil
 	// for a group of one.
 	Fetch func(ctx context.Context, from uint64, desc, after []byte) (io.ReadCloser, error)
-	// TickInterval is Raft's unit of time; an election starts after ten to twenty ticks without a leader. Default 100 ms.
+	// TickInterval is Raft's unit of time; an election starts after ten to twenty ticks without a leader. Default 75 ms.
 	TickInterval time.Duration
 	// CheckpointBytes is how much log makes a checkpoint, and so how much a member applies again when it is started after a kill.
 	// Default 8 MiB: a second of work at the rate of a bulk load, where a checkpoint takes a few hundredths.
@@ -72,7 +72,7 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
-	def(&c.TickInterval, 100*time.Millisecond)
+	def(&c.TickInterval, 75*time.Millisecond)
 	def(&c.CheckpointBytes, 8<<20)
 	def(&c.CheckpointInterval, time.Minute)
 	def(&c.KeepBytes, 8<<20)

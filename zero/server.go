@@ -46,7 +46,7 @@ type Config struct {
 	Peers []string
 	// Replicas is how many Alphas fill a group. 0 leaves what the cluster has, which is 1 at first.
 	Replicas int
-	// TickInterval is Raft's unit of time; an election starts after ten to twenty ticks without a leader. Default 100 ms.
+	// TickInterval is Raft's unit of time; an election starts after ten to twenty ticks without a leader. Default 75 ms.
 	TickInterval time.Duration
 	// Pool connects to other Zeros; it stays the caller's to close. A Zero alone needs none.
 	Pool *rpc.Pool
