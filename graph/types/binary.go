@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"strings"
 	"time"
 	"unsafe"
 )
@@ -38,16 +37,17 @@ func AppendBinary(dst []byte, v Value) []byte {
 		}
 		return dst
 	default:
-		return append(dst, v.str...)
+		return append(dst, v.Str()...)
 	}
 }
 
 // Decode reads the stored form of a value of type id; all of b belongs to it. The value does not refer to b.
 // It returns ErrCorrupt for bytes that AppendBinary does not produce.
 func Decode(id ID, b []byte) (Value, error) {
-	v, err := View(id, b)
-	v.str = strings.Clone(v.str)
-	return v, err
+	if id.Textual() {
+		return ofText(id, string(b)), nil
+	}
+	return View(id, b)
 }
 
 // View is Decode without copying: a text refers to b, which must never change, and keeps its memory.
@@ -64,7 +64,7 @@ var errLength = errors.New("wrong length")
 func decode(id ID, b []byte) (Value, error) {
 	switch id {
 	case Default, String, Password, Binary:
-		return Value{typ: id, str: unsafe.String(unsafe.SliceData(b), len(b))}, nil
+		return ofText(id, unsafe.String(unsafe.SliceData(b), len(b))), nil
 	case Int:
 		i, n := binary.Varint(b)
 		if n <= 0 || n != len(b) {

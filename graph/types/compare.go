@@ -28,7 +28,7 @@ func Compare(a, b Value) (int, error) {
 	}
 	switch a.typ {
 	case Default, String:
-		return strings.Compare(a.str, b.str), nil
+		return strings.Compare(a.Str(), b.Str()), nil
 	case Int:
 		return cmp.Compare(a.Int(), b.Int()), nil
 	case Float:
@@ -63,7 +63,7 @@ func Equal(a, b Value) bool {
 	case Bool, UID:
 		return a.num == b.num
 	case Password, Binary:
-		return a.str == b.str
+		return a.Str() == b.Str()
 	case Vector:
 		return equalVectors(a.Vector(), b.Vector())
 	case Geo:

@@ -87,13 +87,13 @@ func Convert(v Value, to ID) (Value, error) {
 		return v, nil
 	}
 	if v.typ == Default || v.typ == String {
-		return Parse(v.str, to)
+		return Parse(v.Str(), to)
 	}
 	if to == Default || to == String {
 		if v.typ == Password {
 			return Value{}, noConversion(v.typ, to)
 		}
-		return Value{typ: to, str: v.Text()}, nil
+		return ofText(to, v.Text()), nil
 	}
 	switch v.typ {
 	case Int:

@@ -1,15 +1,17 @@
 package types
 
-import "github.com/twpayne/go-geom"
-
 // Extent is how many bytes the value refers to beside itself, roughly: those of its text, coordinates or components.
 func (v Value) Extent() int {
-	switch x := v.obj.(type) {
-	case nil:
-	case geom.T:
-		return 8 * len(x.FlatCoords())
-	case []float32:
-		return 4 * len(x)
+	switch v.typ {
+	case Default, String, Password, Binary:
+		return int(v.num)
+	case Vector:
+		return 4 * int(v.num)
+	case Geo:
+		if g := v.Geom(); g != nil {
+			return 8 * len(g.FlatCoords())
+		}
+	default:
 	}
-	return len(v.str)
+	return 0
 }

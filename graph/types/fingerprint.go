@@ -15,7 +15,7 @@ func Fingerprint(v Value) uint64 {
 	var buf [64]byte
 	switch v.typ {
 	case Default, String, Password, Binary:
-		return farm.Fingerprint64([]byte(v.str))
+		return farm.Fingerprint64([]byte(v.Str()))
 	case Float:
 		if v.Float() == 0 {
 			v.num = math.Float64bits(0)

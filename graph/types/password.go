@@ -34,7 +34,7 @@ func Encrypt(text string) (Value, error) {
 
 // CheckPassword reports whether guess is the secret of the stored password v. It takes as long as Encrypt.
 func CheckPassword(v Value, guess string) bool {
-	return v.typ == Password && bcrypt.CompareHashAndPassword([]byte(v.str), []byte(guess)) == nil
+	return v.typ == Password && bcrypt.CompareHashAndPassword([]byte(v.Str()), []byte(guess)) == nil
 }
 
 // isHash recognises what bcrypt makes: 60 bytes with a known version and a cost that does not stall the node.

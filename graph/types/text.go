@@ -29,16 +29,24 @@ func AppendText(dst []byte, v Value) []byte {
 	case Vector:
 		return appendVector(dst, v.Vector(), 'g')
 	case Binary:
-		return base64.StdEncoding.AppendEncode(dst, []byte(v.str))
+		return base64.StdEncoding.AppendEncode(dst, []byte(v.Str()))
 	default:
-		return append(dst, v.str...)
+		return append(dst, v.Str()...)
 	}
+}
+
+// String returns type and text of v, for messages and logs; of a password not the text.
+func (v Value) String() string {
+	if v.typ == Password {
+		return v.typ.String()
+	}
+	return v.typ.String() + ":" + v.Text()
 }
 
 // Text returns the client text of v; see AppendText.
 func (v Value) Text() string {
 	if v.typ.Textual() && v.typ != Binary {
-		return v.str
+		return v.Str()
 	}
 	var buf [64]byte
 	return string(AppendText(buf[:0], v))
@@ -72,7 +80,7 @@ func AppendJSON(dst []byte, v Value) (out []byte, shown bool) {
 		dst = append(dst, '"')
 		return append(AppendText(dst, v), '"'), true
 	default:
-		return AppendQuoted(dst, v.str), true
+		return AppendQuoted(dst, v.Str()), true
 	}
 }
 

@@ -46,7 +46,7 @@ func (e *LimitError) Error() string {
 // Rough sizes for the account of memory, in bytes.
 const (
 	TargetBytes = 16 // a target with its index and its place in the frontier
-	ValueBytes  = 64 // a value, without what it refers to
+	ValueBytes  = 32 // a value, without what it refers to
 	facetBytes  = 96
 	rowBytes    = 24
 )
