@@ -58,9 +58,6 @@ func (r *run) group(l *level) error {
 	return r.ask(l, tasks, func(res []task.Result) error {
 		g := &grouping{level: l}
 		for i, k := range l.groupBy {
-			if err := r.hold(task.ValueBytes * len(res[i].Targets)); err != nil {
-				return err
-			}
 			g.keys = append(g.keys, keyColumn{&res[i], k.edges})
 		}
 		for _, at := range bodies {

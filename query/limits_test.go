@@ -147,15 +147,6 @@ func TestGroupsAreAccountedFor(t *testing.T) {
 	}
 }
 
-// The values of the keys count where they make no group.
-func TestGroupKeysAreAccountedFor(t *testing.T) {
-	var limit *LimitError
-	_, err := execute(t, product(t, 200), `{ q(func: uid(1)) { to @groupby(a, none) { count(uid) } } }`, Options{MemoryBytes: 10_000})
-	if !errors.As(err, &limit) {
-		t.Errorf("200 keys in 10,000 bytes: %v", err)
-	}
-}
-
 // What texts hold counts, not only how many they are.
 func TestTextsAreAccountedFor(t *testing.T) {
 	f := oneGraph(t)

@@ -230,8 +230,11 @@ type zeroOf struct {
 }
 
 func (z zeroOf) Move(_ context.Context, m *pb.MoveStep) (reply *pb.MoveReply, err error) {
-	err = z.c.zeroCall(z.t, z.n, true, func(_ *fiber, leader *node) (err error) {
-		reply, err = z.c.move(leader, m)
+	err = z.c.zeroCall(z.t, z.n, true, func(_ *fiber, leader *node) error {
+		r, err := z.c.move(leader, m)
+		if err == nil { // the second of two arrivals may be refused when the first was answered
+			reply = r
+		}
 		return err
 	})
 	return reply, err

@@ -182,8 +182,11 @@ func (x *txn) ask(batch []task.Task) ([]task.Result, error) {
 			to = x.c.anyOf(graph.GroupID(g + 1))
 		}
 		var answers []task.Result
-		err := x.c.w.call(x.t, x.n, to, true, func(t *fiber) (err error) {
-			answers, err = x.c.read(t, to, x.start, x.after, tasks)
+		err := x.c.w.call(x.t, x.n, to, true, func(t *fiber) error {
+			got, err := x.c.read(t, to, x.start, x.after, tasks)
+			if err == nil { // the second of two arrivals may be refused when the first was answered
+				answers = got
+			}
 			return err
 		})
 		if err != nil {
