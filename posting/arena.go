@@ -66,6 +66,16 @@ func (a *arena) get(at place) packed {
 	return packed(mem[:size:size])
 }
 
+// cacheLine is how much memory is fetched at once.
+const cacheLine = 64
+
+// fetch has the memory of a list fetched: its head, its key and the first of its content.
+func (a *arena) fetch(at place) {
+	mem := a.segments[at.segment(a.first)].mem[at.offset():]
+	prefetch(unsafe.Pointer(&mem[0]))
+	prefetch(unsafe.Pointer(&mem[min(cacheLine, len(mem)-1)]))
+}
+
 // put packs a resting list, in place of what is held of the key.
 func (a *arena) put(h uint64, key string, st *state, ch chain) packed {
 	a.forget(h, []byte(key))

@@ -1,5 +1,7 @@
 package posting
 
+import "unsafe"
+
 // place is where a packed list lies: a segment by its number, modulo 2^segmentBits, and where in it the list begins, in units of 8
 // bytes.
 type place uint32
@@ -56,6 +58,13 @@ func (t *table) next(h uint64, i int) (slot int, at place, ok bool) {
 		case uint32(s>>32) == tag:
 			return i, place(s), true
 		}
+	}
+}
+
+// fetch has the memory fetched where the search for a hash begins.
+func (t *table) fetch(h uint64) {
+	if len(t.slots) > 0 {
+		prefetch(unsafe.Pointer(&t.slots[t.first(h)]))
 	}
 }
 
