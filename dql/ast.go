@@ -74,6 +74,9 @@ const (
 type Field struct {
 	Pos  Pos
 	Kind FieldKind
+	// Braces says that the field has a body, be it empty.
+	Braces    bool
+	Normalize bool
 	// Alias replaces the key in the answer; empty for none.
 	Alias string
 	// Var is the variable that the field defines, or empty.
@@ -100,11 +103,8 @@ type Field struct {
 	// FacetFilter keeps edges by their facets, nil without one.
 	FacetFilter *FacetFilter
 	Cascade     *Cascade
-	Normalize   bool
 	GroupBy     []GroupKey
-	// Braces says that the field has a body, be it empty.
-	Braces bool
-	Fields []*Field
+	Fields      []*Field
 }
 
 // Attr names a predicate with its direction and languages.

@@ -23,6 +23,7 @@ func ParseCond(text string) (*Cond, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer p.free()
 	at := p.next()
 	word := p.next()
 	if !at.is("@") || word.kind != tName || word.text != "if" && word.text != "filter" {

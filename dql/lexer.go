@@ -2,6 +2,7 @@ package dql
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,24 +24,23 @@ type lexer struct {
 	ended bool
 }
 
-// lex returns the tokens of text, a tEOF last.
-func lex(text string) ([]token, error) {
-	l := &lexer{text: text, line: 1, mathAt: -1}
-	l.toks = make([]token, 0, len(text)/4+8)
+// lex appends the tokens of text to toks, a tEOF last. With an error they are of no use, but the memory is.
+func lex(toks []token, text string) ([]token, error) {
+	l := &lexer{text: text, line: 1, mathAt: -1, toks: slices.Grow(toks, len(text)/4+8)}
 	for {
 		l.skipSpace()
 		if l.off >= len(text) {
 			break
 		}
 		if err := l.next(); err != nil {
-			return nil, err
+			return l.toks, err
 		}
 	}
 	if l.parens > 0 {
-		return nil, l.failEnd("Unclosed Brackets")
+		return l.toks, l.failEnd("Unclosed Brackets")
 	}
 	if l.braces > 0 {
-		return nil, l.failEnd("Unclosed action")
+		return l.toks, l.failEnd("Unclosed action")
 	}
 	l.emit(tEOF, len(text), "")
 	return l.toks, nil

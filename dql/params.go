@@ -70,6 +70,9 @@ func (p *parser) param() error {
 	if err := checkParam(typ.text, value); err != nil {
 		return &SyntaxError{Pos: name.pos, Msg: fmt.Sprintf("variable %s: %v", name.text, err), Err: err}
 	}
+	if p.params == nil {
+		p.params = map[string]string{}
+	}
 	p.params[name.text] = value
 	return nil
 }

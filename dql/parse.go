@@ -3,6 +3,7 @@ package dql
 import (
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // Parse reads a query document. vars are the values of its query variables, by name with the $; nil for none.
@@ -23,6 +24,7 @@ func ParseWith(text string, vars map[string]string, uses []string, opts Options)
 	if err != nil {
 		return nil, err
 	}
+	defer p.free()
 	if p.peek().kind == tEOF {
 		return nil, ErrEmpty
 	}
@@ -58,24 +60,44 @@ type parser struct {
 
 	defined map[string]bool
 	used    map[string]bool
+
+	// read are the fields of the bodies that are open, siblings together.
+	read []*Field
+	// room is for fields to come.
+	room []Field
 }
 
+// parsers are those that wait for a text: the memory for the tokens outweighs what a small query is parsed to.
+var parsers = sync.Pool{New: func() any { return &parser{} }}
+
+// keptTokens is for how many tokens, and fields, a parser keeps the memory.
+const keptTokens = 1024
+
+// newParser returns a parser at the first token of a text. Its user frees it.
 func newParser(text string, opts Options) (*parser, error) {
 	opts = opts.withDefaults()
 	if len(text) > opts.TextBytes {
 		return nil, &LimitError{What: "bytes", Limit: opts.TextBytes}
 	}
-	toks, err := lex(text)
-	if err != nil {
+	p := parsers.Get().(*parser)
+	p.opts = opts
+	var err error
+	if p.toks, err = lex(p.toks, text); err != nil {
+		p.free()
 		return nil, err
 	}
-	return &parser{
-		toks: toks, opts: opts,
-		params:    map[string]string{},
-		fragments: map[string]int{},
-		defined:   map[string]bool{},
-		used:      map[string]bool{},
-	}, nil
+	return p, nil
+}
+
+// free gives a parser back. What it read stays as it is, and is not kept alive by it.
+func (p *parser) free() {
+	if max(cap(p.toks), cap(p.read)) > keptTokens {
+		return
+	}
+	clear(p.toks)
+	clear(p.read)
+	*p = parser{toks: p.toks[:0], read: p.read[:0]}
+	parsers.Put(p)
 }
 
 func (p *parser) peek() token { return p.toks[p.i] }
@@ -207,6 +229,9 @@ func (p *parser) topLevel() (body int, doc *Document, err error) {
 			if _, ok := p.fragments[name.text]; ok {
 				return 0, nil, p.failAt(name, "Fragment %s defined more than once", name.text)
 			}
+			if p.fragments == nil {
+				p.fragments = map[string]int{}
+			}
 			p.fragments[name.text] = p.i
 			if err := p.expect("{"); err != nil {
 				return 0, nil, err
@@ -239,7 +264,12 @@ func (p *parser) skipBraces() {
 }
 
 // use notes that a variable is used.
-func (p *parser) use(name string) { p.used[name] = true }
+func (p *parser) use(name string) {
+	if p.used == nil {
+		p.used = map[string]bool{}
+	}
+	p.used[name] = true
+}
 
 // define notes that a variable is defined.
 func (p *parser) define(t token) error {
@@ -248,6 +278,9 @@ func (p *parser) define(t token) error {
 	}
 	if len(p.defined) >= p.opts.Vars {
 		return &LimitError{What: "variables", Limit: p.opts.Vars}
+	}
+	if p.defined == nil {
+		p.defined = map[string]bool{}
 	}
 	p.defined[t.text] = true
 	return nil
@@ -263,12 +296,14 @@ func (p *parser) checkVars() error {
 		}
 		return false
 	}
-	sets := fmt.Sprintf("Defined:%v\nUsed:%v", sorted(p.defined), sorted(p.used))
-	if differ(p.defined, p.used) {
-		return &SyntaxError{Msg: "Some variables are defined but not used\n" + sets}
+	what := ""
+	switch {
+	case differ(p.defined, p.used):
+		what = "defined but not used"
+	case differ(p.used, p.defined):
+		what = "used but not defined"
+	default:
+		return nil
 	}
-	if differ(p.used, p.defined) {
-		return &SyntaxError{Msg: "Some variables are used but not defined\n" + sets}
-	}
-	return nil
+	return &SyntaxError{Msg: fmt.Sprintf("Some variables are %s\nDefined:%v\nUsed:%v", what, sorted(p.defined), sorted(p.used))}
 }

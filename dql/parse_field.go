@@ -13,22 +13,35 @@ type context struct {
 
 // fields reads a body up to its closing brace.
 func (p *parser) fields(ctx context) ([]*Field, error) {
-	var list []*Field
-	if err := p.fieldsInto(&list, ctx); err != nil {
+	from := len(p.read)
+	if err := p.readFields(ctx); err != nil {
 		return nil, err
 	}
-	seen := make(map[string]bool, len(list))
+	list := append([]*Field(nil), p.read[from:]...)
+	clear(p.read[from:])
+	p.read = p.read[:from]
+	seen := make(map[string]bool, 8) // so few need no memory of their own
 	for _, f := range list {
-		key := string(appendField(nil, f, headOnly))
-		if seen[key] {
+		head := f.head()
+		if seen[head] {
 			return nil, &SyntaxError{Pos: f.Pos, Msg: f.Key() + " not allowed multiple times in same sub-query."}
 		}
-		seen[key] = true
+		seen[head] = true
 	}
 	return list, nil
 }
 
-func (p *parser) fieldsInto(list *[]*Field, ctx context) error {
+// head returns what must be unique within a body (dql.md fact 32).
+func (f *Field) head() string {
+	plain := f.Kind == PredicateField && f.Alias == "" && f.Var == "" && !f.Attr.Reverse && len(f.Attr.Langs) == 0
+	if plain && isBare(f.Attr.Name) {
+		return f.Attr.Name
+	}
+	return string(appendField(nil, f, headOnly))
+}
+
+// readFields reads a body, or that of a fragment, to its closing brace.
+func (p *parser) readFields(ctx context) error {
 	if err := p.enter(); err != nil {
 		return err
 	}
@@ -38,7 +51,7 @@ func (p *parser) fieldsInto(list *[]*Field, ctx context) error {
 		case p.accept(","):
 		case p.peek().kind == tSpread:
 			p.i++
-			if err := p.spread(list, ctx); err != nil {
+			if err := p.spread(ctx); err != nil {
 				return err
 			}
 		default:
@@ -46,14 +59,14 @@ func (p *parser) fieldsInto(list *[]*Field, ctx context) error {
 			if err != nil {
 				return err
 			}
-			*list = append(*list, f)
+			p.read = append(p.read, f)
 		}
 	}
 	return nil
 }
 
 // spread reads the fields of a fragment in place of ...name.
-func (p *parser) spread(list *[]*Field, ctx context) error {
+func (p *parser) spread(ctx context) error {
 	if err := p.node(); err != nil {
 		return err
 	}
@@ -68,7 +81,7 @@ func (p *parser) spread(list *[]*Field, ctx context) error {
 	p.open = append(p.open, t.text)
 	back := p.i
 	p.i = at + 1
-	if err := p.fieldsInto(list, ctx); err != nil {
+	if err := p.readFields(ctx); err != nil {
 		return err
 	}
 	p.i = back
@@ -81,7 +94,8 @@ func (p *parser) field(ctx context) (*Field, error) {
 	if err := p.node(); err != nil {
 		return nil, err
 	}
-	f := &Field{Pos: p.peek().pos}
+	f := p.newField()
+	f.Pos = p.peek().pos
 	if err := p.fieldNames(f); err != nil {
 		return nil, err
 	}
@@ -102,6 +116,23 @@ func (p *parser) field(ctx context) (*Field, error) {
 	}
 	return f, p.checkField(f)
 }
+
+// newField returns an empty field. Fields that stand in a row share one piece of memory.
+func (p *parser) newField() *Field {
+	if len(p.room) == 0 {
+		n := 1
+		for n < maxRoom && p.peekAt(n).kind == tName {
+			n++
+		}
+		p.room = make([]Field, n)
+	}
+	f := &p.room[0]
+	p.room = p.room[1:]
+	return f
+}
+
+// maxRoom is how many fields are made at once.
+const maxRoom = 16
 
 // fieldNames reads v as and alias: in either order.
 func (p *parser) fieldNames(f *Field) error {
