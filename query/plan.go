@@ -32,20 +32,22 @@ type block struct {
 
 // node is one field of a plan, or the root of a block.
 type node struct {
-	kind dql.FieldKind // 0 for the root of a block
-	src  *dql.Field    // nil for a root and for what expand made
-	key  string
-	// aliased says that key was chosen by the client.
-	aliased bool
-	varName string
-
-	attr  dql.Attr
-	pred  graph.Predicate
-	def   *schema.Predicate // nil for an unknown predicate
-	edges bool              // a predicate of edges
-	list  bool              // shown as an array
+	kind  dql.FieldKind // 0 for the root of a block
+	edges bool          // a predicate of edges
+	list  bool          // shown as an array
 	// shown says that the field appears in the answer.
 	shown bool
+	// aliased says that key was chosen by the client.
+	aliased   bool
+	normalize bool
+
+	src     *dql.Field // nil for a root and for what expand made
+	key     string
+	varName string
+
+	attr dql.Attr
+	pred graph.Predicate
+	def  *schema.Predicate // nil for an unknown predicate
 
 	filter      *filter
 	order       []orderKey
@@ -55,7 +57,6 @@ type node struct {
 	facetOrder  []dql.FacetOrder
 	facetVars   []dql.FacetKey // Var is set
 	cascade     *cascade
-	normalize   bool
 	groupBy     []groupKey
 	expandTypes *filter // the type filter of an expand
 
@@ -97,7 +98,7 @@ type groupKey struct {
 // a reverse edge that is not kept, a language on a predicate without @lang, an order by what has none,
 // aggregates at the wrong level, variables that need one another.
 func Build(doc *dql.Document, snapshot schema.Snapshot) (*Plan, error) {
-	p := &Plan{schema: snapshot, schemaQuery: doc.Schema}
+	p := &Plan{schema: snapshot, schemaQuery: doc.Schema, blocks: make([]*block, 0, len(doc.Blocks))}
 	b := &builder{schema: snapshot}
 	paths := 0
 	for _, src := range doc.Blocks {
@@ -205,13 +206,16 @@ func cascadeOf(c *dql.Cascade, inherited *cascade) *cascade {
 }
 
 func (b *builder) fields(src []*dql.Field, inherited *cascade, anyLevel bool) ([]*node, error) {
-	var list []*node
-	for _, f := range src {
-		n, err := b.field(f, inherited)
-		if err != nil {
+	if len(src) == 0 {
+		return nil, nil
+	}
+	nodes := make([]node, len(src))
+	list := make([]*node, len(src))
+	for i, f := range src {
+		list[i] = &nodes[i]
+		if err := b.field(list[i], f, inherited); err != nil {
 			return nil, err
 		}
-		list = append(list, n)
 	}
 	if anyLevel {
 		return list, nil

@@ -13,28 +13,27 @@ import (
 )
 
 // field plans one field and what is below it.
-func (b *builder) field(f *dql.Field, inherited *cascade) (*node, error) {
-	n := &node{
+func (b *builder) field(n *node, f *dql.Field, inherited *cascade) error {
+	*n = node{
 		kind: f.Kind, src: f, key: f.Key(), aliased: f.Alias != "", varName: f.Var, attr: f.Attr,
 		cascade: cascadeOf(f.Cascade, inherited), normalize: f.Normalize, shown: true,
 	}
 	switch f.Kind {
 	case dql.PredicateField, dql.CountField, dql.CheckPwdField:
-		return n, b.predicate(n, f)
+		return b.predicate(n, f)
 	case dql.AggregateField:
 		if f.ValVar != "" {
-			return n, nil
+			return nil
 		}
 		def, err := b.attr(f.Attr)
 		n.pred, n.def = graph.Pred(f.Attr.Name), def
-		return n, err
+		return err
 	case dql.ExpandField:
 		var err error
-		if n.expandTypes, err = b.filter(f.Filter); err != nil {
-			return nil, err
-		}
+		n.expandTypes, err = b.filter(f.Filter)
+		return err
 	}
-	return n, nil
+	return nil
 }
 
 // predicate plans a field that asks a tablet.
