@@ -19,71 +19,71 @@ func (r *run) show(b *blockRun) {
 	switch {
 	case len(b.root.groupBy) > 0:
 		out.Kind = answer.Grouped
-		out.Root = &answer.Node{Kind: answer.Groups, Groups: b.root.groups}
+		out.Root = answer.Node{Kind: answer.Groups, Groups: b.root.groups}
 	case b.fn == nil:
 		out.Kind = answer.Aggregates
-		out.Root = &answer.Node{Kind: answer.Edge, Children: b.root.answerFields(nil)}
+		out.Root = answer.Node{Kind: answer.Edge, Children: b.root.answerFields()}
 	default:
-		out.Root = b.root.answerEdge()
+		b.root.answerEdge(&out.Root)
 	}
 	a.Blocks = append(a.Blocks, out)
 }
 
-// answerEdge returns the level as a node of the answer, with all below it.
-func (l *level) answerEdge() *answer.Node {
-	n := &answer.Node{
+// answerEdge makes a node of the answer of the level, with all below it.
+func (l *level) answerEdge(n *answer.Node) {
+	*n = answer.Node{
 		Kind: answer.Edge, Key: l.key, Aliased: l.aliased, List: l.list, Normalize: l.normalize,
-		Offsets: l.rows.offsets, Targets: l.rows.targets, Index: l.rows.index,
+		Offsets: l.rows.offsets, Targets: l.rows.targets, Index: l.rows.index, Children: l.answerFields(),
 	}
 	if l.facetKeys != nil && l.rows.facets != nil {
 		n.Facets, n.FacetKeys = l.rows.facets, l.facetKeys
 	}
-	n.Children = l.answerFields(nil)
-	return n
 }
 
-// answerFields appends the fields below a level.
-func (l *level) answerFields(list []*answer.Node) []*answer.Node {
+// answerFields returns the fields below a level, those that an expand found among them.
+func (l *level) answerFields() []answer.Node {
+	if len(l.children) == 0 {
+		return nil
+	}
+	list := make([]answer.Node, 0, len(l.children))
 	for _, c := range l.children {
 		if c.kind == dql.ExpandField {
-			list = c.answerFields(list)
+			list = append(list, c.answerFields()...)
 			continue
 		}
-		if n := c.answerField(); n != nil {
-			list = append(list, n)
+		list = append(list, answer.Node{Key: c.key, Aliased: c.aliased})
+		if !c.answerField(&list[len(list)-1]) {
+			list = list[:len(list)-1]
 		}
 	}
 	return list
 }
 
-// answerField returns one field, or nil where it does not appear.
-func (l *level) answerField() *answer.Node {
-	n := &answer.Node{Key: l.key, Aliased: l.aliased}
+// answerField completes one field, and says whether it appears.
+func (l *level) answerField(n *answer.Node) bool {
 	switch l.kind {
 	case dql.UIDField:
 		n.Kind = answer.UID
-		return n
+		return true
 	case dql.CountUIDField:
 		n.Kind = answer.CountUID
-		return n
+		return true
 	case dql.CountField:
 		n.Kind, n.Counts = answer.Count, l.counts
-		if l.counts == nil {
-			return nil
-		}
-		return n
+		return l.counts != nil
 	case dql.ValField, dql.AggregateField, dql.MathField:
 		n.Kind, n.Offsets, n.Values = answer.Scalar, l.values.offsets, l.values.values
-		return n
+		return true
 	}
 	switch {
 	case !l.fetched || !l.shown || l.hidden:
-		return nil
+		return false
 	case l.edges && len(l.groupBy) > 0:
 		n.Kind, n.Groups = answer.Groups, l.groups
-		return n
+		return true
 	case l.edges:
-		return l.answerEdge()
+		l.answerEdge(n)
+		return true
 	}
 	n.Kind, n.List, n.Checks = answer.Scalar, l.list, l.kind == dql.CheckPwdField
 	n.Offsets, n.Values = l.values.offsets, l.values.values
@@ -93,5 +93,5 @@ func (l *level) answerField() *answer.Node {
 	if l.facetKeys != nil && l.values.facets != nil {
 		n.Facets, n.FacetKeys = l.values.facets, l.facetKeys
 	}
-	return n
+	return true
 }

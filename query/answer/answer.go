@@ -33,7 +33,7 @@ type Block struct {
 	Key  string
 	// Root is an Edge with a single row: the nodes of the block. For Aggregates only its Children matter:
 	// one row each.
-	Root         *Node
+	Root         Node
 	Normalize    bool
 	IgnoreReflex bool
 }
@@ -53,15 +53,16 @@ const (
 
 // Node is one field for all objects of a level. Row i belongs to the i-th uid of the level.
 type Node struct {
-	Kind Kind
-	// Key is the name in the answer.
-	Key string
+	Kind      Kind
+	Normalize bool
 	// Aliased says that Key was chosen by the client.
 	Aliased bool
 	// List says that the field is an array even where it has one element.
 	List bool
 	// Checks says that the values are answers of checkpwd.
 	Checks bool
+	// Key is the name in the answer.
+	Key string
 
 	// Offsets has one entry more than there are rows: row i is [Offsets[i], Offsets[i+1]).
 	Offsets []uint32
@@ -77,8 +78,7 @@ type Node struct {
 	// FacetKeys says how facets are shown.
 	FacetKeys *FacetKeys
 
-	Children  []*Node
-	Normalize bool
+	Children []Node
 	// Groups are the groups of each row.
 	Groups [][]Group
 }

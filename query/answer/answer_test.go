@@ -16,19 +16,19 @@ func sample() *Answer {
 		Facets:    [][]graph.Facet{{{Key: "w", Value: types.OfInt(1)}}, nil, nil},
 		FacetKeys: &FacetKeys{All: true},
 	}
-	name := func(n int) *Node {
-		return &Node{
+	name := func(n int) Node {
+		return Node{
 			Kind: Scalar, Key: "name", Offsets: []uint32{0, 1, 2, 2}[:n+1],
 			Values: []types.Value{types.OfString("a<b"), types.OfString("c")},
 		}
 	}
-	friend.Children = []*Node{name(3), {Kind: CountUID, Key: "count"}}
+	friend.Children = []Node{name(3), {Kind: CountUID, Key: "count"}}
 	root := &Node{Kind: Edge, Offsets: []uint32{0, 2}, Targets: []graph.UID{1, 2}, Index: []uint32{0, 1}}
-	root.Children = []*Node{
+	root.Children = []Node{
 		{Kind: CountUID, Key: "n"},
 		name(2),
 		{Kind: Count, Key: "count(f)", Counts: []int64{5, 0}},
-		friend,
+		*friend,
 		{Kind: Scalar, Key: "tag", List: true, Offsets: []uint32{0, 2, 2}, Values: []types.Value{types.OfInt(1), types.OfInt(2)}},
 		{
 			Kind: Scalar, Key: "t", Offsets: []uint32{0, 2, 2}, Langs: []string{"", "en"},
@@ -36,7 +36,7 @@ func sample() *Answer {
 		},
 		{Kind: Groups, Key: "g", Groups: [][]Group{{{Members: []Member{{Key: "k", Value: types.OfUID(7)}}}}, nil}},
 	}
-	return &Answer{Blocks: []Block{{Key: "q", Root: root}}}
+	return &Answer{Blocks: []Block{{Key: "q", Root: *root}}}
 }
 
 func TestJSON(t *testing.T) {
@@ -70,9 +70,9 @@ func TestEmptyAnswers(t *testing.T) {
 	for want, a := range map[string]*Answer{
 		`{}`:                 {},
 		`{"schema":[]}`:      {Schema: []byte(`{"schema":[]}`)},
-		`{"q":[]}`:           {Blocks: []Block{{Key: "q", Root: &Node{Kind: Edge}}}},
-		`{"b":[],"c":[]}`:    {Blocks: []Block{{Key: "g", Kind: Grouped, Root: &Node{Kind: Groups}}, {Key: "b", Root: &Node{}}, {Key: "c", Root: &Node{}}}},
-		`{"q":[{"s":null}]}`: {Blocks: []Block{{Key: "q", Kind: Aggregates, Root: &Node{Children: []*Node{{Kind: Scalar, Key: "s"}}}}}},
+		`{"q":[]}`:           {Blocks: []Block{{Key: "q", Root: Node{Kind: Edge}}}},
+		`{"b":[],"c":[]}`:    {Blocks: []Block{{Key: "g", Kind: Grouped, Root: Node{Kind: Groups}}, {Key: "b", Root: Node{}}, {Key: "c", Root: Node{}}}},
+		`{"q":[{"s":null}]}`: {Blocks: []Block{{Key: "q", Kind: Aggregates, Root: Node{Children: []Node{{Kind: Scalar, Key: "s"}}}}}},
 		`{"_path_":[{"uid":"0x1","_weight_":0}]}`: {Paths: []Path{{Nodes: []graph.UID{1}}}},
 	} {
 		got, err := a.AppendJSON(nil, Options{})

@@ -14,7 +14,7 @@ func (a *Answer) AppendJSON(dst []byte, opts Options) ([]byte, error) {
 	if a.Schema != nil {
 		return append(dst, a.Schema...), nil
 	}
-	e := &encoder{buf: dst, opts: opts.withDefaults()}
+	e := &encoder{buf: slices.Grow(dst, smallAnswer), opts: opts.withDefaults()}
 	e.limit = len(dst) + e.opts.MaxBytes
 	e.byte('{')
 	for i := range a.Blocks {
@@ -30,6 +30,9 @@ func (a *Answer) AppendJSON(dst []byte, opts Options) ([]byte, error) {
 	e.byte('}')
 	return e.buf, e.err
 }
+
+// smallAnswer is for how many bytes there is room from the start, so that the text of a small answer need not grow.
+const smallAnswer = 256
 
 // encoder writes JSON. After the first error it goes on writing nothing of use.
 type encoder struct {
@@ -82,7 +85,7 @@ func (e *encoder) block(b *Block) {
 		at := len(e.buf)
 		e.key(b.Key)
 		e.byte('[')
-		if !e.groupObject(b.Root, 0) {
+		if !e.groupObject(&b.Root, 0) {
 			e.buf = e.buf[:at] // a block without groups has no key at all (dql.md fact 68)
 			return
 		}
@@ -90,7 +93,8 @@ func (e *encoder) block(b *Block) {
 	case Aggregates:
 		e.key(b.Key)
 		e.byte('[')
-		for _, c := range b.Root.Children {
+		for i := range b.Root.Children {
+			c := &b.Root.Children[i]
 			e.aggregate(c)
 		}
 		e.byte(']')
@@ -98,11 +102,11 @@ func (e *encoder) block(b *Block) {
 		e.key(b.Key)
 		e.byte('[')
 		e.reflex, e.trail = b.IgnoreReflex, e.trail[:0]
-		e.countObjects(b.Root, 0, b.Normalize)
+		e.countObjects(&b.Root, 0, b.Normalize)
 		if b.Normalize {
-			e.normalized(b.Root, 0)
+			e.normalized(&b.Root, 0)
 		} else {
-			e.objects(b.Root, 0)
+			e.objects(&b.Root, 0)
 		}
 		e.byte(']')
 	}
@@ -126,7 +130,8 @@ func (e *encoder) aggregate(n *Node) {
 
 // countObjects appends the objects of count(uid) for one row of an edge; below @normalize those with an alias.
 func (e *encoder) countObjects(n *Node, row int, normalize bool) {
-	for _, c := range n.Children {
+	for i := range n.Children {
+		c := &n.Children[i]
 		if c.Kind != CountUID || normalize && !c.Aliased {
 			continue
 		}
@@ -156,7 +161,8 @@ func (e *encoder) objects(n *Node, row int) {
 
 // shows says whether any child can give an object a field.
 func (n *Node) shows() bool {
-	for _, c := range n.Children {
+	for i := range n.Children {
+		c := &n.Children[i]
 		if c.Kind != CountUID {
 			return true
 		}
@@ -216,8 +222,9 @@ func (e *encoder) wholeObject(n *Node, i int) bool {
 }
 
 // fields appends the fields of one object and says whether the uid is among them.
-func (e *encoder) fields(children []*Node, row int, u graph.UID) (withUID bool) {
-	for _, c := range children {
+func (e *encoder) fields(children []Node, row int, u graph.UID) (withUID bool) {
+	for i := range children {
+		c := &children[i]
 		switch c.Kind {
 		case UID:
 			e.key(c.Key)
@@ -283,7 +290,8 @@ func (e *encoder) edge(n *Node, row int) {
 
 // counts says whether count(uid) is asked for.
 func (n *Node) counts() bool {
-	for _, c := range n.Children {
+	for i := range n.Children {
+		c := &n.Children[i]
 		if c.Kind == CountUID {
 			return true
 		}

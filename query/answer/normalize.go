@@ -108,7 +108,8 @@ func (n *Node) flatCounts(row int) []flat {
 		return nil
 	}
 	var list []flat
-	for _, c := range n.Children {
+	for i := range n.Children {
+		c := &n.Children[i]
 		if c.Kind == CountUID && c.Aliased {
 			list = append(list, flat{{key: c.Key, value: strconv.AppendInt(nil, int64(to-from), 10)}})
 		}
@@ -117,10 +118,11 @@ func (n *Node) flatCounts(row int) []flat {
 }
 
 // flatten returns the flat objects of one node; one empty object where it has no aliased field.
-func (e *encoder) flatten(children []*Node, row int, u graph.UID, budget *int) []flat {
+func (e *encoder) flatten(children []Node, row int, u graph.UID, budget *int) []flat {
 	own := flat{}
 	var branches [][]flat
-	for _, c := range children {
+	for i := range children {
+		c := &children[i]
 		switch {
 		case c.Kind == UID:
 			own = append(own, member{key: c.Key, value: append(u.AppendText([]byte{'"'}), '"')})

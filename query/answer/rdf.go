@@ -43,7 +43,7 @@ func (a *Answer) AppendRDF(dst []byte, opts Options) ([]byte, error) {
 		case b.Kind == Aggregates:
 			continue
 		}
-		if err := e.row(b.Root, 0); err != nil {
+		if err := e.row(&b.Root, 0); err != nil {
 			return dst, err
 		}
 	}
@@ -110,8 +110,9 @@ func (e *rdfEncoder) check() error {
 	return e.opts.Room(e.asked)
 }
 
-func (e *rdfEncoder) object(children []*Node, row int, u graph.UID) error {
-	for _, c := range children {
+func (e *rdfEncoder) object(children []Node, row int, u graph.UID) error {
+	for i := range children {
+		c := &children[i]
 		switch c.Kind {
 		case Groups:
 			return errRDFGroups
