@@ -165,6 +165,14 @@ func BenchmarkAppendJSON(b *testing.B) {
 	}
 }
 
+func BenchmarkAppendQuoted(b *testing.B) {
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = AppendQuoted(buf[:0], "The quick brown fox")
+	}
+}
+
 func BenchmarkDecode(b *testing.B) {
 	for _, v := range []Value{OfInt(42), OfString("The quick brown fox"), mustParse(b, DateTime, "2001-02-03")} {
 		b.Run(v.Type().String(), func(b *testing.B) {

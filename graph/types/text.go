@@ -101,7 +101,7 @@ func AppendQuoted(dst []byte, s string) []byte {
 			i += size
 			continue
 		}
-		if esc := asciiEscape(c); esc != 0 {
+		if esc := asciiEscapes[c]; esc != 0 {
 			dst = append(dst, s[start:i]...)
 			if esc == 'u' {
 				dst = append(dst, `\u00`...)
@@ -118,6 +118,14 @@ func AppendQuoted(dst []byte, s string) []byte {
 }
 
 const hexDigits = "0123456789abcdef"
+
+// asciiEscapes is asciiEscape for each character: most of an answer's text passes here.
+var asciiEscapes = func() (table [utf8.RuneSelf]byte) {
+	for c := range table {
+		table[c] = asciiEscape(byte(c))
+	}
+	return table
+}()
 
 // asciiEscape returns 0 where c stands for itself, 'u' where it needs \u00xx, else the letter after the
 // backslash.
