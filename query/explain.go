@@ -114,10 +114,6 @@ func (n *node) step(costs map[*node]*Cost) *Step {
 
 // ask says what is asked for a field of all nodes above it at once.
 func (n *node) ask() string {
-	direction := n.attr.Name
-	if n.attr.Reverse {
-		direction = "~" + direction
-	}
 	switch n.kind {
 	case dql.ExpandField:
 		return "the predicates of the nodes' types"
@@ -126,13 +122,13 @@ func (n *node) ask() string {
 		case n.def == nil:
 			return "nothing: the predicate is unknown"
 		case n.kind == dql.CheckPwdField:
-			return "checks of " + direction
+			return "checks of " + n.attr.Key()
 		case n.kind == dql.CountField && n.filter == nil && n.facets == nil:
-			return "counts of " + direction
+			return "counts of " + n.attr.Key()
 		case n.edges:
-			return "edges of " + direction
+			return "edges of " + n.attr.Key()
 		}
-		return "values of " + direction
+		return "values of " + n.attr.Key()
 	}
 	return "nothing: computed here"
 }

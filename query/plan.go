@@ -45,7 +45,7 @@ type node struct {
 	key     string
 	varName string
 
-	attr dql.Attr
+	attr *dql.Attr // nil for a root; it is the document's, and not changed
 	pred graph.Predicate
 	def  *schema.Predicate // nil for an unknown predicate
 

@@ -15,7 +15,7 @@ import (
 // field plans one field and what is below it.
 func (b *builder) field(n *node, f *dql.Field, inherited *cascade) error {
 	*n = node{
-		kind: f.Kind, src: f, key: f.Key(), aliased: f.Alias != "", varName: f.Var, attr: f.Attr,
+		kind: f.Kind, src: f, key: f.Key(), aliased: f.Alias != "", varName: f.Var, attr: &f.Attr,
 		cascade: cascadeOf(f.Cascade, inherited), normalize: f.Normalize, shown: true,
 	}
 	switch f.Kind {
@@ -171,11 +171,11 @@ func (b *builder) sortable(a dql.Attr) error {
 // expanded plans the field that expand makes of a predicate of a type. ok is false where there is nothing
 // to show.
 func (b *builder) expanded(expand *node, name string) (n *node, ok bool, err error) {
-	attr := dql.Attr{Name: name}
+	attr := &dql.Attr{Name: name}
 	if len(name) > 1 && name[0] == '~' {
-		attr = dql.Attr{Name: name[1:], Reverse: true}
+		attr = &dql.Attr{Name: name[1:], Reverse: true}
 	}
-	def, err := b.attr(attr)
+	def, err := b.attr(*attr)
 	if err != nil || def == nil || def.Type == types.Password {
 		return nil, false, err
 	}
