@@ -245,3 +245,14 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// A regular expression with a slash in it may be the default of a query variable.
+func TestRegularExpressionAsDefault(t *testing.T) {
+	doc, err := Parse(`query q($r: string = /a\/b/i) { q(func: regexp(name, $r)) { name } }`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := doc.Blocks[0].Func.Args[0], (Arg{Kind: RegexpArg, Text: "a/b", Flags: "i"}); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

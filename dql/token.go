@@ -45,7 +45,7 @@ func (t token) show() string {
 	case tString:
 		return quote(t.text)
 	case tRegexp:
-		return "/" + t.text + "/" + t.flags
+		return "/" + strings.ReplaceAll(t.text, "/", `\/`) + "/" + t.flags
 	case tSpread:
 		return "..."
 	}
