@@ -112,7 +112,7 @@ func checkParam(typ, value string) error {
 }
 
 // value returns the value of a declared query variable.
-func (p *parser) value(t token) (string, error) {
+func (p *parser) value(t *token) (string, error) {
 	v, ok := p.params[t.text]
 	if !ok {
 		return "", p.failAt(t, "Variable not defined %s", t.text)

@@ -100,15 +100,15 @@ func (p *parser) free() {
 	parsers.Put(p)
 }
 
-func (p *parser) peek() token { return p.toks[p.i] }
+func (p *parser) peek() *token { return &p.toks[p.i] }
 
 // peekAt returns the token n places ahead.
-func (p *parser) peekAt(n int) token {
-	return p.toks[min(p.i+n, len(p.toks)-1)]
+func (p *parser) peekAt(n int) *token {
+	return &p.toks[min(p.i+n, len(p.toks)-1)]
 }
 
-func (p *parser) next() token {
-	t := p.toks[p.i]
+func (p *parser) next() *token {
+	t := &p.toks[p.i]
 	if t.kind != tEOF {
 		p.i++
 	}
@@ -124,7 +124,7 @@ func (p *parser) accept(s string) bool {
 	return false
 }
 
-func (p *parser) failAt(t token, format string, args ...any) error {
+func (p *parser) failAt(t *token, format string, args ...any) error {
 	return &SyntaxError{Pos: t.pos, Msg: fmt.Sprintf(format, args...)}
 }
 
@@ -272,7 +272,7 @@ func (p *parser) use(name string) {
 }
 
 // define notes that a variable is defined.
-func (p *parser) define(t token) error {
+func (p *parser) define(t *token) error {
 	if p.defined[t.text] {
 		return p.failAt(t, "Variable %s declared multiple times", t.text)
 	}

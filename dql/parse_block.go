@@ -81,7 +81,7 @@ func (p *parser) block() (*Block, error) {
 }
 
 // checkBlock checks what the parts of a block say together.
-func (p *parser) checkBlock(b *Block, name token) error {
+func (p *parser) checkBlock(b *Block, name *token) error {
 	if b.Path != nil && (b.Path.From.Kind == 0 || b.Path.To.Kind == 0) {
 		return p.failAt(name, "from/to can't be nil for shortest path queries")
 	}
@@ -133,14 +133,14 @@ func (p *parser) blockArgs(b *Block) error {
 	return nil
 }
 
-func (p *parser) expectColon(key token) error {
+func (p *parser) expectColon(key *token) error {
 	if p.accept(":") {
 		return nil
 	}
 	return p.failAt(p.peek(), "Expected a colon after %s. Got: %s", key.text, p.peek().show())
 }
 
-func (p *parser) blockArg(b *Block, key token, k string, order *orderKeys) (err error) {
+func (p *parser) blockArg(b *Block, key *token, k string, order *orderKeys) (err error) {
 	switch k {
 	case "func":
 		b.Func, err = p.function(true)
@@ -181,7 +181,7 @@ func (p *parser) pageArg(page *Page, key string) (err error) {
 	return err
 }
 
-func parseUID(t token, s string) (graph.UID, error) {
+func parseUID(t *token, s string) (graph.UID, error) {
 	n, err := strconv.ParseUint(s, 0, 64)
 	if err != nil {
 		return 0, &SyntaxError{Pos: t.pos, Msg: fmt.Sprintf("Expected a uid. Got: %s: %v", s, err), Err: err}
@@ -340,7 +340,7 @@ func (p *parser) attr() (Attr, error) {
 }
 
 // isFieldDirective says whether the word after an @ is a directive and not a language.
-func isFieldDirective(t token) bool {
+func isFieldDirective(t *token) bool {
 	if t.kind != tName {
 		return false
 	}

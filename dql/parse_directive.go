@@ -62,7 +62,7 @@ func (p *parser) fieldDirective(f *Field) (ok bool, err error) {
 	return true, err
 }
 
-func (p *parser) filterDirective(t token, dst **Filter) error {
+func (p *parser) filterDirective(t *token, dst **Filter) error {
 	if *dst != nil {
 		return p.failAt(t, "Use AND, OR and round brackets instead of multiple filter directives")
 	}
@@ -100,7 +100,7 @@ func (p *parser) cascade() (*Cascade, error) {
 }
 
 // groupBy reads (alias: attr, ...).
-func (p *parser) groupBy(t token) ([]GroupKey, error) {
+func (p *parser) groupBy(t *token) ([]GroupKey, error) {
 	if err := p.expect("("); err != nil {
 		return nil, err
 	}

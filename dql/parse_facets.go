@@ -6,7 +6,7 @@ import (
 )
 
 // facets reads what follows @facets: nothing, a list of keys, or a filter (dql.md fact 37).
-func (p *parser) facets(f *Field, at token) error {
+func (p *parser) facets(f *Field, at *token) error {
 	if !p.peek().is("(") {
 		return p.setFacets(f, &Facets{All: true}, at)
 	}
@@ -31,7 +31,7 @@ func (p *parser) facets(f *Field, at token) error {
 	return p.setFacets(f, sel, at)
 }
 
-func (p *parser) setFacets(f *Field, sel *Facets, at token) error {
+func (p *parser) setFacets(f *Field, sel *Facets, at *token) error {
 	if f.Facets != nil {
 		return p.failAt(at, "Only one facets allowed")
 	}

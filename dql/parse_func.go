@@ -95,7 +95,7 @@ func (p *parser) function(root bool) (*Func, error) {
 }
 
 // typeArg reads (T).
-func (p *parser) typeArg(f *Func, t token) error {
+func (p *parser) typeArg(f *Func, t *token) error {
 	if err := p.expect("("); err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func (p *parser) regexpArg(f *Func) error {
 		if !strings.HasPrefix(s, "/") || l.regexp() != nil || l.off != len(s) {
 			return p.failAt(t, "Expected a regular expression in slashes. Got: %s", quote(s))
 		}
-		t = token{kind: tRegexp, text: l.toks[0].text, flags: l.toks[0].flags, pos: t.pos}
+		t = &token{kind: tRegexp, text: l.toks[0].text, flags: l.toks[0].flags, pos: t.pos}
 	}
 	if t.kind != tRegexp {
 		return p.failAt(t, "Expected a regular expression in slashes. Got: %s", t.show())
@@ -318,7 +318,7 @@ func (p *parser) uidArgs() ([]Arg, error) {
 }
 
 // uidValue reads the uids in the value of a query variable: one, or a bracketed list.
-func (p *parser) uidValue(t token) ([]Arg, error) {
+func (p *parser) uidValue(t *token) ([]Arg, error) {
 	s, err := p.value(t)
 	if err != nil {
 		return nil, err
@@ -349,7 +349,7 @@ func (p *parser) uidValue(t token) ([]Arg, error) {
 
 // rawList returns the text of a nested list from its opening bracket, which was just passed, without white
 // space.
-func (p *parser) rawList(open token) (string, error) {
+func (p *parser) rawList(open *token) (string, error) {
 	b := []byte{'['}
 	for level := 1; level > 0; {
 		t := p.next()
@@ -388,7 +388,7 @@ func (p *parser) rawList(open token) (string, error) {
 }
 
 // checkArity checks how many arguments a function got.
-func (p *parser) checkArity(f *Func, t token) error {
+func (p *parser) checkArity(f *Func, t *token) error {
 	a, _ := functionArity(f.Name)
 	n := len(f.Args)
 	switch {
@@ -405,7 +405,7 @@ func (p *parser) checkArity(f *Func, t token) error {
 }
 
 // checkArgs checks arguments whose type the function alone decides.
-func (p *parser) checkArgs(f *Func, t token) error {
+func (p *parser) checkArgs(f *Func, t *token) error {
 	number := func(i int) (int64, error) {
 		n, err := strconv.ParseInt(f.Args[i].Text, 0, 64)
 		if err != nil {

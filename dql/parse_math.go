@@ -8,7 +8,7 @@ import (
 )
 
 // mathRank is how tight a binary operator binds (dql.md fact 36); 0 for none.
-func mathRank(t token) int {
+func mathRank(t *token) int {
 	if t.kind == tName && t.text == "dot" {
 		return 5
 	}
@@ -138,7 +138,7 @@ func (p *parser) mathTerm() (*Math, error) {
 }
 
 // mathConst reads a constant: int first, then float, then bool.
-func (p *parser) mathConst(t token, s string) (*Math, error) {
+func (p *parser) mathConst(t *token, s string) (*Math, error) {
 	m := &Math{Pos: t.pos}
 	if i, err := strconv.ParseInt(s, 0, 64); err == nil {
 		m.Const = types.OfInt(i)
@@ -156,7 +156,7 @@ func (p *parser) mathConst(t token, s string) (*Math, error) {
 }
 
 // mathCall reads the operands of a function whose name was just read.
-func (p *parser) mathCall(name token) (*Math, error) {
+func (p *parser) mathCall(name *token) (*Math, error) {
 	op := strings.ToLower(name.text)
 	want := mathArity(op)
 	if op == "val" {

@@ -19,7 +19,7 @@ func (m *Math) appendText(dst []byte, rank int) []byte {
 	}
 	own := 0
 	if len(m.Args) == 2 {
-		own = mathRank(token{kind: tOp, text: m.Op})
+		own = mathRank(&token{kind: tOp, text: m.Op})
 	}
 	if m.Op == "dot" {
 		own = 5

@@ -28,15 +28,15 @@ type token struct {
 }
 
 // is says whether t is the punctuation or operator s.
-func (t token) is(s string) bool {
+func (t *token) is(s string) bool {
 	return (t.kind == tPunct || t.kind == tOp) && t.text == s
 }
 
 // isAs says whether t is the keyword as.
-func (t token) isAs() bool { return t.kind == tName && strings.EqualFold(t.text, "as") }
+func (t *token) isAs() bool { return t.kind == tName && strings.EqualFold(t.text, "as") }
 
 // show is how an error message quotes t.
-func (t token) show() string {
+func (t *token) show() string {
 	switch t.kind {
 	case tEOF:
 		return "end of input"
