@@ -12,12 +12,11 @@ import (
 	"dragg/schema"
 )
 
-// field plans one field and what is below it.
+// field plans one field and what is below it. n is empty.
 func (b *builder) field(n *node, f *dql.Field, inherited *cascade) error {
-	*n = node{
-		kind: f.Kind, src: f, key: f.Key(), aliased: f.Alias != "", varName: f.Var, attr: &f.Attr,
-		cascade: cascadeOf(f.Cascade, inherited), normalize: f.Normalize, shown: true,
-	}
+	n.kind, n.src, n.attr = f.Kind, f, &f.Attr
+	n.key, n.aliased, n.varName = f.Key(), f.Alias != "", f.Var
+	n.cascade, n.normalize, n.shown = cascadeOf(f.Cascade, inherited), f.Normalize, true
 	switch f.Kind {
 	case dql.PredicateField, dql.CountField, dql.CheckPwdField:
 		return b.predicate(n, f)

@@ -31,10 +31,9 @@ func (r *run) show(b *blockRun) {
 
 // answerEdge makes a node of the answer of the level, with all below it.
 func (l *level) answerEdge(n *answer.Node) {
-	*n = answer.Node{
-		Kind: answer.Edge, Key: l.key, Aliased: l.aliased, List: l.list, Normalize: l.normalize,
-		Offsets: l.rows.offsets, Targets: l.rows.targets, Index: l.rows.index, Children: l.answerFields(),
-	}
+	n.Kind, n.Key, n.Aliased, n.List, n.Normalize = answer.Edge, l.key, l.aliased, l.list, l.normalize
+	n.Offsets, n.Targets, n.Index = l.rows.offsets, l.rows.targets, l.rows.index
+	n.Children = l.answerFields()
 	if l.facetKeys != nil && l.rows.facets != nil {
 		n.Facets, n.FacetKeys = l.rows.facets, l.facetKeys
 	}
