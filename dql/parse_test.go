@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -255,4 +256,39 @@ func TestRegularExpressionAsDefault(t *testing.T) {
 	if got, want := doc.Blocks[0].Func.Args[0], (Arg{Kind: RegexpArg, Text: "a/b", Flags: "i"}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
+}
+
+// What was read stays as it is when the same parser reads other texts, rightly or not. Under the race detector it would be seen to
+// share memory.
+func TestDocumentsOutliveTheirParser(t *testing.T) {
+	texts := []string{
+		`{ q(func: eq(name, "a\"b")) @filter(regexp(name, /x\/y/i)) { v as name f @facets(w) { c: count(g) } x: val(v) } }`,
+		`query q($n: int = 3) { q(func: has(name), first: $n) { ...f g { ...f } } } fragment f { name age }`,
+		`{ q(func: uid(0x1)) { name { ( } }`,
+		`{ q(func: uid(v)) { name } }`,
+	}
+	read := func(text string) string {
+		doc, err := Parse(text, nil)
+		if err != nil {
+			return err.Error()
+		}
+		return doc.String()
+	}
+	var wants []string
+	for _, text := range texts {
+		wants = append(wants, read(text))
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for i := range 400 {
+				kept, err := Parse(texts[i%2], nil)
+				got := read(texts[i%len(texts)])
+				if err != nil || got != wants[i%len(texts)] || kept.String() != wants[i%2] {
+					t.Errorf("%v\ngot  %s\nwant %s", err, got, wants[i%len(texts)])
+				}
+			}
+		})
+	}
+	all.Wait()
 }
