@@ -20,28 +20,26 @@ import (
 func TestCloseWaitsForRequests(t *testing.T) {
 	n := newNode(t.Context(), Config{Limits: Limits{InFlight: 2}}, nil)
 	n.ready.Store(true)
-	leave, err := n.admit()
-	if err != nil {
+	if err := n.admit(); err != nil {
 		t.Fatal(err)
 	}
 	closed := make(chan struct{})
 	go func() { n.door.Lock(); close(closed) }()
 	for { // until the door is being shut
-		other, err := n.admit()
-		if err != nil {
+		if err := n.admit(); err != nil {
 			if fault.ClassOf(err) != fault.Unavailable {
 				t.Errorf("refused with %v", err)
 			}
 			break
 		}
-		other()
+		n.leave()
 	}
 	select {
 	case <-closed:
 		t.Fatal("the door is shut with a request inside")
 	default:
 	}
-	leave()
+	n.leave()
 	<-closed
 	if _, err := n.Do(context.Background(), &api.Request{Query: "{ q(func: uid(1)) { uid } }"}, Options{}); err == nil {
 		t.Error("a request came in through a shut door")

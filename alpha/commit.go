@@ -87,11 +87,10 @@ func (n *Node) CommitOrAbort(ctx context.Context, t *api.TxnContext) (*api.TxnCo
 }
 
 func (n *Node) commitOrAbort(ctx context.Context, t *api.TxnContext) (*api.TxnContext, error) {
-	leave, err := n.admit()
-	if err != nil {
+	if err := n.admit(); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer n.leave()
 	if t.StartTs == 0 {
 		return nil, fault.New(fault.Invalid, "StartTs cannot be zero while committing a transaction")
 	}

@@ -238,30 +238,35 @@ var errNotReady = fault.New(fault.Unavailable, "this Alpha is not ready yet: it 
 // errOverload starts with 429: clients of this API look for it (dql.md fact 132).
 var errOverload = fault.New(fault.Exhausted, "429 Too Many Requests: too many requests are in flight; please throttle")
 
-// admit lets a request in, if there is room.
-func (n *Node) admit() (leave func(), err error) {
+// admit lets a request in, if there is room. Without an error leave has to follow.
+func (n *Node) admit() error {
 	if !n.Ready() {
-		return nil, errNotReady
+		return errNotReady
 	}
 	if !n.door.TryRLock() {
-		return nil, errNotReady
+		return errNotReady
 	}
 	select {
 	case n.slots <- struct{}{}:
-		return func() { <-n.slots; n.door.RUnlock() }, nil
+		return nil
 	default:
 		n.door.RUnlock()
-		return nil, errOverload
+		return errOverload
 	}
+}
+
+// leave ends a request that was let in.
+func (n *Node) leave() {
+	<-n.slots
+	n.door.RUnlock()
 }
 
 // admitted runs fn, if there is room for one more request.
 func (n *Node) admitted(fn func() error) error {
-	leave, err := n.admit()
-	if err != nil {
+	if err := n.admit(); err != nil {
 		return err
 	}
-	defer leave()
+	defer n.leave()
 	return fn()
 }
 

@@ -41,11 +41,10 @@ func (n *Node) Do(ctx context.Context, req *api.Request, opts Options) (*api.Res
 }
 
 func (n *Node) do(ctx context.Context, req *api.Request, opts Options) (*api.Response, error) {
-	leave, err := n.admit()
-	if err != nil {
+	if err := n.admit(); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer n.leave()
 	began := time.Now()
 	r, err := n.once(ctx, req, opts, began)
 	for err != nil && r.again && time.Since(began) < againPatience && sleep.For(ctx, againPause) == nil {

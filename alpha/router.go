@@ -31,6 +31,11 @@ func (r *router) Run(ctx context.Context, readTs graph.Timestamp, batch []task.T
 	if r.n.shard.ServesAll(readTs) {
 		return local.Run(ctx, readTs, batch)
 	}
+	return r.route(ctx, readTs, batch)
+}
+
+// route is Run where other groups may serve some of the predicates.
+func (r *router) route(ctx context.Context, readTs graph.Timestamp, batch []task.Task) ([]task.Result, error) {
 	// What this replica has applied up to the snapshot says where everything is.
 	if err := r.n.shard.WaitTimestamp(ctx, r.after); err != nil {
 		return nil, err
@@ -43,6 +48,7 @@ func (r *router) Run(ctx context.Context, readTs graph.Timestamp, batch []task.T
 		}
 		parts[group] = append(parts[group], i)
 	}
+	local := r.n.shard.Reader(r.after)
 	if len(parts[r.n.group]) == len(batch) {
 		return local.Run(ctx, readTs, batch)
 	}

@@ -38,20 +38,19 @@ func NewStarter(clock Clock) *Starter { return &Starter{clock: clock} }
 // Start draws a timestamp that nobody else has.
 func (s *Starter) Start(ctx context.Context) (Start, error) {
 	s.mu.Lock()
+	if !s.drawing { // then nobody waits either, and nobody can join
+		s.drawing = true
+		s.mu.Unlock()
+		first, after, err := s.draw(ctx, 1)
+		return Start{Ts: first, After: after}, err
+	}
 	if s.next == nil {
 		s.next = &drawing{done: make(chan struct{})}
 	}
 	d := s.next
 	place := d.callers
 	d.callers++
-	leads := !s.drawing
-	if leads {
-		s.drawing, s.next = true, nil
-	}
 	s.mu.Unlock()
-	if leads {
-		s.draw(ctx, d)
-	}
 	select {
 	case <-d.done:
 	case <-ctx.Done():
@@ -60,10 +59,9 @@ func (s *Starter) Start(ctx context.Context) (Start, error) {
 	return Start{Ts: d.first + graph.Timestamp(place), After: d.after}, d.err
 }
 
-// draw carries out d, and hands the callers that came meanwhile to a goroutine of their own, so that the leader can go on.
-func (s *Starter) draw(ctx context.Context, d *drawing) {
-	d.first, d.after, d.err = s.clock.Timestamps(ctx, d.callers)
-	close(d.done)
+// draw carries out one request, and hands the callers that came meanwhile to a goroutine of their own, so that the leader can go on.
+func (s *Starter) draw(ctx context.Context, callers uint32) (first, after graph.Timestamp, err error) {
+	first, after, err = s.clock.Timestamps(ctx, callers)
 	s.mu.Lock()
 	next := s.next
 	s.next = nil
@@ -71,6 +69,13 @@ func (s *Starter) draw(ctx context.Context, d *drawing) {
 	s.mu.Unlock()
 	if next != nil {
 		// The callers of next wait on it; whoever led before may have gone away, so that its context does not count.
-		go s.draw(context.WithoutCancel(ctx), next) // ends with its request; its callers wait for it
+		go s.drawFor(context.WithoutCancel(ctx), next) // ends with its request; its callers wait for it
 	}
+	return first, after, err
+}
+
+// drawFor carries out d.
+func (s *Starter) drawFor(ctx context.Context, d *drawing) {
+	d.first, d.after, d.err = s.draw(ctx, d.callers)
+	close(d.done)
 }

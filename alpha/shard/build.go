@@ -296,11 +296,10 @@ func (s *Shard) HasData(p graph.Predicate) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	leave, err := s.gate.enter()
-	if err != nil {
+	if err := s.gate.enter(); err != nil {
 		return false, err
 	}
-	defer leave()
+	defer s.gate.leave()
 	view := s.store.View(s.Watermark(), nil)
 	defer view.Close()
 	prefix := keys.DataPrefix(t.incarnation())

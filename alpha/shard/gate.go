@@ -20,15 +20,15 @@ type gate struct {
 	empty chan struct{} // guarded by mu: closed by the last user who leaves a gate that is shut
 }
 
-// enter lets a user in who is done within moments, or looks at leaving.
-func (g *gate) enter() (leave func(), err error) {
+// enter lets a user in who is done within moments, or looks at leaving. Without an error leave has to follow.
+func (g *gate) enter() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.shut {
-		return nil, errRestoring
+		return errRestoring
 	}
 	g.users++
-	return g.leave, nil
+	return nil
 }
 
 func (g *gate) leave() {
@@ -52,8 +52,7 @@ func (g *gate) leaving() <-chan struct{} {
 
 // working lets somebody in for long: the context ends, with errRestoring, when the state is to be replaced.
 func (g *gate) working(ctx context.Context) (work context.Context, leave func(), err error) {
-	out, err := g.enter()
-	if err != nil {
+	if err := g.enter(); err != nil {
 		return nil, nil, err
 	}
 	work, cancel := context.WithCancelCause(ctx)
@@ -70,7 +69,7 @@ func (g *gate) working(ctx context.Context) (work context.Context, leave func(),
 		close(stop)
 		watcher.Wait()
 		cancel(nil)
-		out()
+		g.leave()
 	}, nil
 }
 

@@ -21,19 +21,19 @@ type horizonMark struct {
 	ts graph.Timestamp
 }
 
-// enter registers a reader at ts and returns what ends it. A snapshot that is too old is refused.
-func (h *horizon) enter(ts graph.Timestamp) (leave func(), err error) {
+// enter registers a reader at ts, until leave. A snapshot that is too old is refused.
+func (h *horizon) enter(ts graph.Timestamp) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ts < h.floor {
-		return nil, fault.New(fault.Aborted, "the snapshot at %d is too old to be read, the oldest is %d: begin a new transaction",
+		return fault.New(fault.Aborted, "the snapshot at %d is too old to be read, the oldest is %d: begin a new transaction",
 			ts, h.floor)
 	}
 	if h.reading == nil {
 		h.reading = map[graph.Timestamp]int{}
 	}
 	h.reading[ts]++
-	return func() { h.leave(ts) }, nil
+	return nil
 }
 
 func (h *horizon) leave(ts graph.Timestamp) {

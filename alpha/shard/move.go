@@ -113,11 +113,10 @@ func (s *Shard) DigestAt(ctx context.Context, name graph.Predicate, ts graph.Tim
 		if err := s.WaitTimestamp(ctx, ts); err != nil {
 			return err
 		}
-		leave, err := s.horizon.enter(ts) // what is needed is not forgotten meanwhile
-		if err != nil {
+		if err := s.horizon.enter(ts); err != nil { // what is needed is not forgotten meanwhile
 			return err
 		}
-		defer leave()
+		defer s.horizon.leave(ts)
 		t := s.view.Load().copyAt(name, ts)
 		if t == nil || len(t.owed) > 0 || ts < t.derivedFrom() {
 			return fault.New(fault.Unavailable, "predicate %s cannot be summed up at %d by this replica", name, ts)

@@ -50,11 +50,10 @@ func (s *Shard) Prewrite(ctx context.Context, w Writing) (Written, error) {
 	}
 	unlock := s.deriving.lock(start)
 	defer unlock()
-	leave, err := s.horizon.enter(start)
-	if err != nil {
+	if err := s.horizon.enter(start); err != nil {
 		return Written{}, err
 	}
-	defer leave()
+	defer s.horizon.leave(start)
 	if err := s.admit(); err != nil {
 		return Written{}, err
 	}
@@ -145,16 +144,15 @@ func (s *Shard) Room(bytes int64) error {
 func (s *Shard) derive(
 	start graph.Timestamp, ready func() error, steps [][]graph.Edge,
 ) (*posting.Pending, Written, error) {
-	out, err := s.gate.enter()
+	if err := s.gate.enter(); err != nil {
+		return nil, Written{}, err
+	}
+	defer s.gate.leave()
+	own, state, err := s.reading(start)
 	if err != nil {
 		return nil, Written{}, err
 	}
-	defer out()
-	before, state, err := s.reading(start)
-	if err != nil {
-		return nil, Written{}, err
-	}
-	own, changes, written := before.pending, (*posting.Pending)(nil), Written{}
+	changes, written := (*posting.Pending)(nil), Written{}
 	for _, edges := range steps {
 		view := s.store.View(start, own)
 		view.Await(ready)

@@ -18,35 +18,33 @@ type Reader struct {
 	after graph.Timestamp
 }
 
-var _ task.Runner = (*Reader)(nil)
+var _ task.Runner = Reader{}
 
 // Reader returns a runner for a snapshot that needs every verdict up to after.
-func (s *Shard) Reader(after graph.Timestamp) *Reader { return &Reader{s: s, after: after} }
+func (s *Shard) Reader(after graph.Timestamp) Reader { return Reader{s: s, after: after} }
 
 // Run implements task.Runner.
-func (r *Reader) Run(ctx context.Context, readTs graph.Timestamp, batch []task.Task) ([]task.Result, error) {
+func (r Reader) Run(ctx context.Context, readTs graph.Timestamp, batch []task.Task) ([]task.Result, error) {
 	s := r.s
-	out, err := s.gate.enter()
-	if err != nil {
+	if err := s.gate.enter(); err != nil {
 		return nil, err
 	}
-	defer out()
+	defer s.gate.leave()
 	if err := s.WaitTimestamp(ctx, r.after); err != nil {
 		return nil, err
 	}
-	leave, err := s.horizon.enter(readTs)
-	if err != nil {
+	if err := s.horizon.enter(readTs); err != nil {
 		return nil, err
 	}
-	defer leave()
-	t, state, err := s.reading(readTs)
+	defer s.horizon.leave(readTs)
+	own, state, err := s.reading(readTs)
 	if err != nil {
 		return nil, err
 	}
 	if err := state.serves(readTs, batch); err != nil {
 		return nil, err
 	}
-	view := s.store.View(readTs, t.pending)
+	view := s.store.View(readTs, own)
 	defer view.Close()
 	copyOf := func(name graph.Predicate) (graph.Incarnation, bool) {
 		t := state.copyAt(name, readTs)
@@ -79,15 +77,15 @@ func (p *published) serves(ts graph.Timestamp, batch []task.Task) error {
 
 // reading returns what the transaction that started at ts has written, and the state to read with. What was written under an
 // older definition may lack index keys that the state has, so that a query would not find it; Zero refuses it in any case.
-func (s *Shard) reading(ts graph.Timestamp) (*txn, *published, error) {
+func (s *Shard) reading(ts graph.Timestamp) (own *posting.Pending, state *published, err error) {
 	t, state := s.txn(ts), s.view.Load()
 	if t == nil {
-		t = &txn{}
+		return nil, state, nil
 	}
 	if !state.current(t.epochs) {
 		return nil, nil, errStaleEpoch
 	}
-	return t, state, nil
+	return t.pending, state, nil
 }
 
 // schemaAt returns the schema as a reader at ts may use it: keys that were derived from data later than ts hold nothing for it,

@@ -328,8 +328,7 @@ func TestHorizon(t *testing.T) {
 	old := r.do("1 name a")
 	r.do("1 name b")
 	now := time.Now()
-	leave, err := r.s.horizon.enter(old)
-	if err != nil {
+	if err := r.s.horizon.enter(old); err != nil {
 		t.Fatal(err)
 	}
 	r.s.horizon.note(now, r.s.Watermark(), time.Minute)
@@ -350,7 +349,7 @@ func TestHorizon(t *testing.T) {
 	if err != nil || l.Len() != 1 {
 		t.Errorf("the reader that was there lost its data: %d elements, %v", l.Len(), err)
 	}
-	leave()
+	r.s.horizon.leave(old)
 	if got := r.value(r.ts, "name", 1); got != "b" {
 		t.Errorf("the newest value is %q", got)
 	}
