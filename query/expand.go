@@ -29,7 +29,7 @@ func (r *run) expand(c *level) error {
 		return r.expandTo(c, nil)
 	}
 	t := task.Task{Kind: task.Values, Predicate: pred, Src: c.parent.rows.uids}
-	return r.ask(c, []task.Task{t}, func(res []task.Result) error {
+	return r.ask(c, []task.Task{t}, func(_ *level, res []task.Result) error {
 		var names []string
 		seen := map[string]bool{}
 		for _, v := range res[0].Values {

@@ -31,7 +31,7 @@ func (r *run) filterUIDs(l *level, f *filter, cands []graph.UID, then func(keep 
 	if err != nil {
 		return err
 	}
-	return r.ask(l, tasks, func(res []task.Result) error { return then(e.eval(res)) })
+	return r.ask(l, tasks, func(_ *level, res []task.Result) error { return then(e.eval(res)) })
 }
 
 // prepare evaluates what needs no tablet and makes tasks for the rest. What is known of an "and" narrows
@@ -102,7 +102,7 @@ func (e *evaluation) eval(res []task.Result) []graph.UID {
 		if e.task < 0 {
 			return e.set
 		}
-		return uidset.Intersect(nil, res[e.task].Set.AppendTo(nil), e.cands)
+		return uidset.Intersect(nil, res[e.task].Set.Slice(), e.cands)
 	case dql.FilterNot:
 		return uidset.Difference(nil, e.cands, e.children[0].eval(res))
 	case dql.FilterOr:
@@ -121,7 +121,7 @@ func (e *evaluation) eval(res []task.Result) []graph.UID {
 
 // variable returns a variable that is known to be defined by a block that is done.
 func (r *run) variable(name string) *Var {
-	if v := r.vars[name]; v != nil {
+	if v := r.result.Vars[name]; v != nil {
 		return v
 	}
 	return &Var{}
@@ -131,6 +131,9 @@ func (r *run) variable(name string) *Var {
 func (r *run) localRoot(fn *function) (uids []graph.UID, ascending bool, err error) {
 	switch fn.kind {
 	case onUIDs:
+		if len(fn.vars) == 0 {
+			return fn.uids, true, nil
+		}
 		if len(fn.vars) == 1 && len(fn.uids) == 0 {
 			if path := r.variable(fn.vars[0]).path; path != nil {
 				return path, false, nil

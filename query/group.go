@@ -55,7 +55,7 @@ func (r *run) group(l *level) error {
 			tasks = append(tasks, task.Task{Kind: task.Values, Predicate: c.pred, Langs: c.attr.Langs, Src: src})
 		}
 	}
-	return r.ask(l, tasks, func(res []task.Result) error {
+	return r.ask(l, tasks, func(_ *level, res []task.Result) error {
 		g := &grouping{level: l}
 		for i, k := range l.groupBy {
 			g.keys = append(g.keys, keyColumn{&res[i], k.edges})

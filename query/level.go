@@ -85,8 +85,8 @@ func (r *run) start(b *blockRun) error {
 		t.Page = l.page.task()
 	}
 	t.Best = r.best(l, b.fn)
-	return r.ask(l, []task.Task{t}, func(res []task.Result) error {
-		return r.rootFound(l, res[0].Set.AppendTo(nil), true, paged)
+	return r.ask(l, []task.Task{t}, func(l *level, res []task.Result) error {
+		return r.rootFound(l, res[0].Set.Slice(), true, paged)
 	})
 }
 
@@ -111,25 +111,31 @@ func (r *run) rootFound(l *level, uids []graph.UID, ascending, paged bool) error
 	if err := r.hold(task.TargetBytes * len(uids)); err != nil {
 		return err
 	}
-	return r.refine(l, paged, func() error { return r.descend(l) })
+	return r.refine(l, paged, (*run).descend)
 }
 
 // refine filters, orders and cuts the rows of a level, whose uids and index are set, and then goes on.
-func (r *run) refine(l *level, paged bool, then func() error) error {
+func (r *run) refine(l *level, paged bool, then func(*run, *level) error) error {
+	if l.filter == nil && len(l.order) == 0 && len(l.facetOrder) == 0 {
+		return r.refined(l, paged, then)
+	}
 	return r.filterLevel(l, func() error {
-		return r.orderLevel(l, func() error {
-			switch {
-			case paged:
-				return then()
-			case l.cascade == nil:
-				r.cut(l)
-			case l.page.after > 0:
-				l.rows.page(0, 0, l.page.after) // only first and offset wait for the pruning (dql.md fact 53)
-			}
-			l.rows.compact()
-			return then()
-		})
+		return r.orderLevel(l, func() error { return r.refined(l, paged, then) })
 	})
+}
+
+// refined cuts the rows of a level that are filtered and in order, and then goes on.
+func (r *run) refined(l *level, paged bool, then func(*run, *level) error) error {
+	switch {
+	case paged:
+		return then(r, l)
+	case l.cascade == nil:
+		r.cut(l)
+	case l.page.after > 0:
+		l.rows.page(0, 0, l.page.after) // only first and offset wait for the pruning (dql.md fact 53)
+	}
+	l.rows.compact()
+	return then(r, l)
 }
 
 // cut applies the paging of a level (dql.md facts 41 and 43). The rows are not compacted.
@@ -173,7 +179,7 @@ func (r *run) descend(l *level) error {
 			name = l.block.src.Var
 		}
 		l.block.uidVars = append(l.block.uidVars, uidVar{name, l})
-		r.vars[name] = &Var{UIDs: l.rows.uids} // for filters below; the block publishes it when it is done
+		r.result.set(name, &Var{UIDs: l.rows.uids}) // for filters below; the block publishes it when it is done
 	}
 	if err := r.facetVariables(l); err != nil {
 		return err
@@ -184,7 +190,9 @@ func (r *run) descend(l *level) error {
 	case l.block.walker != nil:
 		return l.block.walker.descend(r, l)
 	}
-	for _, c := range r.addChildren(l) {
+	r.addChildren(l)
+	r.pending, r.tasks = slices.Grow(r.pending, len(l.children)), slices.Grow(r.tasks, len(l.children))
+	for _, c := range l.children {
 		if err := r.fetch(c); err != nil {
 			return err
 		}
@@ -193,15 +201,24 @@ func (r *run) descend(l *level) error {
 }
 
 // addChildren makes the levels below l.
-func (r *run) addChildren(l *level) []*level {
-	for _, n := range l.node.children {
-		l.addChild(n)
+func (r *run) addChildren(l *level) {
+	levels := make([]level, len(l.node.children))
+	l.children = make([]*level, 0, len(levels))
+	for i, n := range l.node.children {
+		l.adopt(&levels[i], n)
 	}
-	return slices.Clone(l.children)
 }
 
+// addChild makes the level of n below l.
 func (l *level) addChild(n *node) *level {
-	c := &level{node: n, block: l.block, parent: l, depth: l.depth + 1}
+	c := new(level)
+	l.adopt(c, n)
+	return c
+}
+
+// adopt makes c the level of n below l.
+func (l *level) adopt(c *level, n *node) {
+	c.node, c.block, c.parent, c.depth = n, l.block, l, l.depth+1
 	l.children = append(l.children, c)
 	switch n.kind {
 	case dql.ValField, dql.AggregateField, dql.MathField:
@@ -215,7 +232,6 @@ func (l *level) addChild(n *node) *level {
 			l.block.internals = append(l.block.internals, c)
 		}
 	}
-	return c
 }
 
 // fetch asks for one field of the parent's frontier.
@@ -229,7 +245,7 @@ func (r *run) fetch(c *level) error {
 		case c.def == nil:
 			return nil
 		case c.edges && (c.shown || c.varName != "" || len(c.facetVars) > 0 || c.parent.cascade != nil):
-			return r.fetchEdges(c, src, true, func() error { return r.descend(c) })
+			return r.fetchEdges(c, src, true, (*run).descend)
 		case c.edges, c.def.Type == types.Password:
 			return nil
 		}
@@ -249,7 +265,7 @@ func (r *run) fetch(c *level) error {
 }
 
 // fetchEdges asks for the edges from src and refines them. push says that paging may be left to the tablet.
-func (r *run) fetchEdges(c *level, src []graph.UID, push bool, then func() error) error {
+func (r *run) fetchEdges(c *level, src []graph.UID, push bool, then func(*run, *level) error) error {
 	t := task.Task{
 		Kind: task.Edges, Predicate: c.pred, Reverse: c.attr.Reverse, Src: src, Facets: c.facets,
 	}
@@ -258,10 +274,10 @@ func (r *run) fetchEdges(c *level, src []graph.UID, push bool, then func() error
 	if paged {
 		t.Page = c.page.task()
 	}
-	return r.ask(c, []task.Task{t}, func(res []task.Result) error {
+	return r.ask(c, []task.Task{t}, func(c *level, res []task.Result) error {
 		c.takeEdges(&res[0])
 		if !push {
-			return then()
+			return then(r, c)
 		}
 		return r.refine(c, paged, then)
 	})
@@ -272,8 +288,7 @@ func (c *level) takeEdges(res *task.Result) {
 	c.fetched = true
 	c.rows = rows{offsets: res.Offsets, targets: res.Targets, facets: res.Facets, shared: true}
 	if len(res.Offsets) == 2 {
-		one := oneRow(res.Targets, true)
-		c.rows.uids, c.rows.index = one.uids, one.index
+		c.rows.uids, c.rows.index = res.Targets, ascending(len(res.Targets))
 		return
 	}
 	c.rows.distinct()
@@ -284,7 +299,7 @@ func (r *run) fetchValues(c *level, src []graph.UID) error {
 	if c.kind == dql.CheckPwdField {
 		t.Func = task.Func{Name: task.CheckPwd, Args: []string{c.src.Password}}
 	}
-	return r.ask(c, []task.Task{t}, func(res []task.Result) error {
+	return r.ask(c, []task.Task{t}, func(c *level, res []task.Result) error {
 		c.fetched = true
 		c.values = values{
 			offsets: res[0].Offsets, values: res[0].Values, langs: res[0].Langs, facets: res[0].Facets,
@@ -298,7 +313,7 @@ func (r *run) fetchValues(c *level, src []graph.UID) error {
 func (r *run) fetchCounts(c *level, src []graph.UID) error {
 	switch {
 	case c.edges && (c.filter != nil || c.facets != nil):
-		return r.fetchEdges(c, src, false, func() error {
+		return r.fetchEdges(c, src, false, func(r *run, c *level) error {
 			return r.filterLevel(c, func() error {
 				c.takeCounts(c.rows.offsets)
 				return c.valueVariable()
@@ -308,7 +323,7 @@ func (r *run) fetchCounts(c *level, src []graph.UID) error {
 		return r.fetchValueCounts(c, src)
 	}
 	t := task.Task{Kind: task.Counts, Predicate: c.pred, Reverse: c.attr.Reverse, Src: src}
-	return r.ask(c, []task.Task{t}, func(res []task.Result) error {
+	return r.ask(c, []task.Task{t}, func(c *level, res []task.Result) error {
 		c.fetched, c.counts = true, res[0].Counts
 		if c.counts == nil {
 			c.counts = []int64{}
@@ -319,7 +334,7 @@ func (r *run) fetchCounts(c *level, src []graph.UID) error {
 
 func (r *run) fetchValueCounts(c *level, src []graph.UID) error {
 	t := task.Task{Kind: task.Values, Predicate: c.pred, Src: src, Langs: c.attr.Langs, Facets: c.facets}
-	return r.ask(c, []task.Task{t}, func(res []task.Result) error {
+	return r.ask(c, []task.Task{t}, func(c *level, res []task.Result) error {
 		c.fetched = true
 		c.takeCounts(res[0].Offsets)
 		return c.valueVariable()

@@ -32,7 +32,7 @@ func (r *run) orderLevel(l *level, then func() error) error {
 	for _, k := range l.order {
 		tasks = append(tasks, task.Task{Kind: task.Values, Predicate: k.pred, Langs: k.langs, Src: l.rows.uids})
 	}
-	return r.ask(l, tasks, func(res []task.Result) error {
+	return r.ask(l, tasks, func(_ *level, res []task.Result) error {
 		keys := make([]sortKey, len(l.order))
 		for i, k := range l.order {
 			keys[i] = newSortKey(k, &res[i], r.gone)

@@ -284,7 +284,7 @@ func (s *pathSearch) fetch(r *run) error {
 			Kind: task.Edges, Predicate: n.pred, Reverse: n.attr.Reverse, Src: src, Facets: n.facets,
 		})
 	}
-	return r.ask(s.level, tasks, func(res []task.Result) error { return s.filter(r, src, res, 0) })
+	return r.ask(s.level, tasks, func(_ *level, res []task.Result) error { return s.filter(r, src, res, 0) })
 }
 
 // filter applies the filters of the predicates from the i-th on, takes the edges that are left and goes on.

@@ -100,7 +100,7 @@ func (w *recursion) fetch(r *run, c *level) error {
 			w.asked = append(w.asked, c)
 		}
 	}
-	return r.fetchEdges(c, c.parent.rows.uids, false, func() error {
+	return r.fetchEdges(c, c.parent.rows.uids, false, func(r *run, c *level) error {
 		w.edges += len(c.rows.targets)
 		if w.edges > r.opts.TraversedEdges {
 			return &LimitError{What: "edges in @recurse", Limit: r.opts.TraversedEdges}
@@ -114,7 +114,7 @@ func (w *recursion) fetch(r *run, c *level) error {
 				return err
 			}
 		}
-		return r.refine(c, false, func() error {
+		return r.refine(c, false, func(r *run, c *level) error {
 			if last {
 				c.block.uidVars = append(c.block.uidVars, uidVar{c.varName, c})
 				return nil

@@ -11,7 +11,7 @@ import (
 // Result is what an execution gave.
 type Result struct {
 	Answer *answer.Answer
-	// Vars are all variables of the document by name. A mutation takes uid(v) and val(v) from here.
+	// Vars are all variables of the document by name; nil without any. A mutation takes uid(v) and val(v) from here.
 	Vars map[string]*Var
 	// NumUIDs counts the source uids read for each predicate, those of the root functions under the empty
 	// name and all together under _total (dql.md fact 27).
@@ -23,9 +23,9 @@ type Result struct {
 	// Profile is the plan with what its steps cost; nil without Options.Profile.
 	Profile []*Step
 
-	release func() // gives back to the shared budget
-	budget  *Budget
-	text    int // bytes of the answer's text that were taken of it
+	budget *Budget
+	held   int // bytes that were taken of it, roughly what is held
+	text   int // bytes that were taken of it for the answer's text
 }
 
 // HoldText takes what the text of the answer needs by now off Options.Budget: so many bytes in all. The error is a *LimitError.
@@ -41,12 +41,16 @@ func (r *Result) HoldText(bytes int) error {
 
 // Release gives what the query took of Options.Budget back. Call it once the answer is written; again it does nothing.
 func (r *Result) Release() {
-	if r.release != nil {
-		r.release()
-		r.release = nil
-		r.budget.give(r.text)
-		r.text = 0
+	r.budget.give(r.held + r.text)
+	r.held, r.text = 0, 0
+}
+
+// set makes v the variable of that name.
+func (r *Result) set(name string, v *Var) {
+	if r.Vars == nil {
+		r.Vars = map[string]*Var{}
 	}
+	r.Vars[name] = v
 }
 
 // Var is the content of a variable. It is not changed after the execution.

@@ -25,20 +25,25 @@ func (x *rows) len() int { return max(len(x.offsets)-1, 0) }
 // row returns the bounds of row i.
 func (x *rows) row(i int) (from, to int) { return int(x.offsets[i]), int(x.offsets[i+1]) }
 
-// oneRow returns a single row of the given uids. ascending says that they ascend without duplicates, and
-// then the rows share the slice.
-func oneRow(uids []graph.UID, ascending bool) rows {
+// oneRow returns a single row of the given uids. ascend says that they do so without duplicates, and then the
+// rows share the slice.
+func oneRow(uids []graph.UID, ascend bool) rows {
 	x := rows{offsets: []uint32{0, uint32(len(uids))}, targets: uids, shared: true}
-	if !ascending {
+	if !ascend {
 		x.distinct()
 		return x
 	}
-	x.uids = uids
-	x.index = make([]uint32, len(uids))
-	for i := range x.index {
-		x.index[i] = uint32(i)
-	}
+	x.uids, x.index = uids, ascending(len(uids))
 	return x
+}
+
+// ascending returns 0, 1, 2 up to n-1: the index where every target has its own uid.
+func ascending(n int) []uint32 {
+	index := make([]uint32, n)
+	for i := range index {
+		index[i] = uint32(i)
+	}
+	return index
 }
 
 // distinct computes uids and index from targets. It is linear: a bitmap where the uids lie close together,
@@ -202,6 +207,9 @@ func (x *rows) own() {
 
 // compact drops the uids that no element refers to any more.
 func (x *rows) compact() {
+	if x.shared {
+		return // nothing was dropped
+	}
 	if len(x.targets) == 0 {
 		x.uids = nil
 		return

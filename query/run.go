@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"dragg/graph"
@@ -20,24 +21,24 @@ type run struct {
 	opts   Options
 	now    time.Time // what since() counts to
 
-	blocks  []*blockRun
-	vars    map[string]*Var
+	blocks  []blockRun
 	pending []job
-	memory  int // bytes held, roughly
-	edges   int // edges followed
-	steps   int // of long loops; see gone
+	tasks   []task.Task // of pending, in order
+	edges   int         // edges followed
+	steps   int         // of long loops; see gone
 	left    bool
-	result  *Result
+	result  Result
+	answer  answer.Answer // of result
 	profile profile
 	// expansions are the fields that expands were found to stand for: a @recurse has the same at every level.
 	expansions map[expansion]*node
 }
 
-// job is a question of one block and what to do with the answers.
+// job is a question of one level, so many tasks, and what to do with the answers.
 type job struct {
 	level *level
-	tasks []task.Task
-	then  func([]task.Result) error
+	tasks int
+	then  func(*level, []task.Result) error
 }
 
 // blockRun is one block at work.
@@ -47,7 +48,7 @@ type blockRun struct {
 	started bool
 	done    bool
 	root    *level
-	// locals are the value variables of the block, by name.
+	// locals are the value variables of the block, by name; nil before the first.
 	locals map[string]*local
 	// uidVars are the levels whose frontiers make a uid variable.
 	uidVars []uidVar
@@ -74,28 +75,26 @@ func Execute(
 ) (*Result, error) {
 	r := &run{
 		ctx: ctx, plan: plan, runner: runner, readTs: readTs, opts: opts.withDefaults(), now: time.Now(),
-		vars:   map[string]*Var{},
-		result: &Result{Answer: &answer.Answer{}, NumUIDs: map[string]uint64{}},
+		result: Result{NumUIDs: map[string]uint64{}, budget: opts.Budget},
 	}
-	r.result.Vars = r.vars
+	r.result.Answer = &r.answer
 	if plan.schemaQuery != nil {
 		r.result.Answer.Schema = schemaAnswer(plan.schema, plan.schemaQuery)
-		return r.result, nil
+		return &r.result, nil
 	}
 	if opts.Profile {
 		r.profile = newProfile(plan)
 	}
-	for _, b := range plan.blocks {
-		r.blocks = append(r.blocks, &blockRun{block: b, locals: map[string]*local{}})
+	r.blocks = make([]blockRun, len(plan.blocks))
+	for i, b := range plan.blocks {
+		r.blocks[i].block = b
 	}
-	r.result.budget = r.opts.Budget
-	r.result.release = func() { r.opts.Budget.give(r.memory) }
 	if err := r.loop(); err != nil {
 		r.result.Release()
 		return nil, err
 	}
-	for _, b := range r.blocks {
-		r.show(b)
+	for i := range r.blocks {
+		r.show(&r.blocks[i])
 	}
 	if opts.Profile {
 		r.result.Profile = plan.steps(r.profile)
@@ -105,7 +104,7 @@ func Execute(
 		total += n
 	}
 	r.result.NumUIDs["_total"] = total
-	return r.result, nil
+	return &r.result, nil
 }
 
 // loop starts and finishes blocks and makes rounds until every block is done.
@@ -130,7 +129,8 @@ func (r *run) loop() error {
 // advance starts the blocks that are ready and finishes those that wait for nothing more.
 func (r *run) advance() (progress, done bool, err error) {
 	done = true
-	for _, b := range r.blocks {
+	for i := range r.blocks {
+		b := &r.blocks[i]
 		if !b.started && r.ready(b) {
 			b.started, progress = true, true
 			if err := r.start(b); err != nil {
@@ -158,35 +158,36 @@ func (r *run) ready(b *blockRun) bool {
 }
 
 // ask puts tasks into the next round. Without tasks the continuation runs at once.
-func (r *run) ask(l *level, tasks []task.Task, then func([]task.Result) error) error {
+func (r *run) ask(l *level, tasks []task.Task, then func(*level, []task.Result) error) error {
 	if len(tasks) == 0 {
-		return then(nil)
+		return then(l, nil)
 	}
 	l.block.open++
-	r.pending = append(r.pending, job{level: l, tasks: tasks, then: then})
+	r.tasks = append(r.tasks, tasks...)
+	r.pending = append(r.pending, job{level: l, tasks: len(tasks), then: then})
 	return nil
 }
 
 // round asks everything that is pending in one batch and hands out the answers.
 func (r *run) round() error {
-	jobs := r.pending
-	r.pending = nil
-	batch := r.batch(jobs)
+	jobs, tasks := r.pending, r.tasks
+	r.pending, r.tasks = nil, nil
 	began := r.profile.clock()
-	results, err := r.call(batch, jobs)
+	results, err := r.call(r.batch(tasks), jobs)
 	if err != nil {
 		return err
 	}
 	took := r.profile.clock().Sub(began)
 	for _, j := range jobs {
-		own, err := r.answers(j, &results)
+		own, err := r.answers(tasks[:j.tasks], &results)
 		if err != nil {
 			return err
 		}
+		tasks = tasks[j.tasks:]
 		j.level.block.open--
 		r.profile.took(j.level, own, took)
 		thinking := r.profile.clock()
-		if err := j.then(own); err != nil {
+		if err := j.then(j.level, own); err != nil {
 			return err
 		}
 		r.profile.since(j.level, thinking)
@@ -194,46 +195,40 @@ func (r *run) round() error {
 	return nil
 }
 
-// batch gathers what the jobs ask. Nothing is asked about no nodes.
-func (r *run) batch(jobs []job) []task.Task {
-	n := 0
-	for i := range jobs {
-		n += len(jobs[i].tasks)
-	}
-	batch := make([]task.Task, 0, n)
-	room := r.room()
-	for _, j := range jobs {
-		for i := range j.tasks {
-			t := &j.tasks[i]
-			if !t.AtRoot {
-				r.result.NumUIDs[t.Predicate.Name] += uint64(len(t.Src))
-			}
-			if asked(t) {
-				batch = append(batch, *t)
-				batch[len(batch)-1].Room = room
-			}
+// batch returns what is asked of the runner: nothing about no nodes.
+func (r *run) batch(tasks []task.Task) []task.Task {
+	room, all := r.room(), true
+	for i := range tasks {
+		t := &tasks[i]
+		t.Room = room
+		all = all && asked(t)
+		if !t.AtRoot {
+			r.result.NumUIDs[t.Predicate.Name] += uint64(len(t.Src))
 		}
 	}
-	return batch
+	if all {
+		return tasks
+	}
+	return slices.DeleteFunc(slices.Clone(tasks), func(t task.Task) bool { return !asked(&t) })
 }
 
 func asked(t *task.Task) bool { return t.AtRoot || len(t.Src) > 0 }
 
 // answers takes the answers to a job's tasks off the front of results.
-func (r *run) answers(j job, results *[]task.Result) ([]task.Result, error) {
+func (r *run) answers(tasks []task.Task, results *[]task.Result) ([]task.Result, error) {
 	all := true
-	for i := range j.tasks {
-		all = all && asked(&j.tasks[i])
+	for i := range tasks {
+		all = all && asked(&tasks[i])
 	}
-	n := len(j.tasks)
+	n := len(tasks)
 	var own []task.Result
 	if all {
 		own, *results = (*results)[:n:n], (*results)[n:]
 	} else {
 		own = make([]task.Result, n)
 	}
-	for i := range j.tasks {
-		t := &j.tasks[i]
+	for i := range tasks {
+		t := &tasks[i]
 		if !asked(t) {
 			own[i].Offsets = []uint32{0}
 			continue
@@ -303,7 +298,7 @@ func (r *run) check(t *task.Task, res *task.Result) error {
 func (r *run) room() task.Room {
 	return task.Room{
 		Edges: task.Bound{Limit: r.opts.QueryEdges, Used: r.edges},
-		Bytes: task.Bound{Limit: r.opts.MemoryBytes, Used: r.memory},
+		Bytes: task.Bound{Limit: r.opts.MemoryBytes, Used: r.result.held},
 	}
 }
 
@@ -315,7 +310,7 @@ func (r *run) hold(bytes int) error {
 	if !r.opts.Budget.take(bytes) {
 		return r.opts.Budget.exceeded()
 	}
-	r.memory += bytes
+	r.result.held += bytes
 	return nil
 }
 
@@ -330,17 +325,17 @@ func (r *run) finish(b *blockRun) error {
 	}
 	b.defines(func(name string) {
 		if l := b.locals[name]; l != nil {
-			r.vars[name] = l.v
+			r.result.set(name, l.v)
 		} else {
-			r.vars[name] = &Var{}
+			r.result.set(name, &Var{})
 		}
 	})
 	for _, u := range b.uidVars {
-		v := r.vars[u.name]
+		v := r.result.Vars[u.name]
 		v.UIDs = merge(v.UIDs, u.level.reachedUIDs())
 	}
 	if b.search != nil && b.src.Var != "" {
-		r.vars[b.src.Var] = b.search.variable()
+		r.result.set(b.src.Var, b.search.variable())
 	}
 	return nil
 }

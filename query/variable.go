@@ -22,6 +22,9 @@ func (b *blockRun) define(
 	name string, at *level, v *Var, add func(a, b types.Value) (types.Value, error),
 ) error {
 	have := b.locals[name]
+	if b.locals == nil {
+		b.locals = map[string]*local{}
+	}
 	if have == nil {
 		b.locals[name] = &local{v: v, level: at}
 		return nil
