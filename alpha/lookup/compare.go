@@ -55,7 +55,7 @@ func (b *builder) eq() (condition, error) {
 	case !types.Comparable(b.p.Type) && b.p.Type != types.Bool:
 		return condition{}, fmt.Errorf("eq(%s): values of type %s cannot be compared", b.p.Name, b.p.Type)
 	}
-	c := condition{test: each(newValueSet(want).has), frontier: frontierOfValues}
+	c := condition{test: each(oneOf(want)), frontier: frontierOfValues}
 	if k == nil {
 		return c, nil
 	}
@@ -115,38 +115,27 @@ func (b *builder) equals(
 	return found{sure: merge(sets)}, nil
 }
 
-// valueSet is the arguments of eq. Few are compared one by one, many are found by fingerprint.
-type valueSet struct {
-	list  []types.Value
-	by    map[uint64][]types.Value
-	small bool
-}
-
-func newValueSet(list []types.Value) *valueSet {
+// oneOf makes a test for the arguments of eq. Few are compared one by one, many are found by fingerprint.
+func oneOf(list []types.Value) func(types.Value) (bool, error) {
 	const few = 8
-	s := &valueSet{list: list, small: len(list) <= few}
-	if s.small {
-		return s
+	if len(list) <= few {
+		return func(v types.Value) (bool, error) { return contains(list, v), nil }
 	}
-	s.by = make(map[uint64][]types.Value, len(list))
+	by := make(map[uint64][]types.Value, len(list))
 	for _, v := range list {
 		f := types.Fingerprint(v)
-		s.by[f] = append(s.by[f], v)
+		by[f] = append(by[f], v)
 	}
-	return s
+	return func(v types.Value) (bool, error) { return contains(by[types.Fingerprint(v)], v), nil }
 }
 
-func (s *valueSet) has(v types.Value) (bool, error) {
-	list := s.list
-	if !s.small {
-		list = s.by[types.Fingerprint(v)]
-	}
+func contains(list []types.Value, v types.Value) bool {
 	for _, w := range list {
 		if types.Equal(v, w) {
-			return true, nil
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
 
 // inequality compiles le, lt, ge, gt and between (dql.md facts 80, 87, 89).

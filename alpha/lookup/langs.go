@@ -64,6 +64,20 @@ func functionTags(langs []string) (tagSet, error) {
 	}
 }
 
+// appendValues appends the values of a list under the tags.
+func (s tagSet) appendValues(dst []posting.Posting, l posting.List) ([]posting.Posting, error) {
+	for _, tag := range s.tags {
+		v, ok, err := l.Get(posting.LangSlot(tag))
+		if err != nil {
+			return dst, err
+		}
+		if ok {
+			dst = append(dst, v)
+		}
+	}
+	return dst, nil
+}
+
 // count returns how many of the tags a list has.
 func (s tagSet) count(l posting.List) int {
 	if s.any {

@@ -20,7 +20,8 @@ func Run(
 	ctx context.Context, view *posting.View, s schema.Snapshot,
 	incarnations func(graph.Predicate) (graph.Incarnation, bool), batch []task.Task,
 ) ([]task.Result, error) {
-	r := runner{view: view}
+	r := runner{view: view, slabs: newSlabs(batch)}
+	r.key = r.keyRoom[:0]
 	results := make([]task.Result, len(batch))
 	for i := range batch {
 		if err := ctx.Err(); err != nil {
@@ -56,9 +57,12 @@ type tablet struct {
 // runner holds what the tasks of one batch share.
 type runner struct {
 	view *posting.View
-	key  []byte            // scratch space for keys; lists keep no reference to it
-	vals []posting.Posting // scratch space for the values of one node
-	next []byte            // scratch space for the keys of a batch
+	key  []byte // scratch space for keys; lists keep no reference to it
+	// keyRoom is where key begins: most keys fit.
+	keyRoom [32]byte
+	vals    []posting.Posting // scratch space for the values of one node
+	next    []byte            // scratch space for the keys of a batch
+	slabs   slabs
 	// edgesGiven and bytesGiven are what the answers to the tasks before hold.
 	edgesGiven, bytesGiven int
 }

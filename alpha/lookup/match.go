@@ -189,39 +189,31 @@ func (r *runner) test(
 func (r *runner) testRow(
 	l posting.List, p tablet, tags tagSet, test func([]posting.Posting) (bool, error),
 ) (bool, error) {
-	r.vals = r.vals[:0]
-	add := func(v posting.Posting) (err error) {
-		v.Value, err = p.read(v.Value)
-		r.vals = append(r.vals, v)
-		return err
+	vals, err := r.selected(l, p, tags)
+	if err != nil || len(vals) == 0 {
+		return false, err
 	}
+	return test(vals)
+}
+
+// selected returns the values of one node that the languages select, until it is called again.
+func (r *runner) selected(l posting.List, p tablet, tags tagSet) (vals []posting.Posting, err error) {
+	vals = r.vals[:0]
 	if p.List || tags.any {
-		for v, err := range l.Postings() {
-			if err != nil {
-				return false, err
-			}
-			if err := add(v); err != nil {
-				return false, err
-			}
-		}
+		vals, err = l.AppendValues(vals)
 	} else {
-		for _, tag := range tags.tags {
-			v, ok, err := l.Get(posting.LangSlot(tag))
-			if err != nil {
-				return false, err
-			}
-			if !ok {
-				continue
-			}
-			if err := add(v); err != nil {
-				return false, err
-			}
+		vals, err = tags.appendValues(vals, l)
+	}
+	r.vals = vals
+	if err != nil {
+		return nil, err
+	}
+	for i := range vals {
+		if vals[i].Value, err = p.read(vals[i].Value); err != nil {
+			return nil, err
 		}
 	}
-	if len(r.vals) == 0 {
-		return false, nil
-	}
-	return test(r.vals)
+	return vals, nil
 }
 
 // scan tests every node that has the predicate.

@@ -26,7 +26,10 @@ func offset(n int) (uint32, error) {
 // edges answers task.Edges.
 func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
 	var tick ticks
-	res := task.Result{Offsets: make([]uint32, 1, len(t.Src)+1), Targets: make([]graph.UID, 0, len(t.Src))}
+	res := task.Result{Offsets: take(&r.slabs.offsets, len(t.Src)+1)[:1]}
+	if len(t.Src) > 1 { // the edges of a single node are their own measure
+		res.Targets = make([]graph.UID, 0, len(t.Src))
+	}
 	sel, err := newSelection(t.Facets)
 	if err != nil {
 		return task.Result{}, err
@@ -71,7 +74,7 @@ func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Resul
 	}
 	w := valueRows{p: p, page: t.Page, pick: preference(t.Langs), sel: sel, scratch: r.vals}
 	w.plain = !p.List && len(t.Langs) == 0 && sel.idle() && t.Page == (task.Page{})
-	w.res = task.Result{Offsets: make([]uint32, 1, len(t.Src)+1), Values: make([]types.Value, 0, len(t.Src))}
+	w.res = task.Result{Offsets: take(&r.slabs.offsets, len(t.Src)+1)[:1], Values: take(&r.slabs.values, len(t.Src))[:0]}
 	if w.pick.all {
 		w.res.Langs = make([]string, 0, len(t.Src))
 	}
