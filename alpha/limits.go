@@ -85,7 +85,8 @@ func (l QueryLimits) timed(ctx context.Context) (context.Context, context.Cancel
 	if l.Timeout <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, l.Timeout, &timeoutError{l.Timeout})
+	d := newDeadline(ctx, l.Timeout)
+	return d, d.cancel
 }
 
 func (l QueryLimits) parsing() dql.Options { return dql.Options{Depth: l.Depth} }

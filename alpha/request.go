@@ -76,8 +76,8 @@ const (
 func (n *Node) once(ctx context.Context, req *api.Request, opts Options, began time.Time) (*request, error) {
 	r := &request{
 		n: n, req: req, opts: opts, limits: n.cfg.Limits.Query.lowered(opts.Limits), began: began,
-		resp: &api.Response{Latency: &api.Latency{}},
 	}
+	r.resp, r.reply.Latency = &r.reply.Response, &r.reply.latency
 	err := r.run(ctx)
 	if r.found != nil {
 		r.found.Release()
@@ -106,17 +106,26 @@ type request struct {
 	opts   Options
 	limits QueryLimits
 	began  time.Time
-	resp   *api.Response
+	resp   *api.Response // of reply
+	reply  reply
 
 	doc    *dql.Document // nil without a query
 	conds  []*dql.Cond   // of the mutations
 	quads  []quads       // of the mutations
 	start  cluster.Start
-	reader *router
+	reader router
 	found  *query.Result // nil without a query
 	// again says that the request was refused because of what it could not know of, and that all of it may be carried out anew:
 	// its transaction began with it, and nobody has heard of that.
 	again bool
+}
+
+// reply is a response and its parts, which are made together.
+type reply struct {
+	api.Response
+	latency api.Latency
+	txn     api.TxnContext
+	metrics api.Metrics
 }
 
 func (r *request) run(ctx context.Context) error {
@@ -223,8 +232,9 @@ func (r *request) begin(ctx context.Context) error {
 			}
 		}
 	}
-	r.reader = &router{n: r.n, after: r.start.After, own: r.req.StartTs != 0 && !r.req.ReadOnly}
-	r.resp.Txn = &api.TxnContext{StartTs: uint64(r.start.Ts)}
+	r.reader = router{n: r.n, after: r.start.After, own: r.req.StartTs != 0 && !r.req.ReadOnly}
+	r.resp.Txn = &r.reply.txn
+	r.resp.Txn.StartTs = uint64(r.start.Ts)
 	return nil
 }
 
@@ -261,7 +271,7 @@ func (r *request) find(ctx context.Context) error {
 	}
 	opts := r.limits.running(r.n.queries)
 	opts.Profile = r.opts.Profile
-	r.found, err = query.Execute(ctx, plan, r.reader, r.start.Ts, opts)
+	r.found, err = query.Execute(ctx, plan, &r.reader, r.start.Ts, opts)
 	if err != nil {
 		return err
 	}
@@ -271,7 +281,8 @@ func (r *request) find(ctx context.Context) error {
 		}
 	}
 	r.resp.Latency.ProcessingNs = uint64(time.Since(began))
-	r.resp.Metrics = &api.Metrics{NumUids: r.found.NumUIDs}
+	r.resp.Metrics = &r.reply.metrics
+	r.resp.Metrics.NumUids = r.found.NumUIDs
 	r.n.meters.edges.Add(int64(r.found.NumUIDs["_total"]))
 	return nil
 }
