@@ -51,7 +51,7 @@ func (n *Node) do(ctx context.Context, req *api.Request, opts Options) (*api.Res
 		r, err = n.once(ctx, req, opts, began)
 	}
 	if err != nil {
-		if late := (*timeoutError)(nil); errors.As(err, &late) {
+		if late, ok := errors.AsType[*timeoutError](err); ok {
 			return nil, late
 		}
 		if ctx.Err() != nil && fault.ClassOf(err) == fault.Internal {
@@ -250,7 +250,10 @@ func (r *request) query(ctx context.Context) error {
 	if err == nil && r.found != nil {
 		err = r.encode(ctx)
 	}
-	if late := (*timeoutError)(nil); err != nil && errors.As(context.Cause(ctx), &late) {
+	if err == nil {
+		return nil
+	}
+	if late, ok := errors.AsType[*timeoutError](context.Cause(ctx)); ok {
 		return late // whatever the end of the time made of what was going on
 	}
 	return err

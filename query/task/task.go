@@ -31,14 +31,14 @@ const (
 
 // Task is one question to the tablet of one predicate.
 type Task struct {
-	Kind      Kind
-	Predicate graph.Predicate
+	Kind Kind
 	// Reverse asks for the edges that point at Src: ~predicate.
 	Reverse bool
+	// AtRoot makes a Match search the whole predicate by its index instead of testing Src.
+	AtRoot    bool
+	Predicate graph.Predicate
 	// Src is the frontier, ascending and without duplicates. The runner does not change it.
 	Src []graph.UID
-	// AtRoot makes a Match search the whole predicate by its index instead of testing Src.
-	AtRoot bool
 	// Langs is the language preference list of fact 85: the first tag present wins; "." as the last one means untagged,
 	// else any. Empty means untagged only. {"*"} asks for every tag; then Result.Langs is filled.
 	Langs []string
