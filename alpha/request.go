@@ -35,17 +35,16 @@ type Options struct {
 // Do carries out one request of the client API: a query, mutations, or an upsert (both).
 func (n *Node) Do(ctx context.Context, req *api.Request, opts Options) (*api.Response, error) {
 	began := time.Now()
-	resp, err := n.do(ctx, req, opts)
+	resp, err := n.do(ctx, req, opts, began)
 	n.meters.note(kindOf(req), began, err)
 	return resp, err
 }
 
-func (n *Node) do(ctx context.Context, req *api.Request, opts Options) (*api.Response, error) {
+func (n *Node) do(ctx context.Context, req *api.Request, opts Options, began time.Time) (*api.Response, error) {
 	if err := n.admit(); err != nil {
 		return nil, err
 	}
 	defer n.leave()
-	began := time.Now()
 	r, err := n.once(ctx, req, opts, began)
 	for err != nil && r.again && time.Since(began) < againPatience && sleep.For(ctx, againPause) == nil {
 		r, err = n.once(ctx, req, opts, began)

@@ -75,9 +75,10 @@ func (b *Batch) find(n int) {
 			c.shards[i].fetchLists(order[count[i]:count[i+1]], &hashes)
 		}
 	}
+	var rests [BatchLists]packed
 	for i := range c.shards {
 		if from, to := count[i], count[i+1]; from < to {
-			b.findIn(&c.shards[i], order[from:to], &hashes)
+			b.findIn(&c.shards[i], order[from:to], &hashes, &rests)
 		}
 	}
 }
@@ -106,12 +107,13 @@ func (sh *cacheShard) fetchLists(order []uint8, hashes *[BatchLists]uint64) {
 	sh.mu.RUnlock()
 }
 
-// findIn looks in one shard for the keys that order names.
-func (b *Batch) findIn(sh *cacheShard, order []uint8, hashes *[BatchLists]uint64) {
-	var rests [BatchLists]packed
+// findIn looks in one shard for the keys that order names. rests is scratch space, which would take longer to make for each shard than
+// the search for a few keys.
+func (b *Batch) findIn(sh *cacheShard, order []uint8, hashes *[BatchLists]uint64, rests *[BatchLists]packed) {
 	hits := 0
 	sh.mu.RLock()
 	for n, i := range order { // none depends on another, so the processor waits for several at once
+		rests[n] = nil
 		if at, ok := sh.packed.maybe(hashes[i]); ok {
 			rests[n] = sh.packed.get(at)
 		}

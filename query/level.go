@@ -50,7 +50,8 @@ func (l *level) path() string {
 
 // start finds the root nodes of a block.
 func (r *run) start(b *blockRun) error {
-	l := &level{node: b.block.root, block: b, depth: 1}
+	l := &b.top
+	*l = level{node: b.block.root, block: b, depth: 1}
 	b.root = l
 	if b.src.Path != nil {
 		return r.startPath(b)

@@ -47,7 +47,8 @@ type blockRun struct {
 	open    int // jobs that are not answered yet
 	started bool
 	done    bool
-	root    *level
+	root    *level // nil before it is started
+	top     level  // what root points at
 	// locals are the value variables of the block, by name; nil before the first.
 	locals map[string]*local
 	// uidVars are the levels whose frontiers make a uid variable.

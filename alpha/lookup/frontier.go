@@ -2,6 +2,7 @@ package lookup
 
 import (
 	"fmt"
+	"slices"
 
 	"dragg/graph"
 	"dragg/posting"
@@ -72,6 +73,7 @@ func (f *frontier) look(i int) error {
 		}
 		if size == 0 {
 			size = len(b)
+			b = slices.Grow(b, size*(f.to-f.from-1))
 		}
 	}
 	f.r.next = b
