@@ -74,7 +74,7 @@ const (
 // once tries to carry out a request.
 func (n *Node) once(ctx context.Context, req *api.Request, opts Options, began time.Time) (*request, error) {
 	r := &request{
-		n: n, req: req, opts: opts, limits: n.cfg.Limits.Query.lowered(opts.Limits), began: began,
+		n: n, req: req, opts: opts, limits: n.cfg.Limits.Query.lowered(opts.Limits), began: began, reply: new(reply),
 	}
 	r.resp, r.reply.Latency = &r.reply.Response, &r.reply.latency
 	err := r.run(ctx)
@@ -106,7 +106,7 @@ type request struct {
 	limits QueryLimits
 	began  time.Time
 	resp   *api.Response // of reply
-	reply  reply
+	reply  *reply
 
 	doc    *dql.Document // nil without a query
 	conds  []*dql.Cond   // of the mutations
@@ -119,7 +119,7 @@ type request struct {
 	again bool
 }
 
-// reply is a response and its parts, which are made together.
+// reply is a response and its parts, which are made together. It outlives the request.
 type reply struct {
 	api.Response
 	latency api.Latency

@@ -97,6 +97,7 @@ func Execute(
 	for i := range r.blocks {
 		r.show(&r.blocks[i])
 	}
+	r.blocks = nil // the result outlives what the answer does not show
 	if opts.Profile {
 		r.result.Profile = plan.steps(r.profile)
 	}
