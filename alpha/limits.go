@@ -66,8 +66,11 @@ func readQueryLimits(get func(name string) string) (l QueryLimits, err error) {
 		name string
 		of   *int
 	}{
-		{"query-edges", &l.Edges}, {"query-memory", &l.MemoryBytes}, {"query-answer", &l.AnswerBytes},
-		{"query-recurse", &l.RecurseDepth}, {"query-depth", &l.Depth},
+		{"query-edges", &l.Edges},
+		{"query-memory", &l.MemoryBytes},
+		{"query-answer", &l.AnswerBytes},
+		{"query-recurse", &l.RecurseDepth},
+		{"query-depth", &l.Depth},
 	} {
 		text := get(number.name)
 		if text == "" {
