@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -9,6 +10,8 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"dragg/cluster/rpc"
@@ -114,6 +117,9 @@ func (l *Links) send(ctx context.Context, id uint64, queue chan []*raftpb.Messag
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if err == nil {
+			continue // nothing was lost
+		}
 		if reachable {
 			reachable = false
 			l.cfg.Logger.Warn("a member of the group cannot be reached", "member", id, "err", err)
@@ -133,7 +139,8 @@ func (l *Links) send(ctx context.Context, id uint64, queue chan []*raftpb.Messag
 	}
 }
 
-// stream sends over one stream until it breaks. sent is called after each batch.
+// stream sends over one stream until it breaks, which is no error as long as nothing is to be sent: members that follow have nothing
+// to say to each other until they elect, and who was started again meanwhile must not miss that. sent is called after each batch.
 func (l *Links) stream(ctx context.Context, id uint64, queue chan []*raftpb.Message, sent func()) error {
 	var first []*raftpb.Message
 	select {
@@ -155,23 +162,30 @@ func (l *Links) stream(ctx context.Context, id uint64, queue chan []*raftpb.Mess
 	if err != nil {
 		return err
 	}
+	broken := make(chan error, 1)
+	go func() { broken <- out.RecvMsg(new(pb.RaftAck)) }() // ends with the stream, at the latest when ctx does
 	for {
 		batch, err := l.batch(id, first, queue)
 		if err != nil {
 			return err
 		}
 		if err := out.Send(batch); err != nil {
-			_, err := out.CloseAndRecv() // says why
-			return err
+			return cmp.Or(<-broken, errEnded) // says why
 		}
 		sent()
 		select {
-		case <-out.Context().Done():
-			return out.Context().Err()
+		case err := <-broken:
+			if err == nil || status.Code(err) == codes.Unavailable {
+				return nil // whether the peer is there the next message shows
+			}
+			return err
 		case first = <-queue:
 		}
 	}
 }
+
+// errEnded says that a peer takes no more messages on a stream.
+var errEnded = errors.New("the peer ended the stream")
 
 // batch encodes first and what else waits, as long as it fits.
 func (l *Links) batch(id uint64, first []*raftpb.Message, queue chan []*raftpb.Message) (*pb.RaftBatch, error) {

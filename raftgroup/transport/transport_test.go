@@ -181,6 +181,19 @@ func TestPeerGoesAway(t *testing.T) {
 	})
 }
 
+// Goal: members that had nothing to say to each other while one of them was started again lose nothing when they have: the first message
+// may be what an election hangs on. Method: one message, a restart of the peer, and just one more.
+func TestFirstMessageAfterARestart(t *testing.T) {
+	w := newWorld(t, "c")
+	w.links.Send([]*raftpb.Message{message(2, 1)})
+	eventually(t, "the first", func() bool { return len(w.member.seen()) == 1 })
+	w.stop()
+	time.Sleep(2 * retryPause) // the way breaks
+	w.start()
+	w.links.Send([]*raftpb.Message{message(2, 2)})
+	eventually(t, "the second", func() bool { return slices.Contains(w.member.seen(), 2) })
+}
+
 // A node of another cluster, of another group, or one that is not meant takes nothing.
 func TestWrongReceiver(t *testing.T) {
 	w := newWorld(t, "another")
