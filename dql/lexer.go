@@ -49,7 +49,7 @@ func lex(toks []token, text string) ([]token, error) {
 func (l *lexer) pos(off int) Pos { return Pos{Line: l.line, Col: off - l.lineStart + 1} }
 
 func (l *lexer) emit(kind tokenKind, off int, text string) {
-	l.toks = append(l.toks, token{kind: kind, text: text, off: off, pos: l.pos(off)})
+	l.toks = append(l.toks, token{kind: kind, text: text, pos: l.pos(off)})
 }
 
 const shownInput = 256 // bytes of the text that an error of the lexer quotes

@@ -29,7 +29,7 @@ func (l *lexer) quoted() error {
 				raw = text
 			}
 			l.off++
-			l.toks = append(l.toks, token{kind: tString, text: raw, off: start, pos: pos})
+			l.toks = append(l.toks, token{kind: tString, text: raw, pos: pos})
 			return nil
 		}
 	}

@@ -23,7 +23,6 @@ type token struct {
 	kind  tokenKind
 	text  string
 	flags string
-	off   int // byte offset of the first character
 	pos   Pos
 }
 

@@ -38,7 +38,6 @@ func TestFailover(t *testing.T) {
 	}
 	l.end()
 	c.heal()
-	t.Logf("%d acknowledged, %d surely lost and repeated, %d unknown", l.count, l.lost, l.unsure)
 	c.check(l, 1, 2, 3)
 }
 
@@ -260,7 +259,6 @@ func TestTransferLeadership(t *testing.T) {
 	}
 	c.heal()
 	l.end()
-	t.Logf("%d acknowledged, %d surely lost and repeated, %d unknown", l.count, l.lost, l.unsure)
 	c.check(l, 1, 2, 3)
 }
 

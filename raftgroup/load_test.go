@@ -85,6 +85,9 @@ func (l *load) progress() int { l.mu.Lock(); defer l.mu.Unlock(); return l.count
 // check waits until the members agree, and checks that they have everything that was acknowledged.
 func (c *cluster) check(l *load, members ...uint64) {
 	c.t.Helper()
+	if l != nil {
+		c.t.Logf("%d acknowledged, %d surely lost and repeated, %d unknown", l.count, l.lost, l.unsure)
+	}
 	c.write(c.writer(), 1, 1, 0)
 	c.agree(members...)
 	m := c.node(members[0]).machine

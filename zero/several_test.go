@@ -177,6 +177,16 @@ func TestStreamEndsWithTheLeadership(t *testing.T) {
 
 var errEnough = errors.New("enough")
 
+// define makes a predicate in group 1, and returns its epoch.
+func define(ctx context.Context, t *testing.T, c *cluster.Client) uint64 {
+	t.Helper()
+	r, err := c.ChangeSchema(ctx, &pb.Alter{Predicates: []*pb.PredicateChange{{Predicate: "p", Schema: []byte("s"), Group: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Tablets[0].Epoch
+}
+
 // Goal: three Zeros lose nothing when their leader goes, again and again: timestamps never repeat and never fall behind a commit
 // that was acknowledged, verdicts stay, conflicts are still found. Method: two clients draw and commit all the time while the
 // leader is stopped and started again.
@@ -187,11 +197,7 @@ func TestLeaderGoes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c := w.client(20 * time.Second)
-	r, err := c.ChangeSchema(ctx, &pb.Alter{Predicates: []*pb.PredicateChange{{Predicate: "p", Schema: []byte("s"), Group: 1}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	epoch := r.Tablets[0].Epoch
+	epoch := define(ctx, t, c)
 	var mu sync.Mutex
 	starts, commits := map[graph.Timestamp]bool{}, map[uint64]uint64{} // by start
 	var newest uint64                                                  // the highest commit acknowledged
@@ -466,17 +472,14 @@ func TestFact129TransactionsSurviveALeader(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c := w.client(20 * time.Second)
-	r, err := c.ChangeSchema(ctx, &pb.Alter{Predicates: []*pb.PredicateChange{{Predicate: "p", Schema: []byte("s"), Group: 1}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	epoch := define(ctx, t, c)
 	first, _, err := c.Timestamps(ctx, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	commit := func(start graph.Timestamp, key uint64) *pb.CommitReply {
 		v, err := c.Commit(ctx, &pb.CommitRequest{
-			StartTs: uint64(start), Keys: []uint64{key}, Epochs: []uint64{r.Tablets[0].Epoch}, Groups: []uint32{1},
+			StartTs: uint64(start), Keys: []uint64{key}, Epochs: []uint64{epoch}, Groups: []uint32{1},
 		})
 		if err != nil {
 			t.Fatal(err)
