@@ -261,7 +261,7 @@ func TestSyncWhileRotating(t *testing.T) {
 // writes after there is room again.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=128m"); err != nil {
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=256m"); err != nil {
 		t.Skipf("cannot mount a file system: %v", err)
 	}
 	defer func() {
@@ -279,7 +279,8 @@ func TestFullDisk(t *testing.T) {
 		}
 	}()
 	filler := filepath.Join(dir, "filler")
-	if err := os.WriteFile(filler, make([]byte, 40<<20), 0o644); err != nil {
+	// Larger than what compactions may need meanwhile for memtables that were not tables yet when the write was refused.
+	if err := os.WriteFile(filler, make([]byte, 128<<20), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	value := make([]byte, 64<<10)
