@@ -102,12 +102,19 @@ func httpOn(h http.Handler) func(ctx context.Context, on net.Listener) error {
 // to what a query needs, which takes a new goroutine a quarter of the time that a small query takes in all.
 const streamWorkers = 64
 
+// windowBytes is how much of requests may be on its way to a server without its leave: a window of its own choice, because gRPC
+// would measure each connection by a ping with every request, which costs a small one as much as its answer, on both sides. A
+// request that is larger is given more as soon as its length is known.
+const windowBytes = 1 << 20
+
 // grpcOptions are those of every gRPC server.
 func grpcOptions(lg *slog.Logger, requestBytes int) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(requestBytes),
 		grpc.MaxConcurrentStreams(1024),
 		grpc.NumStreamWorkers(streamWorkers),
+		grpc.StaticStreamWindowSize(windowBytes),
+		grpc.StaticConnWindowSize(windowBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.UnaryInterceptor(recovering(lg)),
 	}
