@@ -277,6 +277,8 @@ func (r *request) find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	plan.Release()
+	r.doc.Release()
 	if r.opts.Profile {
 		if err := r.show(profileWord, r.found.Profile); err != nil {
 			return err

@@ -16,6 +16,8 @@ type Document struct {
 	Blocks []*Block
 	// Schema is set for a schema {} query, and then Blocks is empty.
 	Schema *SchemaQuery
+
+	tree *tree // nil where Release does nothing
 }
 
 // BlockKind says what a root block is for.

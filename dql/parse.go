@@ -28,19 +28,19 @@ func ParseWith(text string, vars map[string]string, uses []string, opts Options)
 	if p.peek().kind == tEOF {
 		return nil, ErrEmpty
 	}
-	p.given = vars
+	p.given, p.tree = vars, trees.Get().(*tree)
 	doc, err := p.document()
-	if err != nil {
-		return nil, err
-	}
-	if doc.Schema == nil {
+	if err == nil && doc.Schema == nil {
 		for _, v := range uses {
 			p.use(v)
 		}
-		if err := p.checkVars(); err != nil {
-			return nil, err
-		}
+		err = p.checkVars()
 	}
+	if err != nil {
+		p.tree.free()
+		return nil, err
+	}
+	doc.tree = p.tree
 	return doc, nil
 }
 
@@ -63,8 +63,7 @@ type parser struct {
 
 	// read are the fields of the bodies that are open, siblings together.
 	read []*Field
-	// room is for fields to come.
-	room []Field
+	tree *tree // what the document is made of
 }
 
 // parsers are those that wait for a text: the memory for the tokens outweighs what a small query is parsed to.

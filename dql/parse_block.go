@@ -39,7 +39,8 @@ func (p *parser) block() (*Block, error) {
 		return nil, err
 	}
 	name := p.next()
-	b := &Block{Pos: name.pos}
+	b := &p.tree.blocks.Take(1)[0]
+	b.Pos = name.pos
 	if name.kind == tName && p.peek().isAs() {
 		if err := p.define(name); err != nil {
 			return nil, err

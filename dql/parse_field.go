@@ -17,7 +17,11 @@ func (p *parser) fields(ctx context) ([]*Field, error) {
 	if err := p.readFields(ctx); err != nil {
 		return nil, err
 	}
-	list := append([]*Field(nil), p.read[from:]...)
+	if from == len(p.read) {
+		return nil, nil
+	}
+	list := p.tree.lists.Take(len(p.read) - from)
+	copy(list, p.read[from:])
 	clear(p.read[from:])
 	p.read = p.read[:from]
 	seen := make(map[string]bool, 8) // so few need no memory of their own
@@ -94,7 +98,7 @@ func (p *parser) field(ctx context) (*Field, error) {
 	if err := p.node(); err != nil {
 		return nil, err
 	}
-	f := p.newField()
+	f := &p.tree.fields.Take(1)[0]
 	f.Pos = p.peek().pos
 	if err := p.fieldNames(f); err != nil {
 		return nil, err
@@ -116,23 +120,6 @@ func (p *parser) field(ctx context) (*Field, error) {
 	}
 	return f, p.checkField(f)
 }
-
-// newField returns an empty field. Fields that stand in a row share one piece of memory.
-func (p *parser) newField() *Field {
-	if len(p.room) == 0 {
-		n := 1
-		for n < maxRoom && p.peekAt(n).kind == tName {
-			n++
-		}
-		p.room = make([]Field, n)
-	}
-	f := &p.room[0]
-	p.room = p.room[1:]
-	return f
-}
-
-// maxRoom is how many fields are made at once.
-const maxRoom = 16
 
 // fieldNames reads v as and alias: in either order.
 func (p *parser) fieldNames(f *Field) error {

@@ -17,7 +17,7 @@ func Holds(cond *dql.Cond, vars map[string]*Var) (bool, error) {
 	if err != nil || f == nil {
 		return f == nil, err
 	}
-	r := &run{result: Result{Vars: vars}}
+	r := &run{result: &Result{Vars: vars}}
 	var tasks []task.Task
 	e, err := r.prepare(f, []graph.UID{0}, &tasks)
 	if err != nil {

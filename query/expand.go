@@ -87,7 +87,7 @@ func (r *run) expanded(c *level, name string) (*node, error) {
 	if n, ok := r.expansions[at]; ok {
 		return n, nil
 	}
-	b := &builder{schema: r.plan.schema, recurse: c.block.walker != nil}
+	b := &builder{schema: r.plan.schema, memory: new(planMemory), recurse: c.block.walker != nil}
 	n, ok, err := b.expanded(c.node, name)
 	if err != nil {
 		return nil, err

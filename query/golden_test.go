@@ -113,6 +113,9 @@ func (f *fake) query(text string, vars map[string]string, rdf bool) (string, err
 	if err != nil {
 		return "", err
 	}
+	plan.Release() // at once, so that what the answer takes of it would be found out
+	doc.Release()
+	defer res.Release()
 	if rdf {
 		b, err := res.Answer.AppendRDF(nil, answer.Options{})
 		lines := strings.Split(strings.TrimSpace(string(b)), "\n")

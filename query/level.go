@@ -203,8 +203,8 @@ func (r *run) descend(l *level) error {
 
 // addChildren makes the levels below l.
 func (r *run) addChildren(l *level) {
-	levels := make([]level, len(l.node.children))
-	l.children = make([]*level, 0, len(levels))
+	levels := r.memory.levels.Take(len(l.node.children))
+	l.children = r.memory.children.Take(len(levels))[:0]
 	for i, n := range l.node.children {
 		l.adopt(&levels[i], n)
 	}

@@ -17,6 +17,16 @@ type Plan struct {
 	blocks      []*block
 	schema      schema.Snapshot
 	schemaQuery *dql.SchemaQuery
+	memory      *planMemory // nil once released
+}
+
+// Release gives the plan's memory back, for others to come: it must not be used afterwards, nor be at work. Whoever may not know
+// leaves it to the collector.
+func (p *Plan) Release() {
+	if m := p.memory; m != nil {
+		*p = Plan{}
+		m.free()
+	}
 }
 
 // block is one root block of a plan.
@@ -98,8 +108,8 @@ type groupKey struct {
 // a reverse edge that is not kept, a language on a predicate without @lang, an order by what has none,
 // aggregates at the wrong level, variables that need one another.
 func Build(doc *dql.Document, snapshot schema.Snapshot) (*Plan, error) {
-	p := &Plan{schema: snapshot, schemaQuery: doc.Schema, blocks: make([]*block, 0, len(doc.Blocks))}
-	b := &builder{schema: snapshot}
+	p := &Plan{schema: snapshot, schemaQuery: doc.Schema, blocks: make([]*block, 0, len(doc.Blocks)), memory: plans.Get().(*planMemory)}
+	b := &builder{schema: snapshot, memory: p.memory}
 	paths := 0
 	for _, src := range doc.Blocks {
 		if src.Path != nil {
@@ -125,15 +135,16 @@ var errPaths = errors.New("only one shortest block is allowed in a query")
 // builder makes plan nodes. It is also used while a query runs, for the fields that expand finds.
 type builder struct {
 	schema schema.Snapshot
+	memory *planMemory
 	// recurse says that the block is a @recurse or shortest: its edges need no body.
 	recurse bool
 }
 
 func (b *builder) block(src *dql.Block) (*block, error) {
 	b.recurse = src.Recurse != nil || src.Path != nil
-	blk := &block{src: src}
-	root := &node{key: src.Alias, shown: true, list: true, edges: true, normalize: src.Normalize}
-	blk.root = root
+	blk, root := &b.memory.blocks.Take(1)[0], &b.memory.nodes.Take(1)[0]
+	*blk = block{src: src, root: root}
+	*root = node{key: src.Alias, shown: true, list: true, edges: true, normalize: src.Normalize}
 	var err error
 	if src.Func != nil {
 		if blk.fn, err = b.function(src.Func); err != nil {
@@ -209,8 +220,7 @@ func (b *builder) fields(src []*dql.Field, inherited *cascade, anyLevel bool) ([
 	if len(src) == 0 {
 		return nil, nil
 	}
-	nodes := make([]node, len(src))
-	list := make([]*node, len(src))
+	nodes, list := b.memory.nodes.Take(len(src)), b.memory.children.Take(len(src))
 	for i, f := range src {
 		list[i] = &nodes[i]
 		if err := b.field(list[i], f, inherited); err != nil {

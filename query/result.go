@@ -23,9 +23,17 @@ type Result struct {
 	// Profile is the plan with what its steps cost; nil without Options.Profile.
 	Profile []*Step
 
+	answer answer.Answer
+	nodes  *nodes // of the answer
 	budget *Budget
 	held   int // bytes that were taken of it, roughly what is held
 	text   int // bytes that were taken of it for the answer's text
+}
+
+func newResult(budget *Budget) *Result {
+	r := &Result{NumUIDs: map[string]uint64{}, nodes: answers.Get().(*nodes), budget: budget}
+	r.Answer = &r.answer
+	return r
 }
 
 // HoldText takes what the text of the answer needs by now off Options.Budget: so many bytes in all. The error is a *LimitError.
@@ -39,10 +47,17 @@ func (r *Result) HoldText(bytes int) error {
 	return nil
 }
 
-// Release gives what the query took of Options.Budget back. Call it once the answer is written; again it does nothing.
+// Release gives what the query took of Options.Budget back, and the memory of the Answer, which is gone then. Call it once the
+// answer is written; again it does nothing.
 func (r *Result) Release() {
 	r.budget.give(r.held + r.text)
 	r.held, r.text = 0, 0
+	if r.nodes != nil {
+		r.Answer, r.answer = nil, answer.Answer{}
+		r.nodes.Reset()
+		answers.Put(r.nodes)
+		r.nodes = nil
+	}
 }
 
 // set makes v the variable of that name.

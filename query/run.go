@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"dragg/graph"
-	"dragg/query/answer"
 	"dragg/query/task"
 )
 
@@ -24,12 +23,13 @@ type run struct {
 	blocks  []blockRun
 	pending []job
 	tasks   []task.Task // of pending, in order
+	asked   asked       // what the next round is put together in
 	edges   int         // edges followed
 	steps   int         // of long loops; see gone
 	left    bool
-	result  Result
-	answer  answer.Answer // of result
+	result  *Result
 	profile profile
+	memory  runMemory
 	// expansions are the fields that expands were found to stand for: a @recurse has the same at every level.
 	expansions map[expansion]*node
 }
@@ -74,39 +74,37 @@ var errRunner = errors.New("query: the answer of a tablet does not fit its quest
 func Execute(
 	ctx context.Context, plan *Plan, runner task.Runner, readTs graph.Timestamp, opts Options,
 ) (*Result, error) {
-	r := &run{
-		ctx: ctx, plan: plan, runner: runner, readTs: readTs, opts: opts.withDefaults(), now: time.Now(),
-		result: Result{NumUIDs: map[string]uint64{}, budget: opts.Budget},
-	}
-	r.result.Answer = &r.answer
+	result := newResult(opts.Budget)
 	if plan.schemaQuery != nil {
-		r.result.Answer.Schema = schemaAnswer(plan.schema, plan.schemaQuery)
-		return &r.result, nil
+		result.Answer.Schema = schemaAnswer(plan.schema, plan.schemaQuery)
+		return result, nil
 	}
+	r := newRun()
+	r.ctx, r.plan, r.runner, r.readTs, r.opts, r.now, r.result = ctx, plan, runner, readTs, opts.withDefaults(), time.Now(), result
 	if opts.Profile {
 		r.profile = newProfile(plan)
 	}
-	r.blocks = make([]blockRun, len(plan.blocks))
+	r.blocks = r.memory.blocks.Take(len(plan.blocks))
 	for i, b := range plan.blocks {
 		r.blocks[i].block = b
 	}
 	if err := r.loop(); err != nil {
-		r.result.Release()
+		result.Release()
 		return nil, err
 	}
 	for i := range r.blocks {
 		r.show(&r.blocks[i])
 	}
-	r.blocks = nil // the result outlives what the answer does not show
 	if opts.Profile {
-		r.result.Profile = plan.steps(r.profile)
+		result.Profile = plan.steps(r.profile)
 	}
 	total := uint64(0)
-	for _, n := range r.result.NumUIDs {
+	for _, n := range result.NumUIDs {
 		total += n
 	}
-	r.result.NumUIDs["_total"] = total
-	return &r.result, nil
+	result.NumUIDs["_total"] = total
+	r.free()
+	return result, nil
 }
 
 // loop starts and finishes blocks and makes rounds until every block is done.
@@ -173,19 +171,20 @@ func (r *run) ask(l *level, tasks []task.Task, then func(*level, []task.Result) 
 // round asks everything that is pending in one batch and hands out the answers.
 func (r *run) round() error {
 	jobs, tasks := r.pending, r.tasks
-	r.pending, r.tasks = nil, nil
+	r.pending, r.tasks = r.asked.jobs, r.asked.tasks
 	began := r.profile.clock()
 	results, err := r.call(r.batch(tasks), jobs)
 	if err != nil {
 		return err
 	}
 	took := r.profile.clock().Sub(began)
+	left := tasks
 	for _, j := range jobs {
-		own, err := r.answers(tasks[:j.tasks], &results)
+		own, err := r.answers(left[:j.tasks], &results)
 		if err != nil {
 			return err
 		}
-		tasks = tasks[j.tasks:]
+		left = left[j.tasks:]
 		j.level.block.open--
 		r.profile.took(j.level, own, took)
 		thinking := r.profile.clock()
@@ -194,6 +193,7 @@ func (r *run) round() error {
 		}
 		r.profile.since(j.level, thinking)
 	}
+	r.asked.reuse(jobs, tasks)
 	return nil
 }
 
@@ -203,7 +203,7 @@ func (r *run) batch(tasks []task.Task) []task.Task {
 	for i := range tasks {
 		t := &tasks[i]
 		t.Room = room
-		all = all && asked(t)
+		all = all && needed(t)
 		if !t.AtRoot {
 			r.result.NumUIDs[t.Predicate.Name] += uint64(len(t.Src))
 		}
@@ -211,16 +211,16 @@ func (r *run) batch(tasks []task.Task) []task.Task {
 	if all {
 		return tasks
 	}
-	return slices.DeleteFunc(slices.Clone(tasks), func(t task.Task) bool { return !asked(&t) })
+	return slices.DeleteFunc(slices.Clone(tasks), func(t task.Task) bool { return !needed(&t) })
 }
 
-func asked(t *task.Task) bool { return t.AtRoot || len(t.Src) > 0 }
+func needed(t *task.Task) bool { return t.AtRoot || len(t.Src) > 0 }
 
 // answers takes the answers to a job's tasks off the front of results.
 func (r *run) answers(tasks []task.Task, results *[]task.Result) ([]task.Result, error) {
 	all := true
 	for i := range tasks {
-		all = all && asked(&tasks[i])
+		all = all && needed(&tasks[i])
 	}
 	n := len(tasks)
 	var own []task.Result
@@ -231,7 +231,7 @@ func (r *run) answers(tasks []task.Task, results *[]task.Result) ([]task.Result,
 	}
 	for i := range tasks {
 		t := &tasks[i]
-		if !asked(t) {
+		if !needed(t) {
 			own[i].Offsets = []uint32{0}
 			continue
 		}
