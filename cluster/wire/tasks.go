@@ -19,13 +19,20 @@ func FromTasks(batch []task.Task) []*pb.Task {
 			Src: fromUIDs(t.Src), AtRoot: t.AtRoot, Langs: t.Langs,
 			Func:  &pb.TaskFunc{Name: string(t.Func.Name), Args: t.Func.Args, Count: t.Func.Count, Uids: fromUIDs(t.Func.UIDs)},
 			First: int64(t.Page.First), Offset: int64(t.Page.Offset), After: uint64(t.Page.After),
-			Edges: fromBound(t.Room.Edges), Bytes: fromBound(t.Room.Bytes),
+			Best: fromBest(t.Best), Edges: fromBound(t.Room.Edges), Bytes: fromBound(t.Room.Bytes),
 		}
 		if t.Facets != nil {
 			out[i].Facets = &pb.FacetSelection{All: t.Facets.All, Keys: t.Facets.Keys, Filter: fromFilter(t.Facets.Filter)}
 		}
 	}
 	return out
+}
+
+func fromBest(b task.Best) *pb.TaskBest {
+	if b == (task.Best{}) {
+		return nil
+	}
+	return &pb.TaskBest{N: uint64(b.N), Desc: b.Desc, ByUid: b.ByUID}
 }
 
 func fromBound(b task.Bound) *pb.TaskBound {
@@ -77,6 +84,7 @@ func toTask(m *pb.Task) (task.Task, error) {
 		Predicate: graph.Predicate{Namespace: graph.Namespace(m.GetNamespace()), Name: m.GetPredicate()},
 		Func:      task.Func{Name: task.FuncName(m.GetFunc().GetName()), Args: m.GetFunc().GetArgs(), Count: m.GetFunc().GetCount()},
 		Page:      task.Page{First: int(m.GetFirst()), Offset: int(m.GetOffset()), After: graph.UID(m.GetAfter())},
+		Best:      task.Best{N: int(m.GetBest().GetN()), Desc: m.GetBest().GetDesc(), ByUID: m.GetBest().GetByUid()},
 		Room:      task.Room{Edges: toBound(m.GetEdges()), Bytes: toBound(m.GetBytes())},
 	}
 	if m.GetKind() < uint32(task.Edges) || m.GetKind() > uint32(task.Match) {

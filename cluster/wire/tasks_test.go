@@ -29,6 +29,7 @@ func TestTasksRoundTrip(t *testing.T) {
 				Op: task.And, Children: []*task.FacetFilter{leaf, {Op: task.Not, Children: []*task.FacetFilter{leaf}}},
 			}},
 		},
+		{Kind: task.Match, Predicate: p, AtRoot: true, Func: task.Func{Name: task.Has}, Best: task.Best{N: 5, Desc: true, ByUID: true}},
 		{Kind: task.Match, Predicate: p, AtRoot: true, Func: task.Func{Name: task.UIDIn, Args: []string{"x", ""}, Count: true, UIDs: []graph.UID{3, 4}}},
 	}
 	data, err := proto.Marshal(&pb.TaskRequest{Tasks: FromTasks(batch)})

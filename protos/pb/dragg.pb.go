@@ -4973,6 +4973,7 @@ type Task struct {
 	After         uint64                 `protobuf:"varint,12,opt,name=after,proto3" json:"after,omitempty"`
 	Edges         *TaskBound             `protobuf:"bytes,13,opt,name=edges,proto3" json:"edges,omitempty"`
 	Bytes         *TaskBound             `protobuf:"bytes,14,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Best          *TaskBest              `protobuf:"bytes,15,opt,name=best,proto3" json:"best,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5105,6 +5106,74 @@ func (x *Task) GetBytes() *TaskBound {
 	return nil
 }
 
+func (x *Task) GetBest() *TaskBest {
+	if x != nil {
+		return x.Best
+	}
+	return nil
+}
+
+// TaskBest is task.Best; without it all nodes matter.
+type TaskBest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	N             uint64                 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
+	Desc          bool                   `protobuf:"varint,2,opt,name=desc,proto3" json:"desc,omitempty"`
+	ByUid         bool                   `protobuf:"varint,3,opt,name=by_uid,json=byUid,proto3" json:"by_uid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaskBest) Reset() {
+	*x = TaskBest{}
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaskBest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaskBest) ProtoMessage() {}
+
+func (x *TaskBest) ProtoReflect() protoreflect.Message {
+	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaskBest.ProtoReflect.Descriptor instead.
+func (*TaskBest) Descriptor() ([]byte, []int) {
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *TaskBest) GetN() uint64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *TaskBest) GetDesc() bool {
+	if x != nil {
+		return x.Desc
+	}
+	return false
+}
+
+func (x *TaskBest) GetByUid() bool {
+	if x != nil {
+		return x.ByUid
+	}
+	return false
+}
+
 // TaskBound is task.Bound; without it there is none.
 type TaskBound struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5116,7 +5185,7 @@ type TaskBound struct {
 
 func (x *TaskBound) Reset() {
 	*x = TaskBound{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5128,7 +5197,7 @@ func (x *TaskBound) String() string {
 func (*TaskBound) ProtoMessage() {}
 
 func (x *TaskBound) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[69]
+	mi := &file_protos_pb_dragg_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5141,7 +5210,7 @@ func (x *TaskBound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskBound.ProtoReflect.Descriptor instead.
 func (*TaskBound) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{69}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *TaskBound) GetLimit() uint64 {
@@ -5170,7 +5239,7 @@ type TaskFunc struct {
 
 func (x *TaskFunc) Reset() {
 	*x = TaskFunc{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[70]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5182,7 +5251,7 @@ func (x *TaskFunc) String() string {
 func (*TaskFunc) ProtoMessage() {}
 
 func (x *TaskFunc) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[70]
+	mi := &file_protos_pb_dragg_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5195,7 +5264,7 @@ func (x *TaskFunc) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskFunc.ProtoReflect.Descriptor instead.
 func (*TaskFunc) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{70}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *TaskFunc) GetName() string {
@@ -5237,7 +5306,7 @@ type FacetSelection struct {
 
 func (x *FacetSelection) Reset() {
 	*x = FacetSelection{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[71]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5249,7 +5318,7 @@ func (x *FacetSelection) String() string {
 func (*FacetSelection) ProtoMessage() {}
 
 func (x *FacetSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[71]
+	mi := &file_protos_pb_dragg_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5262,7 +5331,7 @@ func (x *FacetSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetSelection.ProtoReflect.Descriptor instead.
 func (*FacetSelection) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{71}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *FacetSelection) GetAll() bool {
@@ -5299,7 +5368,7 @@ type FacetTree struct {
 
 func (x *FacetTree) Reset() {
 	*x = FacetTree{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[72]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5311,7 +5380,7 @@ func (x *FacetTree) String() string {
 func (*FacetTree) ProtoMessage() {}
 
 func (x *FacetTree) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[72]
+	mi := &file_protos_pb_dragg_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5324,7 +5393,7 @@ func (x *FacetTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetTree.ProtoReflect.Descriptor instead.
 func (*FacetTree) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{72}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *FacetTree) GetOp() uint32 {
@@ -5383,7 +5452,7 @@ type TaskResult struct {
 
 func (x *TaskResult) Reset() {
 	*x = TaskResult{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[73]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5395,7 +5464,7 @@ func (x *TaskResult) String() string {
 func (*TaskResult) ProtoMessage() {}
 
 func (x *TaskResult) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[73]
+	mi := &file_protos_pb_dragg_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5408,7 +5477,7 @@ func (x *TaskResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskResult.ProtoReflect.Descriptor instead.
 func (*TaskResult) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{73}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *TaskResult) GetOffsets() []uint32 {
@@ -5504,7 +5573,7 @@ type FacetRow struct {
 
 func (x *FacetRow) Reset() {
 	*x = FacetRow{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[74]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5516,7 +5585,7 @@ func (x *FacetRow) String() string {
 func (*FacetRow) ProtoMessage() {}
 
 func (x *FacetRow) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[74]
+	mi := &file_protos_pb_dragg_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5529,7 +5598,7 @@ func (x *FacetRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetRow.ProtoReflect.Descriptor instead.
 func (*FacetRow) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{74}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *FacetRow) GetFacets() []*Facet {
@@ -5555,7 +5624,7 @@ type WriteRequest struct {
 
 func (x *WriteRequest) Reset() {
 	*x = WriteRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[75]
+	mi := &file_protos_pb_dragg_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5567,7 +5636,7 @@ func (x *WriteRequest) String() string {
 func (*WriteRequest) ProtoMessage() {}
 
 func (x *WriteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[75]
+	mi := &file_protos_pb_dragg_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5580,7 +5649,7 @@ func (x *WriteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
 func (*WriteRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{75}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *WriteRequest) GetGroup() uint32 {
@@ -5641,7 +5710,7 @@ type WriteStep struct {
 
 func (x *WriteStep) Reset() {
 	*x = WriteStep{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[76]
+	mi := &file_protos_pb_dragg_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5653,7 +5722,7 @@ func (x *WriteStep) String() string {
 func (*WriteStep) ProtoMessage() {}
 
 func (x *WriteStep) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[76]
+	mi := &file_protos_pb_dragg_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5666,7 +5735,7 @@ func (x *WriteStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStep.ProtoReflect.Descriptor instead.
 func (*WriteStep) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{76}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *WriteStep) GetEdges() []*Edge {
@@ -5693,7 +5762,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[77]
+	mi := &file_protos_pb_dragg_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5705,7 +5774,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[77]
+	mi := &file_protos_pb_dragg_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5718,7 +5787,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{77}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Edge) GetSubject() uint64 {
@@ -5788,7 +5857,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[78]
+	mi := &file_protos_pb_dragg_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5800,7 +5869,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[78]
+	mi := &file_protos_pb_dragg_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5813,7 +5882,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{78}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Value) GetType() uint32 {
@@ -5840,7 +5909,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[79]
+	mi := &file_protos_pb_dragg_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5852,7 +5921,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[79]
+	mi := &file_protos_pb_dragg_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5865,7 +5934,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{79}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Facet) GetKey() string {
@@ -5894,7 +5963,7 @@ type WriteReply struct {
 
 func (x *WriteReply) Reset() {
 	*x = WriteReply{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[80]
+	mi := &file_protos_pb_dragg_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5906,7 +5975,7 @@ func (x *WriteReply) String() string {
 func (*WriteReply) ProtoMessage() {}
 
 func (x *WriteReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[80]
+	mi := &file_protos_pb_dragg_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5919,7 +5988,7 @@ func (x *WriteReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteReply.ProtoReflect.Descriptor instead.
 func (*WriteReply) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{80}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *WriteReply) GetNothing() bool {
@@ -5954,7 +6023,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_protos_pb_dragg_proto_msgTypes[81]
+	mi := &file_protos_pb_dragg_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5966,7 +6035,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_protos_pb_dragg_proto_msgTypes[81]
+	mi := &file_protos_pb_dragg_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5979,7 +6048,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{81}
+	return file_protos_pb_dragg_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *CloseRequest) GetGroup() uint32 {
@@ -6403,7 +6472,7 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x03own\x18\x04 \x01(\bR\x03own\x12!\n" +
 	"\x05tasks\x18\x05 \x03(\v2\v.dragg.TaskR\x05tasks\"8\n" +
 	"\tTaskReply\x12+\n" +
-	"\aresults\x18\x01 \x03(\v2\x11.dragg.TaskResultR\aresults\"\x99\x03\n" +
+	"\aresults\x18\x01 \x03(\v2\x11.dragg.TaskResultR\aresults\"\xbe\x03\n" +
 	"\x04Task\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\x04R\tnamespace\x12\x1c\n" +
@@ -6419,7 +6488,12 @@ const file_protos_pb_dragg_proto_rawDesc = "" +
 	"\x06offset\x18\v \x01(\x03R\x06offset\x12\x14\n" +
 	"\x05after\x18\f \x01(\x04R\x05after\x12&\n" +
 	"\x05edges\x18\r \x01(\v2\x10.dragg.TaskBoundR\x05edges\x12&\n" +
-	"\x05bytes\x18\x0e \x01(\v2\x10.dragg.TaskBoundR\x05bytes\"5\n" +
+	"\x05bytes\x18\x0e \x01(\v2\x10.dragg.TaskBoundR\x05bytes\x12#\n" +
+	"\x04best\x18\x0f \x01(\v2\x0f.dragg.TaskBestR\x04best\"C\n" +
+	"\bTaskBest\x12\f\n" +
+	"\x01n\x18\x01 \x01(\x04R\x01n\x12\x12\n" +
+	"\x04desc\x18\x02 \x01(\bR\x04desc\x12\x15\n" +
+	"\x06by_uid\x18\x03 \x01(\bR\x05byUid\"5\n" +
 	"\tTaskBound\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\x04R\x05limit\x12\x12\n" +
 	"\x04used\x18\x02 \x01(\x04R\x04used\"\\\n" +
@@ -6563,7 +6637,7 @@ func file_protos_pb_dragg_proto_rawDescGZIP() []byte {
 }
 
 var file_protos_pb_dragg_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 86)
+var file_protos_pb_dragg_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
 var file_protos_pb_dragg_proto_goTypes = []any{
 	(AbortReason)(0),          // 0: dragg.AbortReason
 	(MoveOutcome)(0),          // 1: dragg.MoveOutcome
@@ -6637,23 +6711,24 @@ var file_protos_pb_dragg_proto_goTypes = []any{
 	(*TaskRequest)(nil),       // 69: dragg.TaskRequest
 	(*TaskReply)(nil),         // 70: dragg.TaskReply
 	(*Task)(nil),              // 71: dragg.Task
-	(*TaskBound)(nil),         // 72: dragg.TaskBound
-	(*TaskFunc)(nil),          // 73: dragg.TaskFunc
-	(*FacetSelection)(nil),    // 74: dragg.FacetSelection
-	(*FacetTree)(nil),         // 75: dragg.FacetTree
-	(*TaskResult)(nil),        // 76: dragg.TaskResult
-	(*FacetRow)(nil),          // 77: dragg.FacetRow
-	(*WriteRequest)(nil),      // 78: dragg.WriteRequest
-	(*WriteStep)(nil),         // 79: dragg.WriteStep
-	(*Edge)(nil),              // 80: dragg.Edge
-	(*Value)(nil),             // 81: dragg.Value
-	(*Facet)(nil),             // 82: dragg.Facet
-	(*WriteReply)(nil),        // 83: dragg.WriteReply
-	(*CloseRequest)(nil),      // 84: dragg.CloseRequest
-	nil,                       // 85: dragg.AlterReply.SeqsEntry
-	nil,                       // 86: dragg.MoveReply.SeqsEntry
-	nil,                       // 87: dragg.RemoveReply.SeqsEntry
-	nil,                       // 88: dragg.ZeroState.LeadersEntry
+	(*TaskBest)(nil),          // 72: dragg.TaskBest
+	(*TaskBound)(nil),         // 73: dragg.TaskBound
+	(*TaskFunc)(nil),          // 74: dragg.TaskFunc
+	(*FacetSelection)(nil),    // 75: dragg.FacetSelection
+	(*FacetTree)(nil),         // 76: dragg.FacetTree
+	(*TaskResult)(nil),        // 77: dragg.TaskResult
+	(*FacetRow)(nil),          // 78: dragg.FacetRow
+	(*WriteRequest)(nil),      // 79: dragg.WriteRequest
+	(*WriteStep)(nil),         // 80: dragg.WriteStep
+	(*Edge)(nil),              // 81: dragg.Edge
+	(*Value)(nil),             // 82: dragg.Value
+	(*Facet)(nil),             // 83: dragg.Facet
+	(*WriteReply)(nil),        // 84: dragg.WriteReply
+	(*CloseRequest)(nil),      // 85: dragg.CloseRequest
+	nil,                       // 86: dragg.AlterReply.SeqsEntry
+	nil,                       // 87: dragg.MoveReply.SeqsEntry
+	nil,                       // 88: dragg.RemoveReply.SeqsEntry
+	nil,                       // 89: dragg.ZeroState.LeadersEntry
 }
 var file_protos_pb_dragg_proto_depIdxs = []int32{
 	4,   // 0: dragg.ZeroEntry.bootstrap:type_name -> dragg.Bootstrap
@@ -6674,7 +6749,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	12,  // 15: dragg.Alter.predicates:type_name -> dragg.PredicateChange
 	13,  // 16: dragg.Alter.types:type_name -> dragg.TypeChange
 	15,  // 17: dragg.AlterReply.tablets:type_name -> dragg.Tablet
-	85,  // 18: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
+	86,  // 18: dragg.AlterReply.seqs:type_name -> dragg.AlterReply.SeqsEntry
 	16,  // 19: dragg.Tablet.move:type_name -> dragg.Move
 	18,  // 20: dragg.Tablet.former:type_name -> dragg.Former
 	1,   // 21: dragg.MoveEnd.outcome:type_name -> dragg.MoveOutcome
@@ -6683,7 +6758,7 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	21,  // 24: dragg.MoveStep.target:type_name -> dragg.Digest
 	1,   // 25: dragg.MoveStep.outcome:type_name -> dragg.MoveOutcome
 	15,  // 26: dragg.MoveReply.tablet:type_name -> dragg.Tablet
-	86,  // 27: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
+	87,  // 27: dragg.MoveReply.seqs:type_name -> dragg.MoveReply.SeqsEntry
 	23,  // 28: dragg.Event.verdict:type_name -> dragg.Verdict
 	24,  // 29: dragg.Event.tablet_set:type_name -> dragg.TabletSet
 	25,  // 30: dragg.Event.tablet_drop:type_name -> dragg.TabletDrop
@@ -6692,14 +6767,14 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	29,  // 33: dragg.Event.member_gone:type_name -> dragg.Member
 	15,  // 34: dragg.TabletSet.tablet:type_name -> dragg.Tablet
 	22,  // 35: dragg.StreamBatch.events:type_name -> dragg.Event
-	87,  // 36: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
+	88,  // 36: dragg.RemoveReply.seqs:type_name -> dragg.RemoveReply.SeqsEntry
 	29,  // 37: dragg.ZeroState.members:type_name -> dragg.Member
 	15,  // 38: dragg.ZeroState.tablets:type_name -> dragg.Tablet
 	13,  // 39: dragg.ZeroState.types:type_name -> dragg.TypeChange
 	35,  // 40: dragg.ZeroState.streams:type_name -> dragg.GroupStream
 	36,  // 41: dragg.ZeroState.oracle:type_name -> dragg.OracleState
 	29,  // 42: dragg.ZeroState.removed:type_name -> dragg.Member
-	88,  // 43: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
+	89,  // 43: dragg.ZeroState.leaders:type_name -> dragg.ZeroState.LeadersEntry
 	31,  // 44: dragg.ZeroState.policy:type_name -> dragg.RebalancePolicy
 	45,  // 45: dragg.ZeroState.loads:type_name -> dragg.TabletLoad
 	46,  // 46: dragg.ZeroState.progress:type_name -> dragg.MoveProgress
@@ -6723,77 +6798,78 @@ var file_protos_pb_dragg_proto_depIdxs = []int32{
 	29,  // 64: dragg.IdentifyReply.zeros:type_name -> dragg.Member
 	21,  // 65: dragg.CopyDigest.digest:type_name -> dragg.Digest
 	71,  // 66: dragg.TaskRequest.tasks:type_name -> dragg.Task
-	76,  // 67: dragg.TaskReply.results:type_name -> dragg.TaskResult
-	73,  // 68: dragg.Task.func:type_name -> dragg.TaskFunc
-	74,  // 69: dragg.Task.facets:type_name -> dragg.FacetSelection
-	72,  // 70: dragg.Task.edges:type_name -> dragg.TaskBound
-	72,  // 71: dragg.Task.bytes:type_name -> dragg.TaskBound
-	75,  // 72: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
-	75,  // 73: dragg.FacetTree.children:type_name -> dragg.FacetTree
-	77,  // 74: dragg.TaskResult.facets:type_name -> dragg.FacetRow
-	82,  // 75: dragg.FacetRow.facets:type_name -> dragg.Facet
-	79,  // 76: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
-	80,  // 77: dragg.WriteStep.edges:type_name -> dragg.Edge
-	81,  // 78: dragg.Edge.value:type_name -> dragg.Value
-	82,  // 79: dragg.Edge.facets:type_name -> dragg.Facet
-	81,  // 80: dragg.Facet.value:type_name -> dragg.Value
-	27,  // 81: dragg.Zero.Connect:input_type -> dragg.Join
-	51,  // 82: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
-	9,   // 83: dragg.Zero.Commit:input_type -> dragg.CommitRequest
-	53,  // 84: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
-	55,  // 85: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
-	11,  // 86: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
-	57,  // 87: dragg.Zero.State:input_type -> dragg.StateRequest
-	58,  // 88: dragg.Zero.Stream:input_type -> dragg.StreamRequest
-	8,   // 89: dragg.Zero.Acknowledge:input_type -> dragg.Ack
-	32,  // 90: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
-	19,  // 91: dragg.Zero.Move:input_type -> dragg.MoveStep
-	44,  // 92: dragg.Zero.Report:input_type -> dragg.GroupReport
-	30,  // 93: dragg.Zero.SetDrain:input_type -> dragg.Drain
-	29,  // 94: dragg.Zero.JoinZero:input_type -> dragg.Member
-	31,  // 95: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
-	47,  // 96: dragg.Zero.Promote:input_type -> dragg.PromoteRequest
-	49,  // 97: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
-	60,  // 98: dragg.Raft.Messages:input_type -> dragg.RaftBatch
-	62,  // 99: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
-	78,  // 100: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
-	84,  // 101: dragg.Peer.Close:input_type -> dragg.CloseRequest
-	69,  // 102: dragg.Peer.Run:input_type -> dragg.TaskRequest
-	67,  // 103: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
-	64,  // 104: dragg.Peer.Copy:input_type -> dragg.CopyRequest
-	64,  // 105: dragg.Peer.Digest:input_type -> dragg.CopyRequest
-	47,  // 106: dragg.Peer.Promote:input_type -> dragg.PromoteRequest
-	28,  // 107: dragg.Zero.Connect:output_type -> dragg.JoinReply
-	52,  // 108: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
-	10,  // 109: dragg.Zero.Commit:output_type -> dragg.CommitReply
-	54,  // 110: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
-	56,  // 111: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
-	14,  // 112: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
-	34,  // 113: dragg.Zero.State:output_type -> dragg.ZeroState
-	26,  // 114: dragg.Zero.Stream:output_type -> dragg.StreamBatch
-	59,  // 115: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
-	33,  // 116: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
-	20,  // 117: dragg.Zero.Move:output_type -> dragg.MoveReply
-	59,  // 118: dragg.Zero.Report:output_type -> dragg.AckReply
-	33,  // 119: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
-	34,  // 120: dragg.Zero.JoinZero:output_type -> dragg.ZeroState
-	59,  // 121: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
-	48,  // 122: dragg.Zero.Promote:output_type -> dragg.PromoteReply
-	50,  // 123: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
-	61,  // 124: dragg.Raft.Messages:output_type -> dragg.RaftAck
-	63,  // 125: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
-	83,  // 126: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
-	83,  // 127: dragg.Peer.Close:output_type -> dragg.WriteReply
-	70,  // 128: dragg.Peer.Run:output_type -> dragg.TaskReply
-	68,  // 129: dragg.Peer.Inspect:output_type -> dragg.InspectReply
-	65,  // 130: dragg.Peer.Copy:output_type -> dragg.CopyChunk
-	66,  // 131: dragg.Peer.Digest:output_type -> dragg.CopyDigest
-	48,  // 132: dragg.Peer.Promote:output_type -> dragg.PromoteReply
-	107, // [107:133] is the sub-list for method output_type
-	81,  // [81:107] is the sub-list for method input_type
-	81,  // [81:81] is the sub-list for extension type_name
-	81,  // [81:81] is the sub-list for extension extendee
-	0,   // [0:81] is the sub-list for field type_name
+	77,  // 67: dragg.TaskReply.results:type_name -> dragg.TaskResult
+	74,  // 68: dragg.Task.func:type_name -> dragg.TaskFunc
+	75,  // 69: dragg.Task.facets:type_name -> dragg.FacetSelection
+	73,  // 70: dragg.Task.edges:type_name -> dragg.TaskBound
+	73,  // 71: dragg.Task.bytes:type_name -> dragg.TaskBound
+	72,  // 72: dragg.Task.best:type_name -> dragg.TaskBest
+	76,  // 73: dragg.FacetSelection.filter:type_name -> dragg.FacetTree
+	76,  // 74: dragg.FacetTree.children:type_name -> dragg.FacetTree
+	78,  // 75: dragg.TaskResult.facets:type_name -> dragg.FacetRow
+	83,  // 76: dragg.FacetRow.facets:type_name -> dragg.Facet
+	80,  // 77: dragg.WriteRequest.steps:type_name -> dragg.WriteStep
+	81,  // 78: dragg.WriteStep.edges:type_name -> dragg.Edge
+	82,  // 79: dragg.Edge.value:type_name -> dragg.Value
+	83,  // 80: dragg.Edge.facets:type_name -> dragg.Facet
+	82,  // 81: dragg.Facet.value:type_name -> dragg.Value
+	27,  // 82: dragg.Zero.Connect:input_type -> dragg.Join
+	51,  // 83: dragg.Zero.Timestamps:input_type -> dragg.TimestampsRequest
+	9,   // 84: dragg.Zero.Commit:input_type -> dragg.CommitRequest
+	53,  // 85: dragg.Zero.Outcome:input_type -> dragg.OutcomeRequest
+	55,  // 86: dragg.Zero.LeaseUids:input_type -> dragg.LeaseRequest
+	11,  // 87: dragg.Zero.ChangeSchema:input_type -> dragg.Alter
+	57,  // 88: dragg.Zero.State:input_type -> dragg.StateRequest
+	58,  // 89: dragg.Zero.Stream:input_type -> dragg.StreamRequest
+	8,   // 90: dragg.Zero.Acknowledge:input_type -> dragg.Ack
+	32,  // 91: dragg.Zero.RemoveMember:input_type -> dragg.RemoveNode
+	19,  // 92: dragg.Zero.Move:input_type -> dragg.MoveStep
+	44,  // 93: dragg.Zero.Report:input_type -> dragg.GroupReport
+	30,  // 94: dragg.Zero.SetDrain:input_type -> dragg.Drain
+	29,  // 95: dragg.Zero.JoinZero:input_type -> dragg.Member
+	31,  // 96: dragg.Zero.SetPolicy:input_type -> dragg.RebalancePolicy
+	47,  // 97: dragg.Zero.Promote:input_type -> dragg.PromoteRequest
+	49,  // 98: dragg.Zero.Identify:input_type -> dragg.IdentifyRequest
+	60,  // 99: dragg.Raft.Messages:input_type -> dragg.RaftBatch
+	62,  // 100: dragg.Raft.Snapshot:input_type -> dragg.SnapshotRequest
+	79,  // 101: dragg.Peer.Prewrite:input_type -> dragg.WriteRequest
+	85,  // 102: dragg.Peer.Close:input_type -> dragg.CloseRequest
+	69,  // 103: dragg.Peer.Run:input_type -> dragg.TaskRequest
+	67,  // 104: dragg.Peer.Inspect:input_type -> dragg.InspectRequest
+	64,  // 105: dragg.Peer.Copy:input_type -> dragg.CopyRequest
+	64,  // 106: dragg.Peer.Digest:input_type -> dragg.CopyRequest
+	47,  // 107: dragg.Peer.Promote:input_type -> dragg.PromoteRequest
+	28,  // 108: dragg.Zero.Connect:output_type -> dragg.JoinReply
+	52,  // 109: dragg.Zero.Timestamps:output_type -> dragg.TimestampsReply
+	10,  // 110: dragg.Zero.Commit:output_type -> dragg.CommitReply
+	54,  // 111: dragg.Zero.Outcome:output_type -> dragg.OutcomeReply
+	56,  // 112: dragg.Zero.LeaseUids:output_type -> dragg.LeaseReply
+	14,  // 113: dragg.Zero.ChangeSchema:output_type -> dragg.AlterReply
+	34,  // 114: dragg.Zero.State:output_type -> dragg.ZeroState
+	26,  // 115: dragg.Zero.Stream:output_type -> dragg.StreamBatch
+	59,  // 116: dragg.Zero.Acknowledge:output_type -> dragg.AckReply
+	33,  // 117: dragg.Zero.RemoveMember:output_type -> dragg.RemoveReply
+	20,  // 118: dragg.Zero.Move:output_type -> dragg.MoveReply
+	59,  // 119: dragg.Zero.Report:output_type -> dragg.AckReply
+	33,  // 120: dragg.Zero.SetDrain:output_type -> dragg.RemoveReply
+	34,  // 121: dragg.Zero.JoinZero:output_type -> dragg.ZeroState
+	59,  // 122: dragg.Zero.SetPolicy:output_type -> dragg.AckReply
+	48,  // 123: dragg.Zero.Promote:output_type -> dragg.PromoteReply
+	50,  // 124: dragg.Zero.Identify:output_type -> dragg.IdentifyReply
+	61,  // 125: dragg.Raft.Messages:output_type -> dragg.RaftAck
+	63,  // 126: dragg.Raft.Snapshot:output_type -> dragg.SnapshotChunk
+	84,  // 127: dragg.Peer.Prewrite:output_type -> dragg.WriteReply
+	84,  // 128: dragg.Peer.Close:output_type -> dragg.WriteReply
+	70,  // 129: dragg.Peer.Run:output_type -> dragg.TaskReply
+	68,  // 130: dragg.Peer.Inspect:output_type -> dragg.InspectReply
+	65,  // 131: dragg.Peer.Copy:output_type -> dragg.CopyChunk
+	66,  // 132: dragg.Peer.Digest:output_type -> dragg.CopyDigest
+	48,  // 133: dragg.Peer.Promote:output_type -> dragg.PromoteReply
+	108, // [108:134] is the sub-list for method output_type
+	82,  // [82:108] is the sub-list for method input_type
+	82,  // [82:82] is the sub-list for extension type_name
+	82,  // [82:82] is the sub-list for extension extendee
+	0,   // [0:82] is the sub-list for field type_name
 }
 
 func init() { file_protos_pb_dragg_proto_init() }
@@ -6807,7 +6883,7 @@ func file_protos_pb_dragg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protos_pb_dragg_proto_rawDesc), len(file_protos_pb_dragg_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   86,
+			NumMessages:   87,
 			NumExtensions: 0,
 			NumServices:   3,
 		},
