@@ -91,6 +91,8 @@ func (f *function) ask() string {
 		return text + ": no node, the predicate is unknown"
 	case f.kind != onTablet:
 		return text + ": known here"
+	case f.name == "has":
+		return text + " by all its nodes"
 	case f.indexed:
 		return text + " by index"
 	}

@@ -46,7 +46,7 @@ func TestExplain(t *testing.T) {
 	f := oneGraph(t)
 	for text, want := range map[string]string{
 		`{ q(func: has(age), first: 3) { n: name c: count(friend) friend @filter(ge(age, 3)) (first: 2) { uid } } }`: `
-q: has(age) by index | the page is cut where the list is read
+q: has(age) by all its nodes | the page is cut where the list is read
   n: values of name
   c: counts of friend
   friend: edges of friend | ge(age, "3") | the page is cut after filter and order
