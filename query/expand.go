@@ -16,7 +16,7 @@ func (r *run) expand(c *level) error {
 	case e.Var != "":
 		v := r.variable(e.Var)
 		var names []string
-		for _, x := range v.Values {
+		for _, x := range slices.Concat(v.Values, v.names) {
 			names = append(names, x.Text())
 		}
 		slices.Sort(names)

@@ -50,6 +50,8 @@ type node struct {
 	// aliased says that key was chosen by the client.
 	aliased   bool
 	normalize bool
+	// names says that nothing but an expand reads the variable, so that a node may have several values.
+	names bool
 
 	src     *dql.Field // nil for a root and for what expand made
 	key     string

@@ -79,6 +79,8 @@ type Var struct {
 	Constant   types.Value
 	IsConstant bool
 
+	// names are the values of nodes that have several, for expand(val(x)).
+	names []types.Value
 	// path is UIDs in the order of the path, for the variable of a shortest block (dql.md fact 79).
 	path []graph.UID
 }

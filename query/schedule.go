@@ -36,7 +36,29 @@ func (p *Plan) schedule() error {
 			return err
 		}
 	}
+	p.markNames()
 	return p.checkCycles()
+}
+
+// markNames finds the variables that only expand(val(x)) reads: they may come from lists.
+func (p *Plan) markNames() {
+	reads, expands := map[string]int{}, map[string]int{}
+	for _, b := range p.blocks {
+		b.uses(func(name string, _ bool) { reads[name]++ })
+		b.root.walk(func(n *node) {
+			if n.kind == dql.ExpandField && n.src.Expand.Var != "" {
+				expands[n.src.Expand.Var]++
+			}
+		})
+	}
+	if len(expands) == 0 {
+		return
+	}
+	for _, b := range p.blocks {
+		b.root.walk(func(n *node) {
+			n.names = n.varName != "" && expands[n.varName] > 0 && expands[n.varName] == reads[n.varName]
+		})
+	}
 }
 
 // checkCycles takes away blocks that need nothing that is left until none is left.

@@ -31,6 +31,7 @@ func (b *blockRun) define(
 	}
 	out := &Var{
 		UIDs: merge(have.v.UIDs, v.UIDs), Constant: have.v.Constant, IsConstant: have.v.IsConstant || v.IsConstant,
+		names: slices.Concat(have.v.names, v.names),
 	}
 	out.Values = make([]types.Value, len(out.UIDs))
 	for i, u := range out.UIDs {
@@ -83,6 +84,8 @@ func (l *level) valueVariable() error {
 	v.Values = []types.Value{}
 	for i, u := range src {
 		switch n := offsets[i+1] - offsets[i]; {
+		case n > 1 && l.names:
+			v.names = append(v.names, l.values.values[offsets[i]:offsets[i+1]]...)
 		case n > 1:
 			return fmt.Errorf("value variables not supported for predicate with list type: %s", l.attr.Name)
 		case n == 1:
