@@ -29,19 +29,20 @@ func (w *wrote) add(part shard.Written, groups ...uint32) {
 
 // write has each group write its part, all at the same time. After an error the transaction must be abandoned.
 func (n *Node) write(ctx context.Context, w shard.Writing) (wrote, error) {
+	if n.shard.ServesAll(graph.MaxTimestamp) {
+		return n.writeAll(ctx, n.group, w)
+	}
 	parts, err := n.split(w.Steps)
 	if err != nil {
 		return wrote{}, err
 	}
-	var all wrote
 	if len(parts) == 1 { // no goroutine: its stack would have to grow first
 		for group, steps := range parts {
-			w.Steps, w.Known = steps, n.known(steps)
-			written, err := n.writeTo(ctx, group, w)
-			all.add(written, uint32(group))
-			return all, err
+			w.Steps = steps
+			return n.writeAll(ctx, group, w)
 		}
 	}
+	var all wrote
 	var mu sync.Mutex
 	eg, ctx := errgroup.WithContext(ctx)
 	for _, group := range slices.Sorted(maps.Keys(parts)) {
@@ -56,6 +57,13 @@ func (n *Node) write(ctx context.Context, w shard.Writing) (wrote, error) {
 		})
 	}
 	return all, eg.Wait()
+}
+
+// writeAll has one group write all of it.
+func (n *Node) writeAll(ctx context.Context, group graph.GroupID, w shard.Writing) (wrote, error) {
+	w.Known = n.known(w.Steps)
+	part, err := n.writeTo(ctx, group, w)
+	return wrote{part, []uint32{uint32(group)}}, err
 }
 
 func (n *Node) writeTo(ctx context.Context, group graph.GroupID, w shard.Writing) (shard.Written, error) {
@@ -74,9 +82,6 @@ func (n *Node) writeTo(ctx context.Context, group graph.GroupID, w shard.Writing
 
 // split returns the steps of each group.
 func (n *Node) split(steps [][]graph.Edge) (map[graph.GroupID][][]graph.Edge, error) {
-	if n.shard.ServesAll(graph.MaxTimestamp) {
-		return map[graph.GroupID][][]graph.Edge{n.group: steps}, nil
-	}
 	parts := map[graph.GroupID][][]graph.Edge{}
 	for i, edges := range steps {
 		for _, e := range edges {

@@ -60,10 +60,12 @@ const maxNameBytes = 1<<16 - 1
 
 // Build validates the steps and returns their edges.
 func (b *Builder) Build(ctx context.Context, steps []Step) (*Built, error) {
+	quads := 0
 	for _, s := range steps {
 		if err := checkForms(s); err != nil {
 			return nil, err
 		}
+		quads += len(s.Set) + len(s.Delete)
 	}
 	if err := b.assignBlanks(ctx, steps); err != nil {
 		return nil, err
@@ -73,7 +75,7 @@ func (b *Builder) Build(ctx context.Context, steps []Step) (*Built, error) {
 		return nil, err
 	}
 	all := b.Schema.With(schema.Update{Predicates: unknown})
-	e := expansion{b: b, schema: all}
+	e := expansion{b: b, schema: all, edges: make([]graph.Edge, 0, quads)}
 	built := &Built{UIDs: b.assigned, Unknown: unknown}
 	for _, s := range steps {
 		from := len(e.edges)

@@ -113,6 +113,25 @@ func (p *Pending) Merge(q *Pending) (*Pending, error) {
 	return out, nil
 }
 
+// Join returns the changes of several parts no two of which share a tablet: their keys do not lie among one another's. The parts
+// stay as they are.
+func Join(parts []*Pending) *Pending {
+	parts = slices.DeleteFunc(slices.Clone(parts), func(p *Pending) bool { return p.Len() == 0 })
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	slices.SortFunc(parts, func(a, b *Pending) int { return bytes.Compare(a.keys[0], b.keys[0]) })
+	n := 0
+	for _, p := range parts {
+		n += p.Len()
+	}
+	out := &Pending{keys: make([][]byte, 0, n), recs: make([][]byte, 0, n)}
+	for _, p := range parts {
+		out.keys, out.recs, out.size = append(out.keys, p.keys...), append(out.recs, p.recs...), out.size+p.size
+	}
+	return out
+}
+
 func (p *Pending) add(key, rec []byte) {
 	p.keys, p.recs = append(p.keys, key), append(p.recs, rec)
 	p.size += len(key) + len(rec)

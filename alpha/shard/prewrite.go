@@ -177,8 +177,9 @@ func (s *Shard) derive(
 func (s *Shard) deriveStep(
 	state *published, view *posting.View, edges []graph.Edge, written *Written,
 ) (*posting.Pending, error) {
-	var all *posting.Pending
-	for name, part := range byPredicate(edges) {
+	groups := byPredicate(edges)
+	parts := make([]*posting.Pending, 0, len(groups))
+	for name, part := range groups {
 		t, ok := state.tablets[name]
 		if !ok || t.fenced() || view.ReadTs() < t.servedSince() {
 			return nil, fault.New(fault.Aborted, "predicate %s has moved to another group; please retry", name)
@@ -187,9 +188,7 @@ func (s *Shard) deriveStep(
 		if err != nil {
 			return nil, fault.As(fault.Invalid, err)
 		}
-		if all, err = all.Merge(d.Pending); err != nil {
-			return nil, err
-		}
+		parts = append(parts, d.Pending)
 		for _, k := range d.Conflicts {
 			written.Keys = append(written.Keys, uint64(k))
 		}
@@ -197,7 +196,7 @@ func (s *Shard) deriveStep(
 			written.Epochs = append(written.Epochs, e)
 		}
 	}
-	return all, nil
+	return posting.Join(parts), nil
 }
 
 // byPredicate groups edges, keeping their order within a predicate.
