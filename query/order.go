@@ -32,6 +32,9 @@ func (r *run) orderLevel(l *level, then func() error) error {
 	for _, k := range l.order {
 		tasks = append(tasks, task.Task{Kind: task.Values, Predicate: k.pred, Langs: k.langs, Src: l.rows.uids})
 	}
+	if n := r.wanted(l); n > 0 {
+		tasks[0].Best = task.Best{N: n, Desc: l.order[0].desc, ByUID: len(tasks) == 1}
+	}
 	return r.ask(l, tasks, func(_ *level, res []task.Result) error {
 		keys := make([]sortKey, len(l.order))
 		for i, k := range l.order {

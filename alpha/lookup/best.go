@@ -2,9 +2,11 @@ package lookup
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 
+	"dragg/graph"
+	"dragg/posting"
 	"dragg/posting/uidset"
 	"dragg/query/task"
 	"dragg/schema/tok"
@@ -19,59 +21,141 @@ const maxBestKeys = 4096
 // it, so that what is left out comes after everything that was found. ok is false where the index has too many keys.
 func (b *builder) bestWithin(ctx context.Context, k tok.Tokenizer, s span) (f found, ok bool, err error) {
 	prefix, from, to := b.bounds(k, "", s)
-	list, err := b.indexKeys(ctx, from, to)
-	if err != nil || list == nil {
-		return found{}, false, err
-	}
-	if b.best.Desc {
-		list = slices.Clone(list)
-		slices.Reverse(list)
-	}
-	var tick ticks
 	var sure, maybe []uidset.Set
-	for n := 0; len(list) > 0 && n < b.best.N; list = list[1:] {
-		if err := tick.check(ctx); err != nil {
-			return found{}, false, err
-		}
-		b.r.key = append(b.r.key[:0], list[0]...)
-		l, err := b.r.view.List(b.r.key)
-		if err != nil {
-			return found{}, false, fmt.Errorf("read index %s of %s: %w", k.Name(), b.p.Name, err)
-		}
-		if token := list[0][len(prefix):]; s.edges && (string(token) == s.lo || !s.open && string(token) == s.hi) {
+	n := 0
+	ok, err = b.fromEnd(ctx, k, from, to, func(key string, l posting.List) bool {
+		if token := key[len(prefix):]; s.edges && (token == s.lo || !s.open && token == s.hi) {
 			maybe = append(maybe, l.UIDs())
-			continue
+			return true
 		}
-		set := l.UIDs()
-		if left := b.best.N - n; b.best.ByUID && !k.Lossy() && set.Len() > left {
-			set = page(set, task.Page{First: left}) // all have one value
-		}
+		set := b.firstEqual(k, l.UIDs(), n)
 		sure = append(sure, set)
 		n += set.Len()
+		return n < b.best.N
+	})
+	if !ok || err != nil {
+		return found{}, false, err
 	}
 	return found{sure: merge(sure), maybe: merge(maybe)}, true, nil
 }
 
-// indexKeys returns the keys in a range, without reading their lists; nil where there are too many, or none.
-func (b *builder) indexKeys(ctx context.Context, from, to []byte) (list []string, err error) {
-	if list, ok, err := b.r.view.Keys(ctx, from, to); ok || err != nil {
-		return list, err
+// firstEqual cuts the nodes of a token, of which n come before: where all have one value and uids decide, no more are needed.
+func (b *builder) firstEqual(k tok.Tokenizer, set uidset.Set, n int) uidset.Set {
+	if left := b.best.N - n; b.best.ByUID && !k.Lossy() && set.Len() > left {
+		return page(set, task.Page{First: left})
 	}
+	return set
+}
+
+// When the index is asked which nodes of a frontier come first: where reading all their values costs more.
+const (
+	bestNodes = 256 // from how many nodes on
+	bestShare = 8   // of so many nodes one may be among the first
+	bestCost  = 4   // the part of reading all values that it may cost before it is given up
+	bestAnd   = 16  // nodes that are looked for in a list of the index for what reading one list costs
+)
+
+// firstOf returns those of a task's nodes among which are the first ones of its order, by an index; false where the values of all
+// have to be read.
+func (r *runner) firstOf(ctx context.Context, t *task.Task, p tablet) (first []graph.UID, ok bool, err error) {
+	if t.Best.N == 0 || len(t.Src) < max(bestNodes, bestShare*t.Best.N) || p.Lang || p.List || len(t.Langs) > 0 || t.Facets != nil ||
+		t.Page != (task.Page{}) {
+		return nil, false, nil
+	}
+	b := builder{r: r, p: p, best: t.Best}
+	k := b.pick(tok.Tokenizer.Sortable)
+	if k == nil {
+		return nil, false, nil
+	}
+	_, from, to := b.bounds(k, "", span{open: true})
+	nodes := uidset.Of(t.Src)
+	cost, most := 0, len(t.Src)/bestCost
+	var sets []uidset.Set
+	n := 0
+	ok, err = b.fromEnd(ctx, k, from, to, func(_ string, l posting.List) bool {
+		set := uidset.And(l.UIDs(), nodes)
+		cost += 1 + min(l.Len(), len(t.Src))/bestAnd
+		if !set.IsEmpty() {
+			set = b.firstEqual(k, set, n)
+			sets = append(sets, set)
+			n += set.Len()
+		}
+		return n < b.best.N && cost < most
+	})
+	if !ok || err != nil || n < b.best.N && cost >= most {
+		return nil, false, err
+	}
+	return merge(sets).Slice(), true, nil
+}
+
+// fromEnd visits the lists of an index from the end where the order begins, until visit has enough. It returns false where the
+// order begins at the end of more keys than can be walked over.
+func (b *builder) fromEnd(
+	ctx context.Context, k tok.Tokenizer, from, to []byte, visit func(key string, l posting.List) bool,
+) (ok bool, err error) {
 	var tick ticks
+	read := func(key string) (more bool, err error) {
+		if err := tick.check(ctx); err != nil {
+			return false, err
+		}
+		b.r.key = append(b.r.key[:0], key...)
+		l, err := b.r.view.List(b.r.key)
+		if err != nil {
+			return false, fmt.Errorf("read index %s of %s: %w", k.Name(), b.p.Name, err)
+		}
+		return visit(key, l), nil
+	}
+	list, known, err := b.r.view.Keys(ctx, from, to)
+	switch {
+	case err != nil:
+		return false, err
+	case !known && !b.best.Desc:
+		return true, b.scanKeys(from, to, read)
+	case !known:
+		err := b.scanKeys(from, to, func(key string) (more bool, err error) {
+			list = append(list, key)
+			return len(list) <= maxBestKeys, tick.check(ctx)
+		})
+		if err != nil || len(list) > maxBestKeys {
+			return false, err
+		}
+	}
+	for i := range list {
+		if b.best.Desc {
+			i = len(list) - 1 - i
+		}
+		if more, err := read(list[i]); err != nil || !more {
+			return err == nil, err
+		}
+	}
+	return true, nil
+}
+
+// scanKeys visits the keys in a range as they lie on disk, until visit has enough.
+func (b *builder) scanKeys(from, to []byte, visit func(key string) (more bool, err error)) (err error) {
 	it := b.r.view.Scan(from, to)
 	defer func() {
-		if e := it.Close(); err == nil && e != nil {
-			err = fmt.Errorf("scan the index of %s: %w", b.p.Name, e)
+		if e := it.Close(); e != nil {
+			err = errors.Join(err, fmt.Errorf("scan the index of %s: %w", b.p.Name, e))
 		}
 	}()
 	for it.Next() {
-		if err := tick.check(ctx); err != nil {
-			return nil, err
+		if more, err := visit(string(it.Key())); err != nil || !more {
+			return err
 		}
-		if len(list) == maxBestKeys {
-			return nil, nil
-		}
-		list = append(list, string(it.Key()))
 	}
-	return list, nil
+	return nil
+}
+
+// spread gives the values of some nodes of a task the places of all its nodes.
+func spread(res *task.Result, some, all []graph.UID) {
+	offsets := make([]uint32, 1, len(all)+1)
+	i := 0
+	for _, u := range all {
+		if i < len(some) && some[i] == u {
+			i++
+		}
+		offsets = append(offsets, res.Offsets[i])
+	}
+	res.Offsets = offsets
 }

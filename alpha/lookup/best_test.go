@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -70,6 +71,74 @@ func TestBestHoldsTheFirst(t *testing.T) {
 	}
 	if smaller < 300 {
 		t.Errorf("only %d of 500 answers left something out", smaller)
+	}
+}
+
+// Goal: the values of the nodes that come first are all there, and those of others seldom read. Method: frontiers of random numbers
+// behind exact and lossy indexes, of few keys and of more than are known without the disk, some nodes without a value; what has a
+// value must have its own or none, and the first of the naive order theirs.
+func TestFirstOfAFrontier(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	w := newWorld(t, "age: int @index(int) .\nscore: float @index(float) .\nserial: int @index(int) .")
+	values := map[string]map[graph.UID]float64{"age": {}, "score": {}, "serial": {}}
+	quads := func(from, to int) string {
+		var b strings.Builder
+		for u := from; u <= to; u++ {
+			for pred, n := range map[string]int{"age": 40, "score": 400, "serial": 1 << 30} {
+				if rnd.IntN(20) > 0 {
+					v := rnd.IntN(n) - 5
+					values[pred][graph.UID(u)] = float64(v)
+					fmt.Fprintf(&b, "%d %s \"%d\"\n", u, pred, v)
+				}
+			}
+		}
+		return b.String()
+	}
+	const nodes = 6000
+	w.set(quads(1, nodes))
+	own := w.pending(nil, quads(nodes, nodes+20))
+	fewer := map[string]int{}
+	for range 300 {
+		pred := []string{"age", "score", "serial"}[rnd.IntN(3)]
+		var src []graph.UID
+		every := 1 + rnd.IntN(12)
+		for u := range graph.UID(nodes + 20) {
+			if rnd.IntN(every) == 0 {
+				src = append(src, u+1)
+			}
+		}
+		best := task.Best{N: 1 + rnd.IntN(30), Desc: rnd.IntN(2) == 0, ByUID: rnd.IntN(2) == 0}
+		res, err := w.run(own, task.Task{Kind: task.Values, Predicate: graph.Pred(pred), Src: src, Best: best})
+		if err != nil {
+			t.Fatal(err)
+		}
+		here := map[graph.UID]float64{}
+		for _, u := range src {
+			if v, ok := values[pred][u]; ok {
+				here[u] = v
+			}
+		}
+		got := map[graph.UID]float64{}
+		for i, u := range src {
+			for _, v := range res[0].Values[res[0].Offsets[i]:res[0].Offsets[i+1]] {
+				if got[u], _ = strconv.ParseFloat(v.Text(), 64); got[u] != here[u] {
+					t.Fatalf("%s of %d is %v, want %v", pred, u, got[u], here[u])
+				}
+			}
+		}
+		all := naiveBest(here, "has", 0, best.Desc)
+		last := min(best.N, len(all)) - 1
+		for i, u := range all {
+			if _, ok := got[u]; !ok && last >= 0 && (i <= last || !best.ByUID && here[u] == here[all[last]]) {
+				t.Fatalf("%s of %d nodes, %+v: %d is the %dth and has no value", pred, len(src), best, u, i)
+			}
+		}
+		if len(got) < len(here) {
+			fewer[fmt.Sprint(pred, best.Desc)]++
+		}
+	}
+	if len(fewer) != 5 || fewer["serialtrue"] > 0 { // the last of so many keys are not found in time
+		t.Errorf("answers that left something out: %v", fewer)
 	}
 }
 

@@ -67,6 +67,22 @@ func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result
 
 // values answers task.Values.
 func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
+	first, ok, err := r.firstOf(ctx, t, p)
+	switch {
+	case err != nil:
+		return task.Result{}, err
+	case !ok:
+		return r.valuesOf(ctx, t, p, t.Src)
+	}
+	res, err := r.valuesOf(ctx, t, p, first)
+	if err == nil {
+		spread(&res, first, t.Src)
+	}
+	return res, err
+}
+
+// valuesOf answers task.Values for some of its nodes.
+func (r *runner) valuesOf(ctx context.Context, t *task.Task, p tablet, nodes []graph.UID) (task.Result, error) {
 	var tick ticks
 	sel, err := newSelection(t.Facets)
 	if err != nil {
@@ -74,12 +90,12 @@ func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Resul
 	}
 	w := valueRows{p: p, page: t.Page, pick: preference(t.Langs), sel: sel, scratch: r.vals}
 	w.plain = !p.List && len(t.Langs) == 0 && sel.idle() && t.Page == (task.Page{})
-	w.res = task.Result{Offsets: take(&r.slabs.offsets, len(t.Src)+1)[:1], Values: take(&r.slabs.values, len(t.Src))[:0]}
+	w.res = task.Result{Offsets: take(&r.slabs.offsets, len(nodes)+1)[:1], Values: take(&r.slabs.values, len(nodes))[:0]}
 	if w.pick.all {
-		w.res.Langs = make([]string, 0, len(t.Src))
+		w.res.Langs = make([]string, 0, len(nodes))
 	}
-	rows := r.rows(p, false, t.Src)
-	for i, uid := range t.Src {
+	rows := r.rows(p, false, nodes)
+	for i, uid := range nodes {
 		if err := tick.check(ctx); err != nil {
 			return task.Result{}, err
 		}

@@ -47,7 +47,8 @@ type Task struct {
 	Facets *Facets
 	// Page cuts each row of Edges and Values (Facets.Filter first), and the result of a root Match.
 	Page Page
-	// Best lets a root Match leave out nodes that come late in the order of the predicate. A runner may ignore it.
+	// Best lets a root Match leave out nodes that come late in the order of the predicate, and Values leave their rows empty. A
+	// runner may ignore it.
 	Best Best
 	// Room bounds the answers to the whole batch.
 	Room Room
@@ -55,6 +56,7 @@ type Task struct {
 
 // Best says that of the nodes ordered by their values only the first N matter, the last N where Desc is set. All that share a
 // value with one of them must be in the answer too, unless ByUID says that those with smaller uids come first; any others may be.
+// Nodes without a value come last, wherever the order begins.
 type Best struct {
 	N           int
 	Desc, ByUID bool
