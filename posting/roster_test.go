@@ -45,16 +45,36 @@ func checkKeys(t *testing.T, v *posting.View, family []byte, rng *rand.Rand) {
 	if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
 		t.Fatalf("keys out of order: %x", got)
 	}
+	var down []string
+	most := rng.IntN(20)
+	err = v.KeysDown(from, to, func(key []byte) (bool, error) {
+		down = append(down, string(key))
+		return most == 0 || len(down) < most, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if most > 0 && len(down) > most {
+		t.Fatalf("%d keys after the %dth was enough", len(down), most)
+	}
+	slices.Reverse(down)
+	if !slices.IsSorted(down) || len(slices.Compact(slices.Clone(down))) != len(down) {
+		t.Fatalf("keys out of order downwards: %x", down)
+	}
 	it := v.Scan(from, to)
 	for it.Next() {
-		if _, there := slices.BinarySearch(got, string(it.Key())); !there {
-			t.Fatalf("at %d the keys lack %x: %x", v.ReadTs(), it.Key(), got)
+		key := string(it.Key())
+		if _, there := slices.BinarySearch(got, key); !there {
+			t.Fatalf("at %d the keys lack %x: %x", v.ReadTs(), key, got)
+		}
+		if _, there := slices.BinarySearch(down, key); !there && (most == 0 || len(down) < most || key > down[0]) {
+			t.Fatalf("at %d the keys downwards lack %x: %x", v.ReadTs(), key, down)
 		}
 	}
 	if err := it.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range got {
+	for _, key := range append(down, got...) {
 		if key < string(from) || to != nil && key >= string(to) {
 			t.Fatalf("key %x is outside of %x to %x", key, from, to)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"dragg/graph"
 	"dragg/storage"
@@ -47,6 +48,43 @@ func (v *View) Scan(from, to []byte) *Iterator {
 	it := &Iterator{v: v, r: r, it: r.Scan(from, to), to: to, own: v.own.seek(from), err: err}
 	it.diskOK = it.it.Next()
 	return it
+}
+
+// KeysDown visits keys in [from, to) in descending order, until visit returns false: those under which the view may find a list
+// that is not empty, the transaction's own among them; some of the lists may be empty. A nil to means the end of the store. The
+// key is only valid during the call. An error is the engine's, that of what the view awaits, or visit's.
+func (v *View) KeysDown(from, to []byte, visit func(key []byte) (more bool, err error)) error {
+	if err := v.await(); err != nil {
+		return err
+	}
+	own := slices.Collect(v.OwnKeys(from, to)) // those that were not visited yet
+	var err error
+	more := true
+	take := func(key []byte) {
+		if more {
+			more, err = visit(key)
+			more = more && err == nil
+		}
+	}
+	r := v.s.engine.ReaderAt(v.ts)
+	defer r.Close()
+	failed := r.KeysDown(from, to, func(key []byte) bool {
+		n := len(own)
+		for n > 0 && more && bytes.Compare(own[n-1], key) > 0 {
+			n--
+			take(own[n])
+		}
+		if n > 0 && bytes.Equal(own[n-1], key) {
+			n--
+		}
+		own = own[:n]
+		take(key)
+		return more
+	})
+	for n := len(own); n > 0 && more && failed == nil; n-- {
+		take(own[n-1])
+	}
+	return errors.Join(failed, err)
 }
 
 // SeekGE moves so that the following Next lands on the first key at or above key. It only moves forward.

@@ -107,6 +107,10 @@ type Reader interface {
 	// timestamp, in ascending order. A nil to means the end of the store.
 	Scan(from, to []byte) Iterator
 
+	// KeysDown calls fn for the keys that Scan visits, in descending order. fn returns false to stop; the key is only valid
+	// during the call.
+	KeysDown(from, to []byte, fn func(key []byte) (more bool)) error
+
 	// History is a Scan that passes more: of each key every version that a reader from floor on, up to this one, might be
 	// passed, and also what stands behind a folded version at the same timestamp. So it goes on below a version that is
 	// Complete, and passes deletions, as long as they are above floor. Keys of which it has nothing to pass may be visited

@@ -12,19 +12,15 @@ import (
 	"dragg/schema/tok"
 )
 
-// maxBestKeys bounds how many keys of an index are walked over to find its last ones: with more of them, reading all lists
-// and ordering the values is not much worse.
-const maxBestKeys = 4096
-
 // bestWithin is within for an untagged predicate of which only the nodes that come first in the order of the index matter, or
 // last: it reads lists from that end until it has enough. Tokens order as values do, and a lossy one has all its values behind
-// it, so that what is left out comes after everything that was found. ok is false where the index has too many keys.
-func (b *builder) bestWithin(ctx context.Context, k tok.Tokenizer, s span) (f found, ok bool, err error) {
+// it, so that what is left out comes after everything that was found.
+func (b *builder) bestWithin(ctx context.Context, k tok.Tokenizer, s span) (found, error) {
 	prefix, from, to := b.bounds(k, "", s)
 	var sure, maybe []uidset.Set
 	n := 0
-	ok, err = b.fromEnd(ctx, k, from, to, func(key string, l posting.List) bool {
-		if token := key[len(prefix):]; s.edges && (token == s.lo || !s.open && token == s.hi) {
+	err := b.fromEnd(ctx, k, from, to, func(key []byte, l posting.List) bool {
+		if token := string(key[len(prefix):]); s.edges && (token == s.lo || !s.open && token == s.hi) {
 			maybe = append(maybe, l.UIDs())
 			return true
 		}
@@ -33,10 +29,7 @@ func (b *builder) bestWithin(ctx context.Context, k tok.Tokenizer, s span) (f fo
 		n += set.Len()
 		return n < b.best.N
 	})
-	if !ok || err != nil {
-		return found{}, false, err
-	}
-	return found{sure: merge(sure), maybe: merge(maybe)}, true, nil
+	return found{sure: merge(sure), maybe: merge(maybe)}, err
 }
 
 // firstEqual cuts the nodes of a token, of which n come before: where all have one value and uids decide, no more are needed.
@@ -72,7 +65,7 @@ func (r *runner) firstOf(ctx context.Context, t *task.Task, p tablet) (first []g
 	cost, most := 0, len(t.Src)/bestCost
 	var sets []uidset.Set
 	n := 0
-	ok, err = b.fromEnd(ctx, k, from, to, func(_ string, l posting.List) bool {
+	err = b.fromEnd(ctx, k, from, to, func(_ []byte, l posting.List) bool {
 		set := uidset.And(l.UIDs(), nodes)
 		cost += 1 + min(l.Len(), len(t.Src))/bestAnd
 		if !set.IsEmpty() {
@@ -82,19 +75,18 @@ func (r *runner) firstOf(ctx context.Context, t *task.Task, p tablet) (first []g
 		}
 		return n < b.best.N && cost < most
 	})
-	if !ok || err != nil || n < b.best.N && cost >= most {
+	if err != nil || n < b.best.N && cost >= most {
 		return nil, false, err
 	}
 	return merge(sets).Slice(), true, nil
 }
 
-// fromEnd visits the lists of an index from the end where the order begins, until visit has enough. It returns false where the
-// order begins at the end of more keys than can be walked over.
+// fromEnd visits the lists of an index from the end where the order begins, until visit has enough.
 func (b *builder) fromEnd(
-	ctx context.Context, k tok.Tokenizer, from, to []byte, visit func(key string, l posting.List) bool,
-) (ok bool, err error) {
+	ctx context.Context, k tok.Tokenizer, from, to []byte, visit func(key []byte, l posting.List) (more bool),
+) error {
 	var tick ticks
-	read := func(key string) (more bool, err error) {
+	read := func(key []byte) (more bool, err error) {
 		if err := tick.check(ctx); err != nil {
 			return false, err
 		}
@@ -103,44 +95,39 @@ func (b *builder) fromEnd(
 		if err != nil {
 			return false, fmt.Errorf("read index %s of %s: %w", k.Name(), b.p.Name, err)
 		}
-		return visit(key, l), nil
+		return visit(b.r.key, l), nil
 	}
 	list, known, err := b.r.view.Keys(ctx, from, to)
 	switch {
 	case err != nil:
-		return false, err
-	case !known && !b.best.Desc:
-		return true, b.scanKeys(from, to, read)
-	case !known:
-		err := b.scanKeys(from, to, func(key string) (more bool, err error) {
-			list = append(list, key)
-			return len(list) <= maxBestKeys, tick.check(ctx)
-		})
-		if err != nil || len(list) > maxBestKeys {
-			return false, err
+		return err
+	case known:
+		for i := range list {
+			if b.best.Desc {
+				i = len(list) - 1 - i
+			}
+			b.r.key = append(b.r.key[:0], list[i]...)
+			if more, err := read(b.r.key); err != nil || !more {
+				return err
+			}
 		}
+		return nil
+	case b.best.Desc:
+		return b.r.view.KeysDown(from, to, read)
 	}
-	for i := range list {
-		if b.best.Desc {
-			i = len(list) - 1 - i
-		}
-		if more, err := read(list[i]); err != nil || !more {
-			return err == nil, err
-		}
-	}
-	return true, nil
+	return b.r.scanKeys(from, to, read)
 }
 
 // scanKeys visits the keys in a range as they lie on disk, until visit has enough.
-func (b *builder) scanKeys(from, to []byte, visit func(key string) (more bool, err error)) (err error) {
-	it := b.r.view.Scan(from, to)
+func (r *runner) scanKeys(from, to []byte, visit func(key []byte) (more bool, err error)) (err error) {
+	it := r.view.Scan(from, to)
 	defer func() {
 		if e := it.Close(); e != nil {
-			err = errors.Join(err, fmt.Errorf("scan the index of %s: %w", b.p.Name, e))
+			err = errors.Join(err, fmt.Errorf("scan the index: %w", e))
 		}
 	}()
 	for it.Next() {
-		if more, err := visit(string(it.Key())); err != nil || !more {
+		if more, err := visit(it.Key()); err != nil || !more {
 			return err
 		}
 	}

@@ -175,9 +175,8 @@ func (b *builder) inequality() (condition, error) {
 			return found{}, true, nil
 		}
 		if b.root && b.best.N > 0 && !b.p.Lang && !b.p.List {
-			if f, ok, err := b.bestWithin(ctx, k, s); ok || err != nil {
-				return f, true, err
-			}
+			f, err := b.bestWithin(ctx, k, s)
+			return f, true, err
 		}
 		done := true
 		f, err := b.byTag(ctx, k, func(lang string) (found, error) {

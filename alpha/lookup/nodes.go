@@ -33,9 +33,8 @@ func (r *runner) matchHas(ctx context.Context, t *task.Task, p tablet) (uidset.S
 	if t.AtRoot && t.Best.N > 0 && !p.Lang && !p.List && !t.Reverse && !p.IsUID() {
 		b := builder{r: r, p: p, best: t.Best}
 		if k := b.pick(tok.Tokenizer.Sortable); k != nil {
-			if f, ok, err := b.bestWithin(ctx, k, span{open: true}); ok || err != nil {
-				return f.sure, err
-			}
+			f, err := b.bestWithin(ctx, k, span{open: true})
+			return f.sure, err
 		}
 	}
 	if t.AtRoot {

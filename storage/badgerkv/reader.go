@@ -80,6 +80,27 @@ func folded(item *badger.Item) bool { return item.Version()&1 != 0 }
 // Scan implements [storage.Reader].
 func (r *reader) Scan(from, to []byte) storage.Iterator { return r.scan(from, to, 0) }
 
+// KeysDown implements [storage.Reader]. Badger's iterators that go down find the newest version of a key by themselves.
+func (r *reader) KeysDown(from, to []byte, fn func(key []byte) bool) error {
+	it := r.txn.NewIterator(badger.IteratorOptions{Reverse: true})
+	defer it.Close()
+	if to == nil {
+		it.Rewind()
+	} else {
+		it.Seek(to)
+	}
+	for ; it.Valid(); it.Next() {
+		key := it.Item().Key()
+		if bytes.Compare(key, from) < 0 {
+			return nil
+		}
+		if (to == nil || !bytes.Equal(key, to)) && !fn(key) {
+			return nil
+		}
+	}
+	return nil
+}
+
 // History implements [storage.Reader].
 func (r *reader) History(from, to []byte, floor graph.Timestamp) storage.Iterator {
 	it := r.scan(from, to, 0)

@@ -50,6 +50,29 @@ func (r *reader) Versions(key []byte, fn func(graph.Timestamp, storage.Version) 
 
 func (r *reader) Scan(from, to []byte) storage.Iterator { return r.scan(from, to) }
 
+// KeysDown implements [storage.Reader].
+func (r *reader) KeysDown(from, to []byte, fn func(key []byte) bool) error {
+	it := r.scan(from, to)
+	if it.err != nil {
+		return it.err
+	}
+	visit := func(i *item) bool {
+		switch {
+		case bytes.Compare(i.key, from) < 0:
+			return false
+		case to != nil && bytes.Equal(i.key, to), !i.visit(r.ts, nil):
+			return true
+		}
+		return fn(i.key)
+	}
+	if to == nil {
+		it.tree.Descend(visit)
+	} else {
+		it.tree.DescendLessOrEqual(&item{key: to}, visit)
+	}
+	return nil
+}
+
 // History implements [storage.Reader].
 func (r *reader) History(from, to []byte, floor graph.Timestamp) storage.Iterator {
 	it := r.scan(from, to)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sort"
+	"strings"
 	"testing"
 
 	"dragg/graph"
@@ -130,6 +131,16 @@ func (m model) passed(from, to string, at, floor, since graph.Timestamp) []strin
 	return out
 }
 
+// down returns the keys of what a scan found, from its end.
+func down(lines []string) (keys []string) {
+	for _, line := range lines {
+		key, _, _ := strings.Cut(line, " ")
+		keys = append(keys, key)
+	}
+	slices.Reverse(keys)
+	return keys
+}
+
 // testRandom runs one random history against the engine and the model, with reopenings and discards on the way.
 func testRandom(t *testing.T, open Opener) {
 	dir := t.TempDir()
@@ -183,6 +194,8 @@ func testRandom(t *testing.T, open Opener) {
 		equal(t, fmt.Sprintf("step %d: %s at %d", step, k, at), versions(t, e, k, at), m.versions(k, at)...)
 		if from, to := key(), key(); step%10 == 0 && from < to {
 			equal(t, fmt.Sprintf("step %d: scan at %d", step, at), scan(t, e, from, to, at), m.scan(from, to, at)...)
+			equal(t, fmt.Sprintf("step %d: down at %d", step, at), keysDown(t, e, from, to, at), down(m.scan(from, to, at))...)
+			equal(t, fmt.Sprintf("step %d: all down at %d", step, at), keysDown(t, e, from, "", at), down(m.scan(from, "", at))...)
 			floor := max(discard, at-min(at, graph.Timestamp(rng.IntN(30))))
 			equal(t, fmt.Sprintf("step %d: history at %d from %d on", step, at, floor),
 				history(t, e, from, to, at, floor), m.history(from, to, at, floor)...)

@@ -124,6 +124,21 @@ func scan(t *testing.T, e storage.Engine, from, to string, ts graph.Timestamp) [
 	return out
 }
 
+// keysDown returns the keys that a reader at ts visits in [from, to), downwards.
+func keysDown(t *testing.T, e storage.Engine, from, to string, ts graph.Timestamp) (out []string) {
+	t.Helper()
+	r := e.ReaderAt(ts)
+	defer r.Close()
+	err := r.KeysDown([]byte(from), end(to), func(key []byte) bool {
+		out = append(out, string(key))
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // history returns what a reader at ts passes of the history of [from, to) down to floor. Deletions are marked with a -, folded
 // versions with an f.
 func history(t *testing.T, e storage.Engine, from, to string, ts, floor graph.Timestamp) []string {
