@@ -29,7 +29,7 @@ func TestPagesOfAnOrder(t *testing.T) {
 	}
 	n.set(t, quads.String())
 	for _, from := range []string{"has(serial)", "ge(few, 12)", "has(name)"} {
-		for _, order := range []string{"few", "rough", "name"} {
+		for _, order := range []string{"few", "rough", "name", "few, orderdesc: name", "rough, orderasc: few, orderasc: name"} {
 			for _, way := range []string{"orderasc", "orderdesc"} {
 				list := func(more string) []string {
 					text := n.ask(t, fmt.Sprintf("{ q(func: %s, %s: %s%s) { uid } }", from, way, order, more))

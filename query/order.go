@@ -28,22 +28,55 @@ func (r *run) orderLevel(l *level, then func() error) error {
 		r.orderByVariable(l)
 		return r.ordered(then)
 	}
-	var tasks []task.Task
-	for _, k := range l.order {
-		tasks = append(tasks, task.Task{Kind: task.Values, Predicate: k.pred, Langs: k.langs, Src: l.rows.uids})
+	tasks := make([]task.Task, len(l.order))
+	for i, k := range l.order {
+		tasks[i] = task.Task{Kind: task.Values, Predicate: k.pred, Langs: k.langs, Src: l.rows.uids}
 	}
-	if n := r.wanted(l); n > 0 {
+	n := r.wanted(l)
+	if n > 0 {
 		tasks[0].Best = task.Best{N: n, Desc: l.order[0].desc, ByUID: len(tasks) == 1}
 	}
-	return r.ask(l, tasks, func(_ *level, res []task.Result) error {
-		keys := make([]sortKey, len(l.order))
-		for i, k := range l.order {
-			keys[i] = newSortKey(k, &res[i], r.gone)
+	if n == 0 || len(l.rows.uids) < max(stageCandidates, 2*n) {
+		return r.ask(l, tasks, func(l *level, res []task.Result) error { return r.orderByKeys(l, res, then) })
+	}
+	// The first key alone may show of most nodes that they are not on the page.
+	return r.ask(l, tasks[:1], func(l *level, res []task.Result) error {
+		first, others := l.shorten(n, res[0]), tasks[1:]
+		for i := range others {
+			others[i].Src = l.rows.uids
 		}
-		l.rows.own()
-		l.rows.order(rankOf(len(l.rows.uids), keys, r.wanted(l), r.gone), r.gone)
-		return r.ordered(then)
+		return r.ask(l, others, func(l *level, res []task.Result) error {
+			return r.orderByKeys(l, append([]task.Result{first}, res...), then)
+		})
 	})
+}
+
+// orderByKeys puts the rows into the order of the values of the sort keys.
+func (r *run) orderByKeys(l *level, values []task.Result, then func() error) error {
+	keys := make([]sortKey, len(l.order))
+	for i, k := range l.order {
+		keys[i] = newSortKey(k, &values[i], r.gone)
+	}
+	l.rows.own()
+	l.rows.order(rankOf(len(l.rows.uids), keys, r.wanted(l), r.gone), r.gone)
+	return r.ordered(then)
+}
+
+// shorten drops the nodes of a single row that have no value, because they come last or the runner left them out, if n others come
+// before them. It returns the values of those that stay.
+func (l *level) shorten(n int, res task.Result) task.Result {
+	offsets, stay := []uint32{0}, []graph.UID(nil)
+	for i, u := range l.rows.uids {
+		if end := res.Offsets[i+1]; end > res.Offsets[i] {
+			offsets, stay = append(offsets, end), append(stay, u)
+		}
+	}
+	if len(stay) < n || len(stay) == len(l.rows.uids) {
+		return res
+	}
+	l.rows.keepUIDs(stay)
+	res.Offsets = offsets
+	return res
 }
 
 // ordered goes on, unless what was put in order was left half done because nobody waits for it.
