@@ -51,7 +51,7 @@ const (
 // firstOf returns those of a task's nodes among which are the first ones of its order, by an index; false where the values of all
 // have to be read.
 func (r *runner) firstOf(ctx context.Context, t *task.Task, p tablet) (first []graph.UID, ok bool, err error) {
-	if t.Best.N == 0 || len(t.Src) < max(bestNodes, bestShare*t.Best.N) || p.Lang || p.List || len(t.Langs) > 0 || t.Facets != nil ||
+	if t.Best.N <= 0 || len(t.Src) < bestNodes || t.Best.N > len(t.Src)/bestShare || p.Lang || p.List || len(t.Langs) > 0 || t.Facets != nil ||
 		t.Page != (task.Page{}) {
 		return nil, false, nil
 	}
