@@ -57,14 +57,22 @@ func (r *run) orderByKeys(l *level, values []task.Result, then func() error) err
 	for i, k := range l.order {
 		keys[i] = newSortKey(k, &values[i], r.gone)
 	}
+	n, most := len(l.rows.uids), r.wanted(l)
+	if l.rows.single() && fewOf(most, n) {
+		l.rows = l.rows.pick(firstOf(n, keys, most, r.gone))
+		return r.ordered(then)
+	}
 	l.rows.own()
-	l.rows.order(rankOf(len(l.rows.uids), keys, r.wanted(l), r.gone), r.gone)
+	l.rows.order(rankOf(n, keys, most, r.gone), r.gone)
 	return r.ordered(then)
 }
 
 // shorten drops the nodes of a single row that have no value, because they come last or the runner left them out, if n others come
 // before them. It returns the values of those that stay.
 func (l *level) shorten(n int, res task.Result) task.Result {
+	if len(res.Values) >= len(l.rows.uids) {
+		return res // mostly that is one each
+	}
 	offsets, stay := []uint32{0}, []graph.UID(nil)
 	for i, u := range l.rows.uids {
 		if end := res.Offsets[i+1]; end > res.Offsets[i] {
@@ -238,10 +246,25 @@ type ranked struct {
 	row    uint32
 }
 
-// rankOf returns the place of each of n rows in the order of the keys; ties are by uid, which is the order
-// of the rows. With most > 0 only so many first rows get a rank, and the others are dropped. Once gone says so the order does not
-// matter any more, and rows are taken for equal, with which a sort is soon done.
+// rankOf returns the place of each of n rows in the order of firstOf, dropped for those that it leaves out.
 func rankOf(n int, keys []sortKey, most int, gone func() bool) []uint32 {
+	rank := make([]uint32, n)
+	list := firstOf(n, keys, most, gone)
+	if len(list) < n {
+		for i := range rank {
+			rank[i] = dropped
+		}
+	}
+	for place, x := range list {
+		rank[x.row] = uint32(place)
+	}
+	return rank
+}
+
+// firstOf returns n rows in the order of the keys; ties are by uid, which is the order of the rows. Where few matter they are all
+// that it returns. Once gone says so the order does not matter any more, and rows are taken for equal, with which a sort is soon
+// done.
+func firstOf(n int, keys []sortKey, most int, gone func() bool) []ranked {
 	list := make([]ranked, n)
 	for i := range list {
 		list[i].row = uint32(i)
@@ -261,19 +284,15 @@ func rankOf(n int, keys []sortKey, most int, gone func() bool) []uint32 {
 		}
 		return cmp.Compare(a.row, b.row)
 	}
-	rank := make([]uint32, n)
-	if most > 0 && most < n/4 {
-		for i := range rank {
-			rank[i] = dropped
-		}
+	if fewOf(most, n) {
 		list = smallest(list, most, compare)
 	}
 	slices.SortFunc(list, compare)
-	for place, x := range list {
-		rank[x.row] = uint32(place)
-	}
-	return rank
+	return list
 }
+
+// fewOf says that so few of n rows matter that the others need not be put in order; most is 0 where all do.
+func fewOf(most, n int) bool { return most > 0 && most < n/4 }
 
 // smallest returns the n first elements of list, in any order: a heap of n elements with the last of them
 // on top.

@@ -326,6 +326,31 @@ func (x *rows) element(i int) element {
 	return e
 }
 
+// single says that x is one row of which every target is the uid at the same place.
+func (x *rows) single() bool {
+	return x.len() == 1 && len(x.targets) == len(x.uids) && len(x.uids) > 0 && &x.targets[0] == &x.uids[0]
+}
+
+// pick returns the row of those elements of a single one, in that order.
+func (x *rows) pick(list []ranked) rows {
+	out := rows{offsets: []uint32{0, uint32(len(list))}, targets: make([]graph.UID, len(list)), index: make([]uint32, len(list))}
+	if x.facets != nil {
+		out.facets = make([][]graph.Facet, len(list))
+	}
+	for i, p := range list {
+		out.targets[i] = x.targets[p.row]
+		if x.facets != nil {
+			out.facets[i] = x.facets[p.row]
+		}
+	}
+	out.uids = slices.Sorted(slices.Values(out.targets))
+	for i, u := range out.targets {
+		at, _ := slices.BinarySearch(out.uids, u)
+		out.index[i] = uint32(at)
+	}
+	return out
+}
+
 // element is one entry of a row.
 type element struct {
 	uid    graph.UID
