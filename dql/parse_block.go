@@ -2,6 +2,7 @@ package dql
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,7 +11,6 @@ import (
 
 // blocks reads the root blocks up to the closing brace.
 func (p *parser) blocks(doc *Document) error {
-	aliases := map[string]bool{}
 	for !p.accept("}") {
 		if p.accept(",") {
 			continue
@@ -22,11 +22,9 @@ func (p *parser) blocks(doc *Document) error {
 		if err != nil {
 			return err
 		}
-		if b.Kind == ResultBlock {
-			if aliases[b.Alias] {
-				return &SyntaxError{Pos: b.Pos, Msg: fmt.Sprintf("Duplicate aliases not allowed: %s", b.Alias)}
-			}
-			aliases[b.Alias] = true
+		same := func(o *Block) bool { return o.Kind == ResultBlock && o.Alias == b.Alias }
+		if b.Kind == ResultBlock && slices.ContainsFunc(doc.Blocks, same) {
+			return &SyntaxError{Pos: b.Pos, Msg: fmt.Sprintf("Duplicate aliases not allowed: %s", b.Alias)}
 		}
 		doc.Blocks = append(doc.Blocks, b)
 	}
@@ -103,7 +101,7 @@ func (p *parser) checkBlock(b *Block, name *token) error {
 
 // blockArgs reads the arguments of a root block after the opening bracket.
 func (p *parser) blockArgs(b *Block) error {
-	seen := map[string]bool{}
+	seen := make([]string, 0, 8) // what else may stand here is an error
 	var order orderKeys
 	for !p.accept(")") {
 		if p.accept(",") {
@@ -118,13 +116,13 @@ func (p *parser) blockArgs(b *Block) error {
 		}
 		k := strings.ToLower(key.text)
 		if k != "orderasc" && k != "orderdesc" {
-			if seen[k] && k == "func" {
+			if slices.Contains(seen, k) && k == "func" {
 				return p.failAt(key, "Only one function allowed at root")
 			}
-			if seen[k] {
+			if slices.Contains(seen, k) {
 				return p.failAt(key, "Repeated key %q at root", key.text)
 			}
-			seen[k] = true
+			seen = append(seen, k)
 		}
 		if err := p.blockArg(b, key, k, &order); err != nil {
 			return err

@@ -24,15 +24,31 @@ func (p *parser) fields(ctx context) ([]*Field, error) {
 	copy(list, p.read[from:])
 	clear(p.read[from:])
 	p.read = p.read[:from]
-	seen := make(map[string]bool, 8) // so few need no memory of their own
-	for _, f := range list {
+	return list, checkHeads(list)
+}
+
+// fewHeads is how many names are compared one by one: a map costs more.
+const fewHeads = 8
+
+// checkHeads refuses a body that asks for the same twice.
+func checkHeads(list []*Field) error {
+	few := make([]string, 0, fewHeads)
+	var many map[string]bool
+	for i, f := range list {
 		head := f.head()
-		if seen[head] {
-			return nil, &SyntaxError{Pos: f.Pos, Msg: f.Key() + " not allowed multiple times in same sub-query."}
+		if slices.Contains(few, head) || many[head] {
+			return &SyntaxError{Pos: f.Pos, Msg: f.Key() + " not allowed multiple times in same sub-query."}
 		}
-		seen[head] = true
+		switch {
+		case i < fewHeads:
+			few = append(few, head)
+		case many == nil:
+			many = map[string]bool{head: true}
+		default:
+			many[head] = true
+		}
 	}
-	return list, nil
+	return nil
 }
 
 // head returns what must be unique within a body (dql.md fact 32).

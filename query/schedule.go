@@ -37,22 +37,31 @@ func (p *Plan) schedule() error {
 		}
 	}
 	p.markNames()
+	if len(p.blocks) == 1 {
+		return nil
+	}
 	return p.checkCycles()
 }
 
 // markNames finds the variables that only expand(val(x)) reads: they may come from lists.
 func (p *Plan) markNames() {
-	reads, expands := map[string]int{}, map[string]int{}
+	var expands map[string]int
 	for _, b := range p.blocks {
-		b.uses(func(name string, _ bool) { reads[name]++ })
 		b.root.walk(func(n *node) {
 			if n.kind == dql.ExpandField && n.src.Expand.Var != "" {
+				if expands == nil {
+					expands = map[string]int{}
+				}
 				expands[n.src.Expand.Var]++
 			}
 		})
 	}
-	if len(expands) == 0 {
+	if expands == nil {
 		return
+	}
+	reads := map[string]int{}
+	for _, b := range p.blocks {
+		b.uses(func(name string, _ bool) { reads[name]++ })
 	}
 	for _, b := range p.blocks {
 		b.root.walk(func(n *node) {
