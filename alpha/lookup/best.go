@@ -2,7 +2,6 @@ package lookup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"dragg/graph"
@@ -85,51 +84,12 @@ func (r *runner) firstOf(ctx context.Context, t *task.Task, p tablet) (first []g
 func (b *builder) fromEnd(
 	ctx context.Context, k tok.Tokenizer, from, to []byte, visit func(key []byte, l posting.List) (more bool),
 ) error {
-	var tick ticks
-	read := func(key []byte) (more bool, err error) {
-		if err := tick.check(ctx); err != nil {
-			return false, err
-		}
-		b.r.key = append(b.r.key[:0], key...)
-		l, err := b.r.view.List(b.r.key)
-		if err != nil {
-			return false, fmt.Errorf("read index %s of %s: %w", k.Name(), b.p.Name, err)
-		}
-		return visit(b.r.key, l), nil
+	walk := b.r.lists
+	if b.best.Desc {
+		walk = b.r.listsDown
 	}
-	list, known, err := b.r.view.Keys(ctx, from, to)
-	switch {
-	case err != nil:
-		return err
-	case known:
-		for i := range list {
-			if b.best.Desc {
-				i = len(list) - 1 - i
-			}
-			b.r.key = append(b.r.key[:0], list[i]...)
-			if more, err := read(b.r.key); err != nil || !more {
-				return err
-			}
-		}
-		return nil
-	case b.best.Desc:
-		return b.r.view.KeysDown(from, to, read)
-	}
-	return b.r.scanKeys(from, to, read)
-}
-
-// scanKeys visits the keys in a range as they lie on disk, until visit has enough.
-func (r *runner) scanKeys(from, to []byte, visit func(key []byte) (more bool, err error)) (err error) {
-	it := r.view.Scan(from, to)
-	defer func() {
-		if e := it.Close(); e != nil {
-			err = errors.Join(err, fmt.Errorf("scan the index: %w", e))
-		}
-	}()
-	for it.Next() {
-		if more, err := visit(it.Key()); err != nil || !more {
-			return err
-		}
+	if err := walk(ctx, from, to, visit); err != nil {
+		return fmt.Errorf("scan index %s of %s: %w", k.Name(), b.p.Name, err)
 	}
 	return nil
 }

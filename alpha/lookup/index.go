@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"dragg/posting"
 	"dragg/posting/keys"
@@ -248,6 +249,32 @@ func (r *runner) lists(ctx context.Context, from, to []byte, visit func(key []by
 		}
 		l, err := it.List()
 		if err != nil || !visit(it.Key(), l) {
+			return err
+		}
+	}
+	return nil
+}
+
+// listsDown is lists in descending order.
+func (r *runner) listsDown(ctx context.Context, from, to []byte, visit func(key []byte, l posting.List) bool) error {
+	var tick ticks
+	read := func(key []byte) (more bool, err error) {
+		if err := tick.check(ctx); err != nil {
+			return false, err
+		}
+		r.key = append(r.key[:0], key...)
+		l, err := r.view.List(r.key)
+		return err == nil && visit(r.key, l), err
+	}
+	list, ok, err := r.view.Keys(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return r.view.KeysDown(from, to, read)
+	}
+	for _, key := range slices.Backward(list) {
+		if more, err := read([]byte(key)); err != nil || !more {
 			return err
 		}
 	}
