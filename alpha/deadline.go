@@ -11,14 +11,15 @@ import (
 type deadline struct {
 	context.Context //nolint:containedctx // the client's: this is one, too
 	began           time.Time
-	limit           time.Duration
+	limit           time.Duration // none where it is not positive
 
 	mu   sync.Mutex
 	full context.Context    //nolint:containedctx // guarded by mu: ends by a timer; nil before it is needed
 	stop context.CancelFunc // guarded by mu: of full
 }
 
-// newDeadline returns a context that ends with ctx, or with a timeoutError as its cause once limit is over. Call cancel in the end.
+// newDeadline returns a context that ends with ctx, or with a timeoutError as its cause once limit is over, if that is positive. Call
+// cancel in the end.
 func newDeadline(ctx context.Context, limit time.Duration) *deadline {
 	return &deadline{Context: ctx, began: time.Now(), limit: limit}
 }
@@ -27,8 +28,12 @@ func newDeadline(ctx context.Context, limit time.Duration) *deadline {
 func (d *deadline) timer() context.Context {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.full == nil {
+	switch {
+	case d.full != nil:
+	case d.limit > 0:
 		d.full, d.stop = context.WithDeadlineCause(d.Context, d.began.Add(d.limit), &timeoutError{d.limit})
+	default:
+		d.full, d.stop = context.WithCancel(d.Context)
 	}
 	return d.full
 }
@@ -44,11 +49,11 @@ func (d *deadline) cancel() {
 
 // Deadline implements context.Context.
 func (d *deadline) Deadline() (time.Time, bool) {
-	end := d.began.Add(d.limit)
-	if client, ok := d.Context.Deadline(); ok && client.Before(end) {
-		end = client
+	end, bounded := d.Context.Deadline()
+	if own := d.began.Add(d.limit); d.limit > 0 && (!bounded || own.Before(end)) {
+		return own, true
 	}
-	return end, true
+	return end, bounded
 }
 
 // Done implements context.Context.
@@ -56,7 +61,7 @@ func (d *deadline) Done() <-chan struct{} { return d.timer().Done() }
 
 // Err implements context.Context.
 func (d *deadline) Err() error {
-	if err := d.Context.Err(); err != nil || time.Since(d.began) < d.limit {
+	if err := d.Context.Err(); err != nil || d.limit <= 0 || time.Since(d.began) < d.limit {
 		return err
 	}
 	return d.timer().Err()

@@ -83,15 +83,6 @@ func readQueryLimits(get func(name string) string) (l QueryLimits, err error) {
 	return l, nil
 }
 
-// timed ends ctx when the query's time is up.
-func (l QueryLimits) timed(ctx context.Context) (context.Context, context.CancelFunc) {
-	if l.Timeout <= 0 {
-		return context.WithCancel(ctx)
-	}
-	d := newDeadline(ctx, l.Timeout)
-	return d, d.cancel
-}
-
 func (l QueryLimits) parsing() dql.Options { return dql.Options{Depth: l.Depth} }
 
 func (l QueryLimits) running(b *query.Budget) query.Options {

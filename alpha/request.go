@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dgraph-io/dgo/v250/protos/api"
 
+	"dragg/alpha/lookup"
 	"dragg/cluster"
 	"dragg/dql"
 	"dragg/graph"
@@ -61,8 +63,10 @@ func (n *Node) do(ctx context.Context, req *api.Request, opts Options, began tim
 		}
 		return nil, classify(err)
 	}
-	r.resp.Latency.TotalNs = uint64(time.Since(r.began))
-	return r.resp, nil
+	resp := r.resp
+	resp.Latency.TotalNs = uint64(time.Since(r.began))
+	r.free()
+	return resp, nil
 }
 
 // How long a request is carried out anew because of predicates that moved or changed meanwhile, and the pause before.
@@ -73,9 +77,9 @@ const (
 
 // once tries to carry out a request.
 func (n *Node) once(ctx context.Context, req *api.Request, opts Options, began time.Time) (*request, error) {
-	r := &request{
-		n: n, req: req, opts: opts, limits: n.cfg.Limits.Query.lowered(opts.Limits), began: began, reply: new(reply),
-	}
+	r := newRequest()
+	r.n, r.req, r.opts, r.limits, r.began = n, req, opts, n.cfg.Limits.Query.lowered(opts.Limits), began
+	r.reply = new(reply)
 	r.resp, r.reply.Latency = &r.reply.Response, &r.reply.latency
 	err := r.run(ctx)
 	if r.found != nil {
@@ -114,9 +118,22 @@ type request struct {
 	start  cluster.Start
 	reader router
 	found  *query.Result // nil without a query
+	memory lookup.Memory // of the answers of this group
 	// again says that the request was refused because of what it could not know of, and that all of it may be carried out anew:
 	// its transaction began with it, and nobody has heard of that.
 	again bool
+}
+
+// requests wait for somebody to ask.
+var requests = sync.Pool{New: func() any { return new(request) }}
+
+func newRequest() *request { return requests.Get().(*request) }
+
+// free gives a request back that has come to its end: whoever still answers one that failed would read what it asks.
+func (r *request) free() {
+	r.memory.Reset()
+	*r = request{memory: r.memory}
+	requests.Put(r)
 }
 
 // reply is a response and its parts, which are made together. It outlives the request.
@@ -231,7 +248,7 @@ func (r *request) begin(ctx context.Context) error {
 			}
 		}
 	}
-	r.reader = router{n: r.n, after: r.start.After, own: r.req.StartTs != 0 && !r.req.ReadOnly}
+	r.reader = router{n: r.n, after: r.start.After, own: r.req.StartTs != 0 && !r.req.ReadOnly, memory: &r.memory}
 	r.resp.Txn = &r.reply.txn
 	r.resp.Txn.StartTs = uint64(r.start.Ts)
 	return nil
@@ -243,16 +260,16 @@ func (r *request) read(ctx context.Context, batch []task.Task) ([]task.Result, e
 }
 
 func (r *request) query(ctx context.Context) error {
-	ctx, cancel := r.limits.timed(ctx)
-	defer cancel()
-	err := r.find(ctx)
+	timed := newDeadline(ctx, r.limits.Timeout)
+	defer timed.cancel()
+	err := r.find(timed)
 	if err == nil && r.found != nil {
-		err = r.encode(ctx)
+		err = r.encode(timed)
 	}
 	if err == nil {
 		return nil
 	}
-	if late, ok := errors.AsType[*timeoutError](context.Cause(ctx)); ok {
+	if late, ok := errors.AsType[*timeoutError](context.Cause(timed)); ok {
 		return late // whatever the end of the time made of what was going on
 	}
 	return err

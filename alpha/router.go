@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"dragg/alpha/lookup"
 	"dragg/cluster"
 	"dragg/cluster/wire"
 	"dragg/graph"
@@ -18,16 +19,17 @@ import (
 // router answers tasks about all predicates: those of this group here, others by one call to each group that serves some of a
 // batch, all at the same time.
 type router struct {
-	n     *Node
-	after graph.Timestamp // every verdict up to here belongs to the snapshot
-	own   bool            // the transaction may have written: its writes belong to it, too
+	n      *Node
+	after  graph.Timestamp // every verdict up to here belongs to the snapshot
+	own    bool            // the transaction may have written: its writes belong to it, too
+	memory *lookup.Memory  // of the answers of this group
 }
 
 var _ task.Runner = (*router)(nil)
 
 // Run implements task.Runner.
 func (r *router) Run(ctx context.Context, readTs graph.Timestamp, batch []task.Task) ([]task.Result, error) {
-	local := r.n.shard.Reader(r.after)
+	local := r.n.shard.Reader(r.after, r.memory)
 	if r.n.shard.ServesAll(readTs) {
 		return local.Run(ctx, readTs, batch)
 	}
@@ -48,7 +50,7 @@ func (r *router) route(ctx context.Context, readTs graph.Timestamp, batch []task
 		}
 		parts[group] = append(parts[group], i)
 	}
-	local := r.n.shard.Reader(r.after)
+	local := r.n.shard.Reader(r.after, r.memory)
 	if len(parts[r.n.group]) == len(batch) {
 		return local.Run(ctx, readTs, batch)
 	}
@@ -159,7 +161,7 @@ func (n *Node) answer(ctx context.Context, r *pb.TaskRequest) (*pb.TaskReply, er
 			return nil, err
 		}
 	}
-	results, err := n.shard.Reader(graph.Timestamp(r.After)).Run(ctx, graph.Timestamp(r.ReadTs), batch)
+	results, err := n.shard.Reader(graph.Timestamp(r.After), new(lookup.Memory)).Run(ctx, graph.Timestamp(r.ReadTs), batch)
 	if err != nil {
 		return nil, classify(err)
 	}

@@ -19,10 +19,10 @@ type Batch struct {
 // change while the batch is used. An error is that of what the view awaits.
 func (v *View) Batch(keys []byte, size int) (*Batch, error) {
 	if v.batch == nil {
-		v.batch = &Batch{v: v}
+		v.batch = new(Batch)
 	}
 	b := v.batch
-	b.keys, b.size = keys, size
+	b.v, b.keys, b.size = v, keys, size
 	n := len(keys) / size
 	b.lists = slices.Grow(b.lists[:0], n)[:n]
 	clear(b.lists)

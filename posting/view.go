@@ -22,7 +22,14 @@ type View struct {
 
 // View returns the view at readTs. Every commit at or below readTs must have been flushed. own may be nil.
 func (s *Store) View(readTs graph.Timestamp, own *Pending) *View {
-	return &View{s: s, ts: min(readTs, maxStampTs), own: own}
+	v := new(View)
+	v.Open(s, readTs, own)
+	return v
+}
+
+// Open makes v what Store.View returns, in the memory of a view that is closed.
+func (v *View) Open(s *Store, readTs graph.Timestamp, own *Pending) {
+	*v = View{s: s, ts: min(readTs, maxStampTs), own: own, batch: v.batch}
 }
 
 // ReadTs returns the timestamp of the view.
@@ -49,7 +56,12 @@ func (v *View) await() error {
 }
 
 // Close ends the use of the view. Lists that came from it stay valid.
-func (v *View) Close() {}
+func (v *View) Close() {
+	if b := v.batch; b != nil {
+		clear(b.lists[:cap(b.lists)]) // it may wait long for the next one
+	}
+	*v = View{batch: v.batch}
+}
 
 // OwnKeys visits the keys in [from, to) that the transaction itself changed, in order; a nil to means all
 // from from on. Counts are not derived before the commit: who reads count keys looks at these lists as well.

@@ -66,11 +66,13 @@ func BenchmarkRun(b *testing.B) {
 			view := w.store.View(w.ts, nil)
 			defer view.Close()
 			batch := []task.Task{bm.task}
+			m := new(Memory)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Run(context.Background(), view, w.schema, w.incarnation, batch); err != nil {
+				if _, err := Run(context.Background(), m, view, w, batch); err != nil {
 					b.Fatal(err)
 				}
+				m.Reset()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(bm.per), "ns/uid")
 		})

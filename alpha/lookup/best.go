@@ -49,16 +49,16 @@ const (
 
 // firstOf returns those of a task's nodes among which are the first ones of its order, by an index; false where the values of all
 // have to be read.
-func (r *runner) firstOf(ctx context.Context, t *task.Task, p tablet) (first []graph.UID, ok bool, err error) {
+func (r *runner) firstOf(ctx context.Context, t *task.Task, p Tablet) (first []graph.UID, ok bool, err error) {
 	if t.Best.N <= 0 || len(t.Src) < bestNodes || t.Best.N > len(t.Src)/bestShare || p.Lang || p.List || len(t.Langs) > 0 || t.Facets != nil ||
 		t.Page != (task.Page{}) {
 		return nil, false, nil
 	}
-	b := builder{r: r, p: p, best: t.Best}
-	k := b.pick(tok.Tokenizer.Sortable)
+	k := p.index(tok.Tokenizer.Sortable)
 	if k == nil {
 		return nil, false, nil
 	}
+	b := builder{r: r, p: p, best: t.Best}
 	_, from, to := b.bounds(k, "", span{open: true})
 	nodes := uidset.Of(t.Src)
 	cost, most := 0, len(t.Src)/bestCost

@@ -19,7 +19,7 @@ const (
 // runner.
 type frontier struct {
 	r       *runner
-	p       tablet
+	p       Tablet
 	reverse bool
 	nodes   []graph.UID
 	batch   *posting.Batch
@@ -28,7 +28,7 @@ type frontier struct {
 }
 
 // rows returns the lists of nodes: their values, their edges, or with reverse the edges that point at them.
-func (r *runner) rows(p tablet, reverse bool, nodes []graph.UID) frontier {
+func (r *runner) rows(p Tablet, reverse bool, nodes []graph.UID) frontier {
 	return frontier{r: r, p: p, reverse: reverse, nodes: nodes}
 }
 
@@ -67,9 +67,9 @@ func (f *frontier) look(i int) error {
 	size := 0
 	for _, uid := range f.nodes[f.from:f.to] {
 		if f.reverse {
-			b = keys.AppendReverse(b, f.p.inc, uid)
+			b = keys.AppendReverse(b, f.p.Incarnation, uid)
 		} else {
-			b = keys.AppendData(b, f.p.inc, uid)
+			b = keys.AppendData(b, f.p.Incarnation, uid)
 		}
 		if size == 0 {
 			size = len(b)

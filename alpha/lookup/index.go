@@ -20,7 +20,7 @@ var errTooWide = errors.New("regular expression is too wide-ranging and can't be
 var errNotIndexed = errors.New("is not indexed")
 
 // notIndexed reports that p has no index of the given type, or none at all for "".
-func notIndexed(p tablet, typ string) error {
+func notIndexed(p Tablet, typ string) error {
 	if typ == "" {
 		//lint:ignore ST1005 clients know this text, capital letter included
 		return fmt.Errorf("Predicate %s %w", p.Name, errNotIndexed)
@@ -36,10 +36,10 @@ func (b *builder) tokenizer(name string) (tok.Tokenizer, error) {
 	return nil, notIndexed(b.p, name)
 }
 
-// pick returns the first usable index that accept takes.
-func (b *builder) pick(accept func(tok.Tokenizer) bool) tok.Tokenizer {
-	for _, k := range b.p.Index {
-		if accept(k) && b.p.Ready(k.Name()) {
+// index returns the first usable index that accept takes; nil where there is none.
+func (p Tablet) index(accept func(tok.Tokenizer) bool) tok.Tokenizer {
+	for _, k := range p.Index {
+		if accept(k) && p.Ready(k.Name()) {
 			return k
 		}
 	}
@@ -47,8 +47,8 @@ func (b *builder) pick(accept func(tok.Tokenizer) bool) tok.Tokenizer {
 }
 
 // indexList returns the subjects of one token.
-func (r *runner) indexList(p tablet, k tok.Tokenizer, lang, token string) (posting.List, error) {
-	r.key = keys.AppendIndex(r.key[:0], p.inc, k.ID(), lang, token)
+func (r *runner) indexList(p Tablet, k tok.Tokenizer, lang, token string) (posting.List, error) {
+	r.key = keys.AppendIndex(r.key[:0], p.Incarnation, k.ID(), lang, token)
 	l, err := r.view.List(r.key)
 	if err != nil {
 		return posting.List{}, fmt.Errorf("read index %s of %s: %w", k.Name(), p.Name, err)
@@ -58,7 +58,7 @@ func (r *runner) indexList(p tablet, k tok.Tokenizer, lang, token string) (posti
 
 // all returns the subjects that have every one of the tokens; none for no tokens. It begins with the shortest
 // list.
-func (r *runner) all(p tablet, k tok.Tokenizer, lang string, tokens []string) (uidset.Set, error) {
+func (r *runner) all(p Tablet, k tok.Tokenizer, lang string, tokens []string) (uidset.Set, error) {
 	if len(tokens) == 0 {
 		return uidset.Set{}, nil
 	}
@@ -96,7 +96,7 @@ func (r *runner) all(p tablet, k tok.Tokenizer, lang string, tokens []string) (u
 }
 
 // any returns the subjects that have one of the tokens.
-func (r *runner) any(p tablet, k tok.Tokenizer, lang string, tokens []string) (uidset.Set, error) {
+func (r *runner) any(p Tablet, k tok.Tokenizer, lang string, tokens []string) (uidset.Set, error) {
 	sets := make([]uidset.Set, 0, len(tokens))
 	for _, token := range tokens {
 		l, err := r.indexList(p, k, lang, token)
@@ -127,7 +127,7 @@ func (b *builder) languages(ctx context.Context, k tok.Tokenizer) (tags []string
 	if !b.tags.any {
 		return b.tags.tags, nil
 	}
-	prefix := keys.IndexPrefix(b.p.inc, k.ID())
+	prefix := keys.IndexPrefix(b.p.Incarnation, k.ID())
 	it := b.r.view.Scan(prefix, keys.End(prefix))
 	defer func() {
 		if e := it.Close(); err == nil {
@@ -143,7 +143,7 @@ func (b *builder) languages(ctx context.Context, k tok.Tokenizer) (tags []string
 			return nil, fmt.Errorf("index %s of %s: %w", k.Name(), b.p.Name, err)
 		}
 		tags = append(tags, key.Lang)
-		it.SeekGE(keys.End(keys.IndexLangPrefix(b.p.inc, k.ID(), key.Lang)))
+		it.SeekGE(keys.End(keys.IndexLangPrefix(b.p.Incarnation, k.ID(), key.Lang)))
 	}
 	return tags, nil
 }
@@ -181,7 +181,7 @@ type span struct {
 
 // bounds returns the index keys of a span in one language: from is included, to is not.
 func (b *builder) bounds(k tok.Tokenizer, lang string, s span) (prefix, from, to []byte) {
-	prefix = keys.IndexLangPrefix(b.p.inc, k.ID(), lang)
+	prefix = keys.IndexLangPrefix(b.p.Incarnation, k.ID(), lang)
 	from, to = append(bytes.Clone(prefix), s.lo...), keys.End(prefix)
 	if !s.open {
 		to = append(bytes.Clone(prefix), s.hi...)
@@ -223,14 +223,13 @@ func (b *builder) within(
 // lists visits the lists in [from, to), keys of one family, until visit returns false: from memory where the keys are known, else
 // from disk.
 func (r *runner) lists(ctx context.Context, from, to []byte, visit func(key []byte, l posting.List) bool) (err error) {
-	var tick ticks
 	list, ok, err := r.view.Keys(ctx, from, to)
 	if err != nil {
 		return err
 	}
 	if ok {
 		for _, key := range list {
-			if err := tick.check(ctx); err != nil {
+			if err := r.tick.check(ctx); err != nil {
 				return err
 			}
 			r.key = append(r.key[:0], key...)
@@ -244,7 +243,7 @@ func (r *runner) lists(ctx context.Context, from, to []byte, visit func(key []by
 	it := r.view.Scan(from, to)
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for it.Next() {
-		if err := tick.check(ctx); err != nil {
+		if err := r.tick.check(ctx); err != nil {
 			return err
 		}
 		l, err := it.List()
@@ -257,9 +256,8 @@ func (r *runner) lists(ctx context.Context, from, to []byte, visit func(key []by
 
 // listsDown is lists in descending order.
 func (r *runner) listsDown(ctx context.Context, from, to []byte, visit func(key []byte, l posting.List) bool) error {
-	var tick ticks
 	read := func(key []byte) (more bool, err error) {
-		if err := tick.check(ctx); err != nil {
+		if err := r.tick.check(ctx); err != nil {
 			return false, err
 		}
 		r.key = append(r.key[:0], key...)

@@ -12,30 +12,38 @@ import (
 	"dragg/schema"
 )
 
-// Run answers batch as of view: results[i] answers batch[i]. The first failing task fails the batch. A
-// predicate that s does not define, or that incarnations does not know, has no data (dql.md fact 138). The
-// results may refer to lists in the store's cache and to nothing of the view; the receiver must not change
-// them. Run returns soon after ctx is done.
-func Run(
-	ctx context.Context, view *posting.View, s schema.Snapshot,
-	incarnations func(graph.Predicate) (graph.Incarnation, bool), batch []task.Task,
-) ([]task.Result, error) {
-	r := runner{view: view, slabs: newSlabs(batch)}
-	r.key = r.keyRoom[:0]
-	results := make([]task.Result, len(batch))
+// Tablet is the predicate that a task asks about, as a snapshot has it.
+type Tablet struct {
+	*schema.Predicate
+	Incarnation graph.Incarnation
+	// Placed says that there is an incarnation. Without it the definition is checked, and there is no data.
+	Placed bool
+}
+
+// Tablets are the predicates of a snapshot.
+type Tablets interface {
+	// Tablet returns a predicate; one that is not known has no data (dql.md fact 138). An error fails the batch.
+	Tablet(name graph.Predicate) (p Tablet, known bool, err error)
+}
+
+// Run answers batch as of view: results[i] answers batch[i]. The first failing task fails the batch. The results are valid until
+// m is reset. They may refer to lists in the store's cache and to nothing of the view; the receiver must not change them. Run
+// returns soon after ctx is done.
+func Run(ctx context.Context, m *Memory, view *posting.View, tablets Tablets, batch []task.Task) ([]task.Result, error) {
+	r := m.begin(view)
+	results := m.results.Take(len(batch))
 	for i := range batch {
-		if err := ctx.Err(); err != nil {
+		t := &batch[i]
+		p, known, err := tablets.Tablet(t.Predicate)
+		if err != nil {
 			return nil, err
 		}
-		t := &batch[i]
-		def, known := s.Predicate(t.Predicate)
 		if !known {
 			results[i] = nothing(t)
 			continue
 		}
-		inc, placed := incarnations(t.Predicate)
 		lists, hits := view.Lists(), view.CacheHits()
-		res, err := r.run(ctx, t, tablet{Predicate: def, inc: inc, placed: placed})
+		res, err := r.run(ctx, t, p)
 		if err != nil {
 			return nil, err
 		}
@@ -46,23 +54,14 @@ func Run(
 	return results, nil
 }
 
-// tablet is the predicate that a task asks about.
-type tablet struct {
-	*schema.Predicate
-	inc graph.Incarnation
-	// placed says that inc is set. Without it the definition is checked, and there is no data.
-	placed bool
-}
-
 // runner holds what the tasks of one batch share.
 type runner struct {
 	view *posting.View
-	key  []byte // scratch space for keys; lists keep no reference to it
-	// keyRoom is where key begins: most keys fit.
-	keyRoom [32]byte
-	vals    []posting.Posting // scratch space for the values of one node
-	next    []byte            // scratch space for the keys of a batch
-	slabs   slabs
+	mem  *Memory
+	tick ticks
+	key  []byte            // scratch space for keys; lists keep no reference to it
+	vals []posting.Posting // scratch space for the values of one node
+	next []byte            // scratch space for the keys of a batch
 	// edgesGiven and bytesGiven are what the answers to the tasks before hold.
 	edgesGiven, bytesGiven int
 }
@@ -86,7 +85,7 @@ func (r *runner) within(t *task.Task, res *task.Result, bytes int) error {
 	return t.Room.Bytes.Left(r.bytesGiven+bytes, task.CountedBytes)
 }
 
-func (r *runner) run(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
+func (r *runner) run(ctx context.Context, t *task.Task, p Tablet) (task.Result, error) {
 	if t.Reverse {
 		if err := p.checkReverse(); err != nil {
 			return task.Result{}, err
@@ -101,7 +100,7 @@ func (r *runner) run(ctx context.Context, t *task.Task, p tablet) (task.Result, 
 	}
 	switch t.Kind {
 	case task.Edges:
-		if !p.placed || !p.IsUID() {
+		if !p.Placed || !p.IsUID() {
 			return nothing(t), nil
 		}
 		return r.edges(ctx, t, p)
@@ -109,16 +108,19 @@ func (r *runner) run(ctx context.Context, t *task.Task, p tablet) (task.Result, 
 		if t.Func.Name == task.CheckPwd {
 			return r.checkPasswords(ctx, t, p)
 		}
-		if !p.placed || p.IsUID() || p.Type == types.Password {
+		if !p.Placed || p.IsUID() || p.Type == types.Password {
 			return nothing(t), nil
 		}
 		return r.values(ctx, t, p)
 	case task.Counts:
-		if !p.placed {
+		if !p.Placed {
 			return nothing(t), nil
 		}
 		return r.counts(ctx, t, p)
 	case task.Match:
+		if err := ctx.Err(); err != nil { // few lists, but long ones
+			return task.Result{}, err
+		}
 		set, err := r.match(ctx, t, p)
 		return task.Result{Set: set}, err
 	default:
@@ -126,7 +128,7 @@ func (r *runner) run(ctx context.Context, t *task.Task, p tablet) (task.Result, 
 	}
 }
 
-func (p tablet) checkReverse() error {
+func (p Tablet) checkReverse() error {
 	if !p.Reverse {
 		return fmt.Errorf("predicate %s doesn't have reverse edge", p.Name)
 	}
@@ -149,11 +151,11 @@ func nothing(t *task.Task) task.Result {
 }
 
 // row returns the list of a node: its values, its edges, or with reverse the edges that point at it.
-func (r *runner) row(p tablet, reverse bool, uid graph.UID) (posting.List, error) {
+func (r *runner) row(p Tablet, reverse bool, uid graph.UID) (posting.List, error) {
 	if reverse {
-		r.key = keys.AppendReverse(r.key[:0], p.inc, uid)
+		r.key = keys.AppendReverse(r.key[:0], p.Incarnation, uid)
 	} else {
-		r.key = keys.AppendData(r.key[:0], p.inc, uid)
+		r.key = keys.AppendData(r.key[:0], p.Incarnation, uid)
 	}
 	l, err := r.view.List(r.key)
 	if err != nil {
@@ -162,7 +164,7 @@ func (r *runner) row(p tablet, reverse bool, uid graph.UID) (posting.List, error
 	return l, nil
 }
 
-// ticks asks ctx now and then, so that long loops notice that nobody waits for them any more.
+// ticks asks ctx now and then, so that long loops and batches notice that nobody waits for them any more.
 type ticks uint32
 
 // everyTick is how many steps lie between two looks at the context.

@@ -482,7 +482,7 @@ func TestCancel(t *testing.T) {
 	defer view.Close()
 	k := match(t, "has(i)")
 	k.AtRoot = true
-	if _, err := Run(ctx, view, w.schema, w.incarnation, []task.Task{k}); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, new(Memory), view, w, []task.Task{k}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -43,7 +43,7 @@ const keysPerTest = 16
 const unlimited = 1 << 62
 
 // match answers task.Match.
-func (r *runner) match(ctx context.Context, t *task.Task, p tablet) (uidset.Set, error) {
+func (r *runner) match(ctx context.Context, t *task.Task, p Tablet) (uidset.Set, error) {
 	switch {
 	case t.Func.Count:
 		return r.matchCount(ctx, t, p)
@@ -52,12 +52,15 @@ func (r *runner) match(ctx context.Context, t *task.Task, p tablet) (uidset.Set,
 	case t.Func.Name == task.UIDIn:
 		return r.matchUIDIn(ctx, t, p)
 	}
+	if set, ok, err := r.point(t, p); ok || err != nil {
+		return set, err
+	}
 	tags, err := functionTags(t.Langs)
 	if err != nil {
 		return uidset.Set{}, err
 	}
 	c, err := r.compile(t, p, tags)
-	if err != nil || !p.placed {
+	if err != nil || !p.Placed {
 		return uidset.Set{}, err
 	}
 	if !t.AtRoot {
@@ -71,7 +74,7 @@ func (r *runner) match(ctx context.Context, t *task.Task, p tablet) (uidset.Set,
 }
 
 // compile makes the function of a task ready, or says why it cannot be answered.
-func (r *runner) compile(t *task.Task, p tablet, tags tagSet) (condition, error) {
+func (r *runner) compile(t *task.Task, p Tablet, tags tagSet) (condition, error) {
 	if p.IsUID() {
 		return condition{}, fmt.Errorf("attribute %s is not valid scalar type", p.Name)
 	}
@@ -99,7 +102,7 @@ func (r *runner) compile(t *task.Task, p tablet, tags tagSet) (condition, error)
 // builder holds what the conditions of one task are made of.
 type builder struct {
 	r    *runner
-	p    tablet
+	p    Tablet
 	tags tagSet
 	fn   task.Func
 	root bool
@@ -107,7 +110,7 @@ type builder struct {
 }
 
 // root finds all nodes that meet c.
-func (r *runner) root(ctx context.Context, p tablet, tags tagSet, c condition) (uidset.Set, error) {
+func (r *runner) root(ctx context.Context, p Tablet, tags tagSet, c condition) (uidset.Set, error) {
 	if c.search == nil || c.scan {
 		return r.scan(ctx, p, tags, c.test)
 	}
@@ -120,7 +123,7 @@ func (r *runner) root(ctx context.Context, p tablet, tags tagSet, c condition) (
 
 // settle tests the nodes that a search was not sure of.
 func (r *runner) settle(
-	ctx context.Context, f found, p tablet, tags tagSet, c condition,
+	ctx context.Context, f found, p Tablet, tags tagSet, c condition,
 ) (uidset.Set, error) {
 	maybe := f.maybe
 	if !f.sure.IsEmpty() && !maybe.IsEmpty() {
@@ -141,7 +144,7 @@ func (r *runner) settle(
 
 // filter returns the nodes of src that meet c.
 func (r *runner) filter(
-	ctx context.Context, src []graph.UID, p tablet, tags tagSet, c condition,
+	ctx context.Context, src []graph.UID, p Tablet, tags tagSet, c condition,
 ) (uidset.Set, error) {
 	if c.search != nil && !c.scan && len(src) > c.frontier {
 		f, ok, err := c.search(ctx, len(src)/keysPerTest)
@@ -161,13 +164,12 @@ func (r *runner) filter(
 
 // test returns the nodes whose values pass.
 func (r *runner) test(
-	ctx context.Context, uids []graph.UID, p tablet, tags tagSet, test func([]posting.Posting) (bool, error),
+	ctx context.Context, uids []graph.UID, p Tablet, tags tagSet, test func([]posting.Posting) (bool, error),
 ) ([]graph.UID, error) {
-	var tick ticks
 	var passed []graph.UID
 	rows := r.rows(p, false, uids)
 	for i, uid := range uids {
-		if err := tick.check(ctx); err != nil {
+		if err := r.tick.check(ctx); err != nil {
 			return nil, err
 		}
 		l, err := rows.list(i)
@@ -187,7 +189,7 @@ func (r *runner) test(
 
 // testRow tests the values of one node, as far as the languages select them.
 func (r *runner) testRow(
-	l posting.List, p tablet, tags tagSet, test func([]posting.Posting) (bool, error),
+	l posting.List, p Tablet, tags tagSet, test func([]posting.Posting) (bool, error),
 ) (bool, error) {
 	vals, err := r.selected(l, p, tags)
 	if err != nil || len(vals) == 0 {
@@ -197,7 +199,7 @@ func (r *runner) testRow(
 }
 
 // selected returns the values of one node that the languages select, until it is called again.
-func (r *runner) selected(l posting.List, p tablet, tags tagSet) (vals []posting.Posting, err error) {
+func (r *runner) selected(l posting.List, p Tablet, tags tagSet) (vals []posting.Posting, err error) {
 	vals = r.vals[:0]
 	if p.List || tags.any {
 		vals, err = l.AppendValues(vals)
@@ -218,11 +220,10 @@ func (r *runner) selected(l posting.List, p tablet, tags tagSet) (vals []posting
 
 // scan tests every node that has the predicate.
 func (r *runner) scan(
-	ctx context.Context, p tablet, tags tagSet, test func([]posting.Posting) (bool, error),
+	ctx context.Context, p Tablet, tags tagSet, test func([]posting.Posting) (bool, error),
 ) (set uidset.Set, err error) {
-	var tick ticks
 	var passed []graph.UID
-	prefix := keys.DataPrefix(p.inc)
+	prefix := keys.DataPrefix(p.Incarnation)
 	it := r.view.Scan(prefix, keys.End(prefix))
 	defer func() {
 		if e := it.Close(); err == nil && e != nil {
@@ -230,7 +231,7 @@ func (r *runner) scan(
 		}
 	}()
 	for it.Next() {
-		if err := tick.check(ctx); err != nil {
+		if err := r.tick.check(ctx); err != nil {
 			return uidset.Set{}, err
 		}
 		l, err := it.List()

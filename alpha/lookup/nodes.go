@@ -19,9 +19,9 @@ import (
 
 // matchHas answers has(pred): nodes with an edge or a value. Untagged it means the untagged value of an @lang
 // predicate (dql.md section 5, correction of fact 84).
-func (r *runner) matchHas(ctx context.Context, t *task.Task, p tablet) (uidset.Set, error) {
+func (r *runner) matchHas(ctx context.Context, t *task.Task, p Tablet) (uidset.Set, error) {
 	tags, err := functionTags(t.Langs)
-	if err != nil || !p.placed {
+	if err != nil || !p.Placed {
 		return uidset.Set{}, err
 	}
 	has := func(l posting.List) bool {
@@ -31,8 +31,8 @@ func (r *runner) matchHas(ctx context.Context, t *task.Task, p tablet) (uidset.S
 		return tags.count(l) > 0
 	}
 	if t.AtRoot && t.Best.N > 0 && !p.Lang && !p.List && !t.Reverse && !p.IsUID() {
-		b := builder{r: r, p: p, best: t.Best}
-		if k := b.pick(tok.Tokenizer.Sortable); k != nil {
+		if k := p.index(tok.Tokenizer.Sortable); k != nil {
+			b := builder{r: r, p: p, best: t.Best}
 			f, err := b.bestWithin(ctx, k, span{open: true})
 			return f.sure, err
 		}
@@ -45,13 +45,12 @@ func (r *runner) matchHas(ctx context.Context, t *task.Task, p tablet) (uidset.S
 
 // pick returns the nodes of the frontier whose list passes.
 func (r *runner) pick(
-	ctx context.Context, t *task.Task, p tablet, pass func(posting.List) bool,
+	ctx context.Context, t *task.Task, p Tablet, pass func(posting.List) bool,
 ) (uidset.Set, error) {
-	var tick ticks
 	var passed []graph.UID
 	rows := r.rows(p, t.Reverse, t.Src)
 	for i, uid := range t.Src {
-		if err := tick.check(ctx); err != nil {
+		if err := r.tick.check(ctx); err != nil {
 			return uidset.Set{}, err
 		}
 		l, err := rows.list(i)
@@ -68,13 +67,12 @@ func (r *runner) pick(
 // scanHas walks the keys of the predicate, and only as far as the page goes. Lists are looked into only where
 // look is set: the scan leaves out keys whose list is empty.
 func (r *runner) scanHas(
-	ctx context.Context, t *task.Task, p tablet, look bool, has func(posting.List) bool,
+	ctx context.Context, t *task.Task, p Tablet, look bool, has func(posting.List) bool,
 ) (set uidset.Set, err error) {
-	var tick ticks
 	var passed []graph.UID
-	prefix, from := keys.DataPrefix(p.inc), keys.Data(p.inc, t.Page.After)
+	prefix, from := keys.DataPrefix(p.Incarnation), keys.Data(p.Incarnation, t.Page.After)
 	if t.Reverse {
-		prefix, from = keys.ReversePrefix(p.inc), keys.Reverse(p.inc, t.Page.After)
+		prefix, from = keys.ReversePrefix(p.Incarnation), keys.Reverse(p.Incarnation, t.Page.After)
 	}
 	enough := math.MaxInt
 	if t.Page.First > 0 && t.Page.First < math.MaxInt-max(t.Page.Offset, 0) {
@@ -87,7 +85,7 @@ func (r *runner) scanHas(
 		}
 	}()
 	for len(passed) < enough && it.Next() {
-		if err := tick.check(ctx); err != nil {
+		if err := r.tick.check(ctx); err != nil {
 			return uidset.Set{}, err
 		}
 		uid := keys.UID(it.Key())
@@ -110,20 +108,19 @@ func (r *runner) scanHas(
 
 // matchUIDIn answers uid_in(pred, targets) as a filter. Where there are fewer targets than nodes to test, the
 // edges are followed from the targets, if they are kept in that direction.
-func (r *runner) matchUIDIn(ctx context.Context, t *task.Task, p tablet) (uidset.Set, error) {
+func (r *runner) matchUIDIn(ctx context.Context, t *task.Task, p Tablet) (uidset.Set, error) {
 	if t.AtRoot {
 		return uidset.Set{}, errors.New("uid_in function not allowed at root")
 	}
-	if !p.IsUID() || !p.placed || len(t.Func.UIDs) == 0 {
+	if !p.IsUID() || !p.Placed || len(t.Func.UIDs) == 0 {
 		return uidset.Set{}, nil
 	}
 	back := t.Reverse || p.Reverse && p.Ready(schema.BuildingReverse)
 	if back && len(t.Src) > frontierOfValues && len(t.Func.UIDs) < len(t.Src)/2 {
-		var tick ticks
 		sets := make([]uidset.Set, 0, len(t.Func.UIDs)+1)
 		frontier := uidset.Of(t.Src)
 		for _, target := range t.Func.UIDs {
-			if err := tick.check(ctx); err != nil {
+			if err := r.tick.check(ctx); err != nil {
 				return uidset.Set{}, err
 			}
 			l, err := r.row(p, !t.Reverse, target)
@@ -206,7 +203,7 @@ func newCountRanges(fn task.Func) ([]countRange, error) {
 }
 
 // matchCount answers comparisons of count(pred).
-func (r *runner) matchCount(ctx context.Context, t *task.Task, p tablet) (uidset.Set, error) {
+func (r *runner) matchCount(ctx context.Context, t *task.Task, p Tablet) (uidset.Set, error) {
 	ranges, err := newCountRanges(t.Func)
 	if err != nil {
 		return uidset.Set{}, err
@@ -219,7 +216,7 @@ func (r *runner) matchCount(ctx context.Context, t *task.Task, p tablet) (uidset
 		return uidset.Set{}, err
 	}
 	pass := func(n int64) bool { return anyHas(ranges, n) }
-	if !p.placed {
+	if !p.Placed {
 		if pass(0) {
 			return uidset.Of(slices.Clone(t.Src)), nil
 		}
@@ -236,7 +233,7 @@ func (r *runner) matchCount(ctx context.Context, t *task.Task, p tablet) (uidset
 // rootCount searches the count keys. Nodes with none are not tracked, so a question for them is refused
 // (dql.md fact 82); an upper bound is taken to mean at least one.
 func (r *runner) rootCount(
-	ctx context.Context, t *task.Task, p tablet, ranges []countRange,
+	ctx context.Context, t *task.Task, p Tablet, ranges []countRange,
 ) (uidset.Set, error) {
 	if !p.Count || !p.Ready(schema.BuildingCount) {
 		return uidset.Set{}, fmt.Errorf("need @count directive in schema for attr: %s for fn: %s at root",
@@ -254,7 +251,7 @@ func (r *runner) rootCount(
 					"or zero counts (not tracked)",
 			)
 		}
-		if !p.placed || c.hi < c.lo {
+		if !p.Placed || c.hi < c.lo {
 			continue
 		}
 		set, err := r.countKeys(ctx, t, p, c)
@@ -270,19 +267,18 @@ func (r *runner) rootCount(
 // recount corrects the answer of the count keys by what the transaction itself changed: count keys are derived when it
 // commits, so its own nodes are counted here (dql.md fact 131).
 func (r *runner) recount(
-	ctx context.Context, t *task.Task, p tablet, ranges []countRange, set uidset.Set,
+	ctx context.Context, t *task.Task, p Tablet, ranges []countRange, set uidset.Set,
 ) (uidset.Set, error) {
-	if !p.placed {
+	if !p.Placed {
 		return set, nil
 	}
-	prefix := keys.DataPrefix(p.inc)
+	prefix := keys.DataPrefix(p.Incarnation)
 	if t.Reverse {
-		prefix = keys.ReversePrefix(p.inc)
+		prefix = keys.ReversePrefix(p.Incarnation)
 	}
-	var tick ticks
 	var changed, in []graph.UID
 	for key := range r.view.OwnKeys(prefix, keys.End(prefix)) {
-		if err := tick.check(ctx); err != nil {
+		if err := r.tick.check(ctx); err != nil {
 			return uidset.Set{}, err
 		}
 		l, err := r.view.List(key)
@@ -312,10 +308,10 @@ func anyHas(ranges []countRange, n int64) bool {
 
 // countKeys returns the nodes with a number of edges or values in c.
 func (r *runner) countKeys(
-	ctx context.Context, t *task.Task, p tablet, c countRange,
+	ctx context.Context, t *task.Task, p Tablet, c countRange,
 ) (set uidset.Set, err error) {
 	if c.lo == c.hi {
-		r.key = keys.AppendCount(r.key[:0], p.inc, t.Reverse, uint32(c.lo))
+		r.key = keys.AppendCount(r.key[:0], p.Incarnation, t.Reverse, uint32(c.lo))
 		l, err := r.view.List(r.key)
 		if err != nil {
 			return uidset.Set{}, fmt.Errorf("read count of %s: %w", p.Name, err)
@@ -323,11 +319,11 @@ func (r *runner) countKeys(
 		return l.UIDs(), nil
 	}
 	var all uidset.Builder
-	to := keys.End(keys.CountPrefix(p.inc, t.Reverse))
+	to := keys.End(keys.CountPrefix(p.Incarnation, t.Reverse))
 	if c.hi < math.MaxUint32 {
-		to = keys.Count(p.inc, t.Reverse, uint32(c.hi+1))
+		to = keys.Count(p.Incarnation, t.Reverse, uint32(c.hi+1))
 	}
-	err = r.lists(ctx, keys.Count(p.inc, t.Reverse, uint32(c.lo)), to, func(_ []byte, l posting.List) bool {
+	err = r.lists(ctx, keys.Count(p.Incarnation, t.Reverse, uint32(c.lo)), to, func(_ []byte, l posting.List) bool {
 		all.AddSet(l.UIDs())
 		return true
 	})

@@ -72,7 +72,7 @@ const fewCandidates = 128
 
 // trigrams returns subjects among which are all that meet a trigram query other than QueryAll.
 func (r *runner) trigrams(
-	ctx context.Context, p tablet, k tok.Tokenizer, lang string, q *tok.TrigramQuery,
+	ctx context.Context, p Tablet, k tok.Tokenizer, lang string, q *tok.TrigramQuery,
 ) (uidset.Set, error) {
 	if err := ctx.Err(); err != nil {
 		return uidset.Set{}, err

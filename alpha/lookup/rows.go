@@ -24,9 +24,8 @@ func offset(n int) (uint32, error) {
 }
 
 // edges answers task.Edges.
-func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
-	var tick ticks
-	res := task.Result{Offsets: take(&r.slabs.offsets, len(t.Src)+1)[:1]}
+func (r *runner) edges(ctx context.Context, t *task.Task, p Tablet) (task.Result, error) {
+	res := task.Result{Offsets: r.mem.takeOffsets(len(t.Src) + 1)[:1]}
 	if len(t.Src) > 1 { // the edges of a single node are their own measure
 		res.Targets = make([]graph.UID, 0, len(t.Src))
 	}
@@ -37,7 +36,7 @@ func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result
 	bytes := 0 // of facets
 	rows := r.rows(p, t.Reverse, t.Src)
 	for i, uid := range t.Src {
-		if err := tick.check(ctx); err != nil {
+		if err := r.tick.check(ctx); err != nil {
 			return task.Result{}, err
 		}
 		shown := len(res.Facets)
@@ -47,7 +46,7 @@ func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result
 		}
 		if sel.idle() {
 			res.Targets = appendPage(res.Targets, l.UIDs(), t.Page)
-		} else if err := sel.edges(ctx, &tick, &res, l, t.Page); err != nil {
+		} else if err := sel.edges(ctx, &r.tick, &res, l, t.Page); err != nil {
 			return task.Result{}, fmt.Errorf("facets of %s of %s: %w", p.Name, uid, err)
 		}
 		for _, f := range res.Facets[shown:] {
@@ -66,7 +65,7 @@ func (r *runner) edges(ctx context.Context, t *task.Task, p tablet) (task.Result
 }
 
 // values answers task.Values.
-func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
+func (r *runner) values(ctx context.Context, t *task.Task, p Tablet) (task.Result, error) {
 	first, ok, err := r.firstOf(ctx, t, p)
 	switch {
 	case err != nil:
@@ -82,21 +81,20 @@ func (r *runner) values(ctx context.Context, t *task.Task, p tablet) (task.Resul
 }
 
 // valuesOf answers task.Values for some of its nodes.
-func (r *runner) valuesOf(ctx context.Context, t *task.Task, p tablet, nodes []graph.UID) (task.Result, error) {
-	var tick ticks
+func (r *runner) valuesOf(ctx context.Context, t *task.Task, p Tablet, nodes []graph.UID) (task.Result, error) {
 	sel, err := newSelection(t.Facets)
 	if err != nil {
 		return task.Result{}, err
 	}
 	w := valueRows{p: p, page: t.Page, pick: preference(t.Langs), sel: sel, scratch: r.vals}
 	w.plain = !p.List && len(t.Langs) == 0 && sel.idle() && t.Page == (task.Page{})
-	w.res = task.Result{Offsets: take(&r.slabs.offsets, len(nodes)+1)[:1], Values: take(&r.slabs.values, len(nodes))[:0]}
+	w.res = task.Result{Offsets: r.mem.takeOffsets(len(nodes) + 1)[:1], Values: r.mem.takeValues(len(nodes))[:0]}
 	if w.pick.all {
 		w.res.Langs = make([]string, 0, len(nodes))
 	}
 	rows := r.rows(p, false, nodes)
 	for i, uid := range nodes {
-		if err := tick.check(ctx); err != nil {
+		if err := r.tick.check(ctx); err != nil {
 			return task.Result{}, err
 		}
 		l, err := rows.list(i)
@@ -122,7 +120,7 @@ func (r *runner) valuesOf(ctx context.Context, t *task.Task, p tablet, nodes []g
 // valueRows gathers the rows of task.Values.
 type valueRows struct {
 	res     task.Result
-	p       tablet
+	p       Tablet
 	page    task.Page
 	pick    choice
 	sel     selection
@@ -224,7 +222,7 @@ func (w *valueRows) cut() {
 
 // read returns a stored value in the type of the schema: what was written before the type changed is
 // converted.
-func (p tablet) read(v types.Value) (types.Value, error) {
+func (p Tablet) read(v types.Value) (types.Value, error) {
 	if v.Type() == p.Type {
 		return v, nil
 	}
@@ -232,8 +230,7 @@ func (p tablet) read(v types.Value) (types.Value, error) {
 }
 
 // counts answers task.Counts. Without languages all values count, in whatever language.
-func (r *runner) counts(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
-	var tick ticks
+func (r *runner) counts(ctx context.Context, t *task.Task, p Tablet) (task.Result, error) {
 	res := task.Result{Counts: make([]int64, len(t.Src))}
 	sel, err := newSelection(t.Facets)
 	if err != nil {
@@ -245,7 +242,7 @@ func (r *runner) counts(ctx context.Context, t *task.Task, p tablet) (task.Resul
 	}
 	rows := r.rows(p, t.Reverse, t.Src)
 	for i, uid := range t.Src {
-		if err := tick.check(ctx); err != nil {
+		if err := r.tick.check(ctx); err != nil {
 			return task.Result{}, err
 		}
 		l, err := rows.list(i)
@@ -254,7 +251,7 @@ func (r *runner) counts(ctx context.Context, t *task.Task, p tablet) (task.Resul
 		}
 		switch {
 		case sel.filter != nil:
-			res.Counts[i], err = sel.count(ctx, &tick, l, p.IsUID())
+			res.Counts[i], err = sel.count(ctx, &r.tick, l, p.IsUID())
 		case len(t.Langs) > 0 && !tags.any:
 			res.Counts[i] = int64(tags.count(l))
 		default:
@@ -268,7 +265,7 @@ func (r *runner) counts(ctx context.Context, t *task.Task, p tablet) (task.Resul
 }
 
 // checkPasswords answers task.Values with checkpwd: one Bool a row, false where no password is set.
-func (r *runner) checkPasswords(ctx context.Context, t *task.Task, p tablet) (task.Result, error) {
+func (r *runner) checkPasswords(ctx context.Context, t *task.Task, p Tablet) (task.Result, error) {
 	if p.Type != types.Password {
 		return task.Result{}, fmt.Errorf("checkpwd fn can only be used on attr: [%s] with schema type password. "+
 			"Got type: %s", p.Name, p.Type)
@@ -276,7 +273,7 @@ func (r *runner) checkPasswords(ctx context.Context, t *task.Task, p tablet) (ta
 	if len(t.Func.Args) != 1 {
 		return task.Result{}, fmt.Errorf("function 'checkpwd' requires 2 arguments, but got %d", len(t.Func.Args)+1)
 	}
-	if !p.placed {
+	if !p.Placed {
 		return nothing(t), nil
 	}
 	res := task.Result{Offsets: make([]uint32, 1, len(t.Src)+1)}

@@ -50,9 +50,11 @@ func (w *world) alter(text string) {
 	}
 }
 
-func (w *world) incarnation(p graph.Predicate) (graph.Incarnation, bool) {
-	inc, ok := w.incs[p]
-	return inc, ok
+// Tablet implements Tablets.
+func (w *world) Tablet(name graph.Predicate) (p Tablet, known bool, err error) {
+	p.Predicate, known = w.schema.Predicate(name)
+	p.Incarnation, p.Placed = w.incs[name]
+	return p, known, nil
 }
 
 // quad is `1 name "v"@de (k=1, l=x)` or `1 friend 2 (k=1)`; a leading minus deletes.
@@ -154,7 +156,7 @@ func (w *world) set(quads string) {
 func (w *world) run(own *posting.Pending, batch ...task.Task) ([]task.Result, error) {
 	view := w.store.View(w.ts, own)
 	defer view.Close()
-	return Run(context.Background(), view, w.schema, w.incarnation, batch)
+	return Run(context.Background(), new(Memory), view, w, batch)
 }
 
 // funcText is `eq(name@de, "a", "b")`, `le(count(~friend), 2)`, `uid_in(friend, 3)`, `regexp(name, /re/i)`.

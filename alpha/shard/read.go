@@ -14,14 +14,18 @@ import (
 
 // Reader answers tasks about the group's tablets once the verdicts that the reader needs are applied.
 type Reader struct {
-	s     *Shard
-	after graph.Timestamp
+	s      *Shard
+	after  graph.Timestamp
+	memory *lookup.Memory
 }
 
 var _ task.Runner = Reader{}
 
-// Reader returns a runner for a snapshot that needs every verdict up to after.
-func (s *Shard) Reader(after graph.Timestamp) Reader { return Reader{s: s, after: after} }
+// Reader returns a runner for a snapshot that needs every verdict up to after. Its answers are made of memory and valid until that
+// is reset; one Run at a time may use it.
+func (s *Shard) Reader(after graph.Timestamp, memory *lookup.Memory) Reader {
+	return Reader{s: s, after: after, memory: memory}
+}
 
 // Run implements task.Runner.
 func (r Reader) Run(ctx context.Context, readTs graph.Timestamp, batch []task.Task) ([]task.Result, error) {
@@ -41,38 +45,66 @@ func (r Reader) Run(ctx context.Context, readTs graph.Timestamp, batch []task.Ta
 	if err != nil {
 		return nil, err
 	}
-	if err := state.serves(readTs, batch); err != nil {
-		return nil, err
-	}
-	view := s.store.View(readTs, own)
+	view := r.memory.View(s.store, readTs, own)
 	defer view.Close()
-	copyOf := func(name graph.Predicate) (graph.Incarnation, bool) {
-		t := state.copyAt(name, readTs)
-		if t == nil {
-			return 0, false
-		}
-		return t.incarnation(), true
-	}
-	results, err := lookup.Run(ctx, view, state.schemaAt(readTs), copyOf, batch)
+	results, err := lookup.Run(ctx, r.memory, view, state.tabletsAt(readTs), batch)
 	if errors.Is(err, posting.ErrCorrupt) {
 		err = fault.As(fault.Internal, err) // nothing that the client could mend
 	}
 	return results, err
 }
 
-// serves returns an error where one of the tasks is about a predicate that another group serves to readers at ts. Without it there
-// would seem to be no data.
-func (p *published) serves(ts graph.Timestamp, batch []task.Task) error {
-	for i := range batch {
-		name := batch[i].Predicate
-		t := p.copyAt(name, ts)
-		if t != nil {
-			t.used.reads.Add(1)
-		} else if p.tablet(name) != nil {
-			return fault.New(fault.Unavailable, "predicate %s is not served here to a snapshot at %d; please retry", name, ts)
-		}
+// tabletsAt returns what the tablets are to a reader at ts.
+func (p *published) tabletsAt(ts graph.Timestamp) lookup.Tablets {
+	if p.settledAt(ts) {
+		return p
 	}
-	return nil
+	return &earlier{published: p, ts: ts, local: p.schemaAt(ts)}
+}
+
+// Tablet implements lookup.Tablets for readers who find the tablets as they are now. It is an error to ask for one that another
+// group serves: without it there would seem to be no data.
+func (p *published) Tablet(name graph.Predicate) (lookup.Tablet, bool, error) {
+	t := p.tablets[name]
+	switch {
+	case t == nil && p.remote[name] != nil:
+		return lookup.Tablet{}, false, errServedElsewhere(name)
+	case t == nil:
+		def, known := p.local.Predicate(name)
+		return lookup.Tablet{Predicate: def}, known, nil
+	}
+	t.used.reads.Add(1)
+	return lookup.Tablet{Predicate: t.local, Incarnation: t.incarnation(), Placed: true}, true, nil
+}
+
+// earlier is the tablets as readers at ts find them.
+type earlier struct {
+	*published
+	ts    graph.Timestamp
+	local schema.Snapshot
+}
+
+// Tablet implements lookup.Tablets.
+func (e *earlier) Tablet(name graph.Predicate) (lookup.Tablet, bool, error) {
+	t := e.copyAt(name, e.ts)
+	if t == nil && e.published.tablet(name) != nil {
+		return lookup.Tablet{}, false, errServedElsewhere(name)
+	}
+	def, known := e.local.Predicate(name)
+	if t == nil {
+		return lookup.Tablet{Predicate: def}, known, nil
+	}
+	t.used.reads.Add(1)
+	return lookup.Tablet{Predicate: def, Incarnation: t.incarnation(), Placed: true}, known, nil
+}
+
+func errServedElsewhere(name graph.Predicate) error {
+	return fault.New(fault.Unavailable, "predicate %s is not served here to the snapshot of this request; please retry", name)
+}
+
+// settledAt says that readers at ts find the tablets as they are now.
+func (p *published) settledAt(ts graph.Timestamp) bool {
+	return ts >= p.derivedSince && ts >= p.switched
 }
 
 // reading returns what the transaction that started at ts has written, and the state to read with. What was written under an
@@ -91,7 +123,7 @@ func (s *Shard) reading(ts graph.Timestamp) (own *posting.Pending, state *publis
 // schemaAt returns the schema as a reader at ts may use it: keys that were derived from data later than ts hold nothing for it,
 // and keys that were not built here yet nothing for anybody.
 func (p *published) schemaAt(ts graph.Timestamp) schema.Snapshot {
-	if ts >= p.derivedSince && ts >= p.switched {
+	if p.settledAt(ts) {
 		return p.local
 	}
 	var late []*schema.Predicate

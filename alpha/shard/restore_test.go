@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"dragg/alpha/lookup"
 	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
@@ -127,7 +128,7 @@ func TestRestoreUnderReaders(t *testing.T) {
 		readers.Go(func() {
 			for ctx.Err() == nil {
 				x := task.Task{Kind: task.Values, Predicate: graph.Pred("name"), Src: []graph.UID{1, 2}}
-				res, err := next.s.Reader(middle).Run(ctx, middle, []task.Task{x})
+				res, err := next.s.Reader(middle, new(lookup.Memory)).Run(ctx, middle, []task.Task{x})
 				if err != nil && ctx.Err() == nil && fault.ClassOf(err) != fault.Unavailable {
 					t.Errorf("a reader: %v", err)
 					return
@@ -190,7 +191,7 @@ func TestRestoreWaitsForReaders(t *testing.T) {
 		})
 	}
 	x := task.Task{Kind: task.Values, Predicate: graph.Pred("name"), Src: []graph.UID{1, 2}}
-	res, err := next.s.Reader(0).Run(t.Context(), at, []task.Task{x})
+	res, err := next.s.Reader(0, new(lookup.Memory)).Run(t.Context(), at, []task.Task{x})
 	if err != nil || len(res[0].Values) != 2 || res[0].Values[1].Text() != "old" {
 		t.Errorf("%v, %v", res, err)
 	}
@@ -198,7 +199,7 @@ func TestRestoreWaitsForReaders(t *testing.T) {
 		t.Fatal(err, opened)
 	}
 	fn = nil
-	if _, err := next.s.Reader(0).Run(t.Context(), at, []task.Task{x}); fault.ClassOf(err) != fault.Aborted {
+	if _, err := next.s.Reader(0, new(lookup.Memory)).Run(t.Context(), at, []task.Task{x}); fault.ClassOf(err) != fault.Aborted {
 		t.Errorf("a reader below the new horizon: %v", err)
 	}
 	if got := next.value(source.ts, "name", 2); got != "new" {

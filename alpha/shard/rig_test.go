@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"dragg/alpha/lookup"
 	"dragg/graph"
 	"dragg/graph/types"
 	"dragg/posting/keys"
@@ -263,7 +264,7 @@ func (r *rig) show(ts graph.Timestamp) string {
 
 // ask answers one task at ts, without waiting for verdicts.
 func (r *rig) ask(ts graph.Timestamp, x task.Task) (task.Result, error) {
-	res, err := r.s.Reader(0).Run(r.t.Context(), ts, []task.Task{x})
+	res, err := r.s.Reader(0, new(lookup.Memory)).Run(r.t.Context(), ts, []task.Task{x})
 	if err != nil {
 		return task.Result{}, err
 	}

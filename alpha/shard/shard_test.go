@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"dragg/alpha/lookup"
 	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/posting/keys"
@@ -76,7 +77,7 @@ func TestReadersWait(t *testing.T) {
 	}
 	commit := graph.Timestamp(r.end(start, false).CommitTs)
 	read := func(ctx context.Context) (string, error) {
-		res, err := r.s.Reader(commit).Run(ctx, commit+1, []task.Task{{Kind: task.Values, Predicate: graph.Pred("name"), Src: []graph.UID{1}}})
+		res, err := r.s.Reader(commit, new(lookup.Memory)).Run(ctx, commit+1, []task.Task{{Kind: task.Values, Predicate: graph.Pred("name"), Src: []graph.UID{1}}})
 		if err != nil {
 			return "", err
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"dragg/alpha/lookup"
 	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
@@ -154,10 +155,10 @@ func TestReadAfterAWriteUnderAnOldEpochIsRefused(t *testing.T) {
 	}
 	r.alter("name: string @index(exact) .")
 	names := []task.Task{{Kind: task.Values, Predicate: graph.Pred("name"), Src: []graph.UID{2}}}
-	_, err := r.s.Reader(0).Run(t.Context(), start, names)
+	_, err := r.s.Reader(0, new(lookup.Memory)).Run(t.Context(), start, names)
 	aborted(t, "the read", err)
 	aborted(t, "a further write", r.write(start, "3 name x"))
-	if _, err := r.s.Reader(0).Run(t.Context(), r.begin(), names); err != nil {
+	if _, err := r.s.Reader(0, new(lookup.Memory)).Run(t.Context(), r.begin(), names); err != nil {
 		t.Error("another reader:", err)
 	}
 }

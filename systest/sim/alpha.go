@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"dragg/alpha/lookup"
 	"dragg/alpha/move"
 	"dragg/alpha/shard"
 	"dragg/graph"
@@ -269,5 +270,5 @@ func (c *cluster) read(t *fiber, n *node, ts, after graph.Timestamp, batch []tas
 		after = 0
 	}
 	c.w.trace("%s reads at %d, watermark %d, event %d", n.name, ts, n.alpha.Watermark(), n.alpha.Seq())
-	return n.alpha.Reader(after).Run(c.ctx, ts, batch)
+	return n.alpha.Reader(after, new(lookup.Memory)).Run(c.ctx, ts, batch)
 }
