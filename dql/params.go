@@ -121,7 +121,7 @@ func (p *parser) value(t *token) (string, error) {
 }
 
 // literal reads a string, number or bare word, or the value of a query variable.
-func (p *parser) literal(what string) (string, error) {
+func (p *parser) literal(what ...string) (string, error) {
 	t := p.next()
 	switch t.kind {
 	case tString, tNumber, tName:
@@ -129,13 +129,13 @@ func (p *parser) literal(what string) (string, error) {
 	case tVar:
 		return p.value(t)
 	}
-	return "", p.failAt(t, "Expected %s. Got: %s", what, t.show())
+	return "", p.failAt(t, "Expected %s. Got: %s", strings.Join(what, ""), t.show())
 }
 
 // number reads a whole number.
 func (p *parser) number(key string) (int, error) {
 	t := p.peek()
-	s, err := p.literal("a value for " + key)
+	s, err := p.literal("a value for ", key)
 	if err != nil {
 		return 0, err
 	}

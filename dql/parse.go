@@ -200,7 +200,7 @@ func (p *parser) document() (*Document, error) {
 // topLevel passes over the text, notes where fragments are and returns the index of the query's opening
 // brace, or -1.
 func (p *parser) topLevel() (body int, doc *Document, err error) {
-	body, doc = -1, &Document{}
+	body, doc = -1, p.tree.document()
 	for {
 		t := p.next()
 		switch {

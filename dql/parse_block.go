@@ -222,7 +222,7 @@ func (p *parser) pathArg(path *Path, key string) (err error) {
 
 func (p *parser) weight(key string) (*float64, error) {
 	t := p.peek()
-	s, err := p.literal("a value for " + key)
+	s, err := p.literal("a value for ", key)
 	if err != nil {
 		return nil, err
 	}

@@ -172,7 +172,7 @@ func (p *parser) recurseArg(r *Recurse) error {
 		return err
 	}
 	t := p.peek()
-	s, err := p.literal("a value for " + k)
+	s, err := p.literal("a value for ", k)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,8 @@ func (p *parser) function(root bool) (*Func, error) {
 	if t.kind != tName {
 		return nil, p.failAt(t, "Expected a function name. Got: %s", t.show())
 	}
-	f := &Func{Pos: t.pos, Name: strings.ToLower(t.text)}
+	f := p.tree.function()
+	f.Pos, f.Name = t.pos, strings.ToLower(t.text)
 	if f.Name == "checkpwd" {
 		return nil, p.failAt(t, "Function name: checkpwd is not valid here: ask for it as a field")
 	}
@@ -161,7 +162,7 @@ func (p *parser) functionArg(f *Func) error {
 	t := p.peek()
 	if f.Name == "similar_to" && t.kind == tName && p.peekAt(1).is(":") {
 		p.i += 2
-		s, err := p.literal("a value for " + t.text)
+		s, err := p.literal("a value for ", t.text)
 		if err != nil {
 			return err
 		}
@@ -194,6 +195,9 @@ func (p *parser) functionArg(f *Func) error {
 }
 
 func (p *parser) addArg(f *Func, a Arg) error {
+	if f.Args == nil {
+		f.Args = p.tree.oneArg()
+	}
 	f.Args = append(f.Args, a)
 	return p.arg()
 }
@@ -219,7 +223,7 @@ func (p *parser) oneArg(f *Func) error {
 	case t.is(")") || t.is(",") || t.is("]"):
 		return p.failAt(t, "Empty Argument in function %s", f.Name)
 	}
-	s, err := p.literal("an argument of " + f.Name)
+	s, err := p.literal("an argument of ", f.Name)
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,12 @@ import (
 
 // planMemory is what a plan is made of.
 type planMemory struct {
-	blocks   slab.Slab[block]
-	nodes    slab.Slab[node]
-	children slab.Slab[*node]
+	plan      Plan
+	tops      slab.Slab[*block]
+	blocks    slab.Slab[block]
+	nodes     slab.Slab[node]
+	children  slab.Slab[*node]
+	functions slab.Slab[function]
 }
 
 // plans wait for a document.
@@ -20,10 +23,21 @@ var plans = sync.Pool{New: func() any { return new(planMemory) }}
 
 // free takes back what the plan was made of.
 func (m *planMemory) free() {
+	m.plan = Plan{}
+	m.tops.Reset()
 	m.blocks.Reset()
 	m.nodes.Reset()
 	m.children.Reset()
+	m.functions.Reset()
 	plans.Put(m)
+}
+
+// function returns memory for a function; a condition of a mutation has no other.
+func (m *planMemory) function() *function {
+	if m == nil {
+		return new(function)
+	}
+	return &m.functions.Take(1)[0]
 }
 
 // runMemory is what a run is made of, besides what it finds.

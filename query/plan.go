@@ -24,7 +24,6 @@ type Plan struct {
 // leaves it to the collector.
 func (p *Plan) Release() {
 	if m := p.memory; m != nil {
-		*p = Plan{}
 		m.free()
 	}
 }
@@ -110,8 +109,9 @@ type groupKey struct {
 // a reverse edge that is not kept, a language on a predicate without @lang, an order by what has none,
 // aggregates at the wrong level, variables that need one another.
 func Build(doc *dql.Document, snapshot schema.Snapshot) (*Plan, error) {
-	p := &Plan{schema: snapshot, schemaQuery: doc.Schema, blocks: make([]*block, 0, len(doc.Blocks)), memory: plans.Get().(*planMemory)}
-	b := &builder{schema: snapshot, memory: p.memory}
+	m := plans.Get().(*planMemory)
+	m.plan = Plan{schema: snapshot, schemaQuery: doc.Schema, blocks: m.tops.Take(len(doc.Blocks))[:0], memory: m}
+	p, b := &m.plan, &builder{schema: snapshot, memory: m}
 	paths := 0
 	for _, src := range doc.Blocks {
 		if src.Path != nil {

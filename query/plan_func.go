@@ -68,7 +68,8 @@ func (b *builder) filter(f *dql.Filter) (*filter, error) {
 const typePredicate = "dgraph.type"
 
 func (b *builder) function(f *dql.Func) (*function, error) {
-	fn := &function{src: f, name: f.Name, args: f.Args}
+	fn := b.memory.function()
+	fn.src, fn.name, fn.args = f, f.Name, f.Args
 	switch {
 	case f.Name == "uid":
 		fn.kind = onUIDs
