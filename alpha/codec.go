@@ -13,9 +13,9 @@ import (
 // map by reflection, twice, and takes as long for a small answer as finding it.
 type codec struct{ encoding.CodecV2 }
 
-// Codec returns the codec for servers of the client API. What it writes is what the general one reads, and writes itself but for the
-// order of maps.
-func Codec() encoding.CodecV2 { return codec{encoding.GetCodecV2("proto")} }
+// newCodec returns the codec for servers of the client API. What it writes is what the general one reads, and writes itself but for
+// the order of maps.
+func newCodec() encoding.CodecV2 { return codec{encoding.GetCodecV2("proto")} }
 
 // shortAnswer is up to how many bytes an answer is written here; the memory for larger ones is better taken from gRPC's pool.
 const shortAnswer = 16 << 10

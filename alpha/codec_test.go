@@ -44,7 +44,7 @@ func TestCodec(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 1))
 	for range 20_000 {
 		want, got := someResponse(rnd), &api.Response{}
-		b, err := Codec().Marshal(want)
+		b, err := newCodec().Marshal(want)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func BenchmarkCodec(b *testing.B) {
 		Latency: &api.Latency{ParsingNs: 2000, ProcessingNs: 12000, EncodingNs: 900, AssignTimestampNs: 1500, TotalNs: 18000},
 		Metrics: &api.Metrics{NumUids: map[string]uint64{"": 1, "handle": 1, "name": 1, "age": 1, "_total": 4}},
 	}
-	for name, c := range map[string]encoding.CodecV2{"general": encoding.GetCodecV2("proto"), "own": Codec()} {
+	for name, c := range map[string]encoding.CodecV2{"general": encoding.GetCodecV2("proto"), "own": newCodec()} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -11,6 +11,8 @@ import (
 	"github.com/dgraph-io/dgo/v250/protos/api"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 )
 
 // Goal: what one query may cost is bounded, by the server and, lower, by the request, and a bomb harms nobody else. Method: queries
@@ -61,7 +63,12 @@ func TestQueryLimits(t *testing.T) {
 		{"below zero", hops, []string{"query-memory", "-1"}, codes.InvalidArgument, "must be a number above zero"},
 		{"no duration", hops, []string{"query-timeout", "1"}, codes.InvalidArgument, "must be a duration"},
 	} {
-		_, err := s.Query(metadataOf(c.meta...), &api.Request{Query: c.query, ReadOnly: true})
+		req := &api.Request{Query: c.query, ReadOnly: true}
+		_, err := s.Query(metadataOf(c.meta...), req)
+		tapped, _ := keepHeaders(context.Background(), &tap.Info{FullMethodName: api.Dgraph_Query_FullMethodName, Header: metadata.Pairs(c.meta...)})
+		if _, other := s.Query(tapped, req); status.Code(other) != c.code {
+			t.Errorf("%s: %v without a copy of the metadata, %v with one", c.name, other, err)
+		}
 		if c.code == codes.OK {
 			if err != nil {
 				t.Errorf("%s: %v", c.name, err)

@@ -262,7 +262,7 @@ func (r *request) read(ctx context.Context, batch []task.Task) ([]task.Result, e
 func (r *request) query(ctx context.Context) error {
 	timed := newDeadline(ctx, r.limits.Timeout)
 	defer timed.cancel()
-	err := r.find(timed)
+	err := r.find(timed, timed.began)
 	if err == nil && r.found != nil {
 		err = r.encode(timed)
 	}
@@ -275,12 +275,11 @@ func (r *request) query(ctx context.Context) error {
 	return err
 }
 
-// find runs the query.
-func (r *request) find(ctx context.Context) error {
+// find runs the query, which began at the time given.
+func (r *request) find(ctx context.Context, began time.Time) error {
 	if err := r.n.shard.WaitTimestamp(ctx, r.start.After); err != nil {
 		return err
 	}
-	began := time.Now()
 	plan, err := query.Build(r.doc, r.n.shard.Schema())
 	if err != nil {
 		return err

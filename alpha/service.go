@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/tap"
 
 	"dragg/dql"
 	"dragg/internal/fault"
@@ -19,8 +20,24 @@ type service struct {
 	n *Node
 }
 
-// Register adds the client API to a gRPC server.
+// Register adds the client API to a gRPC server. One that is made with ServerOptions takes less time for each request.
 func (n *Node) Register(r grpc.ServiceRegistrar) { api.RegisterDgraphServer(r, &service{n: n}) }
+
+// ServerOptions returns what suits a gRPC server that does little but serve the client API.
+func ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{grpc.ForceServerCodecV2(newCodec()), grpc.InTapHandle(keepHeaders)}
+}
+
+// headersKey is under what a request's context has the metadata, not to be changed.
+type headersKey struct{}
+
+// keepHeaders puts the metadata of a query where they can be read without a copy.
+func keepHeaders(ctx context.Context, stream *tap.Info) (context.Context, error) {
+	if stream.FullMethodName != api.Dgraph_Query_FullMethodName {
+		return ctx, nil
+	}
+	return context.WithValue(ctx, headersKey{}, stream.Header), nil
+}
 
 // Query implements api.DgraphServer.
 func (s *service) Query(ctx context.Context, req *api.Request) (*api.Response, error) {
@@ -40,7 +57,10 @@ func (s *service) do(ctx context.Context, req *api.Request, doc document) (*api.
 
 // optionsOf reads what clients say in metadata.
 func optionsOf(ctx context.Context) (opts Options, err error) {
-	md, _ := metadata.FromIncomingContext(ctx) // a copy, once: to ask for each name by itself looks through all of it each time
+	md, ok := ctx.Value(headersKey{}).(metadata.MD)
+	if !ok {
+		md, _ = metadata.FromIncomingContext(ctx) // a copy
+	}
 	first := func(name string) string {
 		if v := md[name]; len(v) > 0 {
 			return v[0]

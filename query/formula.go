@@ -70,7 +70,7 @@ func (m *formula) eval(t *term, i int) (types.Value, state) {
 		}
 		var err error
 		if t.op == "since" {
-			v, err = arith.Since(v, m.run.now)
+			v, err = arith.Since(v, m.run.clock())
 		} else {
 			v, err = arith.Unary(t.op, v)
 		}

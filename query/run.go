@@ -18,7 +18,7 @@ type run struct {
 	runner task.Runner
 	readTs graph.Timestamp
 	opts   Options
-	now    time.Time // what since() counts to
+	now    time.Time // see clock
 
 	blocks  []blockRun
 	pending []job
@@ -80,7 +80,7 @@ func Execute(
 		return result, nil
 	}
 	r := newRun()
-	r.ctx, r.plan, r.runner, r.readTs, r.opts, r.now, r.result = ctx, plan, runner, readTs, opts.withDefaults(), time.Now(), result
+	r.ctx, r.plan, r.runner, r.readTs, r.opts, r.result = ctx, plan, runner, readTs, opts.withDefaults(), result
 	if opts.Profile {
 		r.profile = newProfile(plan)
 	}
@@ -105,6 +105,14 @@ func Execute(
 	result.NumUIDs["_total"] = total
 	r.free()
 	return result, nil
+}
+
+// clock returns what since() counts to, the same for all of the run.
+func (r *run) clock() time.Time {
+	if r.now.IsZero() {
+		r.now = time.Now()
+	}
+	return r.now
 }
 
 // loop starts and finishes blocks and makes rounds until every block is done.

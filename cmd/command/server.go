@@ -336,7 +336,7 @@ func serveAlpha(
 }
 
 func listenAlpha(l *listeners, f *serverFlags, n *alpha.Node, cfg alpha.Config) error {
-	s := grpc.NewServer(append(grpcOptions(n.Logger(), cfg.Limits.RequestBytes), grpc.ForceServerCodecV2(alpha.Codec()))...)
+	s := grpc.NewServer(append(grpcOptions(n.Logger(), cfg.Limits.RequestBytes), alpha.ServerOptions()...)...)
 	n.Register(s)
 	if err := l.listen("alpha gRPC", f.port(alphaGRPCPort), grpcOn(s, n.Ready)); err != nil {
 		return err

@@ -105,7 +105,7 @@ func (d *Database) Lease(ctx context.Context, n uint64) (uint64, error) {
 // Serve offers the client API over a connection in memory, and its HTTP surface at url. Close ends both.
 func (d *Database) Serve() (client *dgo.Dgraph, url string, closeServers func(), err error) {
 	pipe := bufconn.Listen(1 << 20)
-	server := grpc.NewServer()
+	server := grpc.NewServer(alpha.ServerOptions()...)
 	d.Register(server)
 	go func() { _ = server.Serve(pipe) }() // ends with Stop
 	web := httptest.NewServer(d.Handler())
