@@ -22,8 +22,9 @@ type Tablet struct {
 
 // Tablets are the predicates of a snapshot.
 type Tablets interface {
-	// Tablet returns a predicate; one that is not known has no data (dql.md fact 138). An error fails the batch.
-	Tablet(name graph.Predicate) (p Tablet, known bool, err error)
+	// Tablet returns a predicate, the zero Tablet where it is not known: it has no data then (dql.md fact 138). An error fails the
+	// batch.
+	Tablet(name graph.Predicate) (Tablet, error)
 }
 
 // Run answers batch as of view: results[i] answers batch[i]. The first failing task fails the batch. The results are valid until
@@ -34,11 +35,11 @@ func Run(ctx context.Context, m *Memory, view *posting.View, tablets Tablets, ba
 	results := m.results.Take(len(batch))
 	for i := range batch {
 		t := &batch[i]
-		p, known, err := tablets.Tablet(t.Predicate)
+		p, err := tablets.Tablet(t.Predicate)
 		if err != nil {
 			return nil, err
 		}
-		if !known {
+		if p.Predicate == nil {
 			results[i] = nothing(t)
 			continue
 		}

@@ -51,10 +51,10 @@ func (w *world) alter(text string) {
 }
 
 // Tablet implements Tablets.
-func (w *world) Tablet(name graph.Predicate) (p Tablet, known bool, err error) {
-	p.Predicate, known = w.schema.Predicate(name)
+func (w *world) Tablet(name graph.Predicate) (p Tablet, err error) {
+	p.Predicate, _ = w.schema.Predicate(name)
 	p.Incarnation, p.Placed = w.incs[name]
-	return p, known, nil
+	return p, nil
 }
 
 // quad is `1 name "v"@de (k=1, l=x)` or `1 friend 2 (k=1)`; a leading minus deletes.

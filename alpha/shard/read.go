@@ -64,17 +64,17 @@ func (p *published) tabletsAt(ts graph.Timestamp) lookup.Tablets {
 
 // Tablet implements lookup.Tablets for readers who find the tablets as they are now. It is an error to ask for one that another
 // group serves: without it there would seem to be no data.
-func (p *published) Tablet(name graph.Predicate) (lookup.Tablet, bool, error) {
+func (p *published) Tablet(name graph.Predicate) (lookup.Tablet, error) {
 	t := p.tablets[name]
 	switch {
 	case t == nil && p.remote[name] != nil:
-		return lookup.Tablet{}, false, errServedElsewhere(name)
+		return lookup.Tablet{}, errServedElsewhere(name)
 	case t == nil:
-		def, known := p.local.Predicate(name)
-		return lookup.Tablet{Predicate: def}, known, nil
+		def, _ := p.local.Predicate(name)
+		return lookup.Tablet{Predicate: def}, nil
 	}
 	t.used.reads.Add(1)
-	return lookup.Tablet{Predicate: t.local, Incarnation: t.incarnation(), Placed: true}, true, nil
+	return lookup.Tablet{Predicate: t.local, Incarnation: t.incarnation(), Placed: true}, nil
 }
 
 // earlier is the tablets as readers at ts find them.
@@ -85,17 +85,17 @@ type earlier struct {
 }
 
 // Tablet implements lookup.Tablets.
-func (e *earlier) Tablet(name graph.Predicate) (lookup.Tablet, bool, error) {
+func (e *earlier) Tablet(name graph.Predicate) (lookup.Tablet, error) {
 	t := e.copyAt(name, e.ts)
 	if t == nil && e.published.tablet(name) != nil {
-		return lookup.Tablet{}, false, errServedElsewhere(name)
+		return lookup.Tablet{}, errServedElsewhere(name)
 	}
-	def, known := e.local.Predicate(name)
+	def, _ := e.local.Predicate(name)
 	if t == nil {
-		return lookup.Tablet{Predicate: def}, known, nil
+		return lookup.Tablet{Predicate: def}, nil
 	}
 	t.used.reads.Add(1)
-	return lookup.Tablet{Predicate: def, Incarnation: t.incarnation(), Placed: true}, known, nil
+	return lookup.Tablet{Predicate: def, Incarnation: t.incarnation(), Placed: true}, nil
 }
 
 func errServedElsewhere(name graph.Predicate) error {
