@@ -13,12 +13,15 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip" // clients may compress what they send
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
+
+	"dragg/internal/pings"
 )
 
 // stopTimeout bounds how long requests may take to end when the process stops.
@@ -107,12 +110,16 @@ const streamWorkers = 64
 // request that is larger is given more as soon as its length is known.
 const windowBytes = 1 << 20
 
+// pingPatience is how long a client waits for the acknowledgement of a ping while nothing else is sent to it.
+const pingPatience = 10 * time.Millisecond
+
 // grpcOptions are those of every gRPC server.
 func grpcOptions(lg *slog.Logger, requestBytes int) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(requestBytes),
 		grpc.MaxConcurrentStreams(1024),
 		grpc.NumStreamWorkers(streamWorkers),
+		grpc.Creds(pings.Held(insecure.NewCredentials(), pingPatience)),
 		grpc.StaticStreamWindowSize(windowBytes),
 		grpc.StaticConnWindowSize(windowBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),

@@ -7,7 +7,7 @@ import (
 
 // floors orders the packages: a package imports only packages of lower floors. ARCHITECTURE.md draws the picture.
 var floors = map[string]int{
-	"graph/geo": 0, "internal/fault": 0, "internal/gather": 0, "internal/metrics": 0, "internal/live": 0, "internal/sleep": 0, "internal/slab": 0,
+	"graph/geo": 0, "internal/fault": 0, "internal/gather": 0, "internal/metrics": 0, "internal/live": 0, "internal/sleep": 0, "internal/slab": 0, "internal/pings": 0,
 	"graph/types": 5,
 	"graph":       10, "protos/pb": 10, "schema/tok": 10,
 	"posting/uidset": 15,
