@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"sync/atomic"
 
-	"github.com/dgraph-io/dgo/v250/protos/api"
-
 	"dragg/alpha/shard"
 	"dragg/dql"
 	"dragg/graph"
@@ -18,6 +16,7 @@ import (
 	"dragg/mutation"
 	"dragg/mutation/nquad"
 	"dragg/query"
+	"dragg/query/task"
 )
 
 // quads is one mutation as it was read.
@@ -111,7 +110,7 @@ func (r *request) mutate(ctx context.Context) error {
 		return err
 	}
 	b := &mutation.Builder{
-		NewUIDs: r.n.uids.take, CheckUID: r.n.checkUID, Read: r.read, MaxEdges: r.n.cfg.Limits.MutationEdges, Vars: r.variables(),
+		Source: asker{r}, MaxEdges: r.n.cfg.Limits.MutationEdges, Vars: r.variables(),
 	}
 	built, err := r.build(ctx, b, steps)
 	if err != nil {
@@ -128,12 +127,13 @@ func (r *request) mutate(ctx context.Context) error {
 			return r.refusal(err)
 		}
 	}
-	r.resp.Uids = map[string]string{}
+	r.resp.Uids = make(map[string]string, len(built.UIDs))
 	for name, uid := range built.UIDs {
 		r.resp.Uids[name] = uid.String()
 	}
 	if r.resp.Metrics == nil {
-		r.resp.Metrics = &api.Metrics{NumUids: map[string]uint64{}}
+		r.resp.Metrics = &r.reply.metrics
+		r.resp.Metrics.NumUids = map[string]uint64{}
 	}
 	r.resp.Metrics.NumUids["mutation_cost"] = uint64(built.Edges)
 	if r.req.CommitNow {
@@ -141,6 +141,20 @@ func (r *request) mutate(ctx context.Context) error {
 	}
 	r.resp.Txn.Keys, r.resp.Txn.Preds = keysToWire(written.Keys), r.n.predsToWire(built.Steps)
 	return nil
+}
+
+// asker is whom the builder of a request's edges asks.
+type asker struct{ r *request }
+
+// NewUIDs implements mutation.Source.
+func (s asker) NewUIDs(ctx context.Context, n int) (graph.UID, error) { return s.r.n.uids.take(ctx, n) }
+
+// CheckUID implements mutation.Source.
+func (s asker) CheckUID(ctx context.Context, u graph.UID) error { return s.r.n.checkUID(ctx, u) }
+
+// Read implements mutation.Source.
+func (s asker) Read(ctx context.Context, batch []task.Task) ([]task.Result, error) {
+	return s.r.reader.Run(ctx, s.r.start.Ts, batch)
 }
 
 // refusal gives an error of a write the class that clients expect: aborted with commit-now, else a failed precondition.

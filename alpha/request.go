@@ -18,7 +18,6 @@ import (
 	"dragg/internal/sleep"
 	"dragg/query"
 	"dragg/query/answer"
-	"dragg/query/task"
 )
 
 // Options are what a transport adds to a request.
@@ -252,11 +251,6 @@ func (r *request) begin(ctx context.Context) error {
 	r.resp.Txn = &r.reply.txn
 	r.resp.Txn.StartTs = uint64(r.start.Ts)
 	return nil
-}
-
-// read answers tasks within the transaction's snapshot.
-func (r *request) read(ctx context.Context, batch []task.Task) ([]task.Result, error) {
-	return r.reader.Run(ctx, r.start.Ts, batch)
 }
 
 func (r *request) query(ctx context.Context) error {

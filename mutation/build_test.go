@@ -61,9 +61,22 @@ type world struct {
 	types map[graph.UID][]string
 	mails map[string][]graph.UID
 	asked int
+	next  graph.UID
 }
 
-func (w *world) read(_ context.Context, batch []task.Task) ([]task.Result, error) {
+func (w *world) NewUIDs(_ context.Context, n int) (graph.UID, error) {
+	w.next += graph.UID(n)
+	return w.next - graph.UID(n), nil
+}
+
+func (w *world) CheckUID(_ context.Context, u graph.UID) error {
+	if u >= 0x10000 {
+		return errors.New("nobody leased this uid")
+	}
+	return nil
+}
+
+func (w *world) Read(_ context.Context, batch []task.Task) ([]task.Result, error) {
 	var out []task.Result
 	for _, x := range batch {
 		w.asked++
@@ -96,20 +109,9 @@ func newBuilder(t *testing.T) (*Builder, *world) {
 		types: map[graph.UID][]string{1: {"Person"}, 2: {"Person", "Worker"}, 3: {"Nothing"}},
 		mails: map[string][]graph.UID{"a@x": {1}, "b@x": {2}, "twice@x": {5, 6}},
 	}
-	next := graph.UID(0x100)
+	w.next = 0x100
 	return &Builder{
-		Schema: schema.Snapshot{}.With(u),
-		NewUIDs: func(_ context.Context, n int) (graph.UID, error) {
-			next += graph.UID(n)
-			return next - graph.UID(n), nil
-		},
-		CheckUID: func(_ context.Context, u graph.UID) error {
-			if u >= 0x10000 {
-				return errors.New("nobody leased this uid")
-			}
-			return nil
-		},
-		Read: w.read, MaxEdges: 12,
+		Schema: schema.Snapshot{}.With(u), Source: w, MaxEdges: 12,
 		Vars: vars{
 			uids:   map[string][]graph.UID{"none": nil, "one": {1}, "two": {1, 2}, "ages": {1, 3}, "texts": {1}},
 			values: map[string]map[graph.UID]types.Value{"ages": {1: types.OfInt(7), 3: types.OfInt(9)}, "texts": {1: types.OfString("x")}},
@@ -353,22 +355,47 @@ func TestBuildAgainKeepsUIDs(t *testing.T) {
 func TestErrorsComeThrough(t *testing.T) {
 	lost := errors.New("the connection is lost")
 	for name, c := range map[string]struct {
-		spoil func(b *Builder)
+		spoil func(l *losing)
 		step  Step
 	}{
-		"uids":   {func(b *Builder) { b.NewUIDs = func(context.Context, int) (graph.UID, error) { return 0, lost } }, Step{Set: quads(t, `_:a <age> "1" .`)}},
-		"types":  {func(b *Builder) { b.Read = failing(lost) }, Step{Delete: quads(t, `<1> * * .`)}},
-		"unique": {func(b *Builder) { b.Read = failing(lost) }, Step{Set: quads(t, `<1> <mail> "x" .`)}},
-		"leases": {func(b *Builder) { b.CheckUID = func(context.Context, graph.UID) error { return lost } }, Step{Set: quads(t, `<1> <age> "1" .`)}},
+		"uids":   {func(l *losing) { l.uids = lost }, Step{Set: quads(t, `_:a <age> "1" .`)}},
+		"types":  {func(l *losing) { l.tasks = lost }, Step{Delete: quads(t, `<1> * * .`)}},
+		"unique": {func(l *losing) { l.tasks = lost }, Step{Set: quads(t, `<1> <mail> "x" .`)}},
+		"leases": {func(l *losing) { l.leases = lost }, Step{Set: quads(t, `<1> <age> "1" .`)}},
 	} {
-		b, _ := newBuilder(t)
-		c.spoil(b)
+		b, w := newBuilder(t)
+		l := &losing{world: w}
+		c.spoil(l)
+		b.Source = l
 		if _, err := b.Build(t.Context(), []Step{c.step}); !errors.Is(err, lost) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func failing(err error) func(context.Context, []task.Task) ([]task.Result, error) {
-	return func(context.Context, []task.Task) ([]task.Result, error) { return nil, err }
+// losing is a world that does not answer some questions.
+type losing struct {
+	*world
+	uids, leases, tasks error
+}
+
+func (l *losing) NewUIDs(ctx context.Context, n int) (graph.UID, error) {
+	if l.uids != nil {
+		return 0, l.uids
+	}
+	return l.world.NewUIDs(ctx, n)
+}
+
+func (l *losing) CheckUID(ctx context.Context, u graph.UID) error {
+	if l.leases != nil {
+		return l.leases
+	}
+	return l.world.CheckUID(ctx, u)
+}
+
+func (l *losing) Read(ctx context.Context, batch []task.Task) ([]task.Result, error) {
+	if l.tasks != nil {
+		return nil, l.tasks
+	}
+	return l.world.Read(ctx, batch)
 }

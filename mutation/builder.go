@@ -26,16 +26,21 @@ type Variables interface {
 	Value(name string, uid graph.UID) (types.Value, bool)
 }
 
+// Source is whom a Builder asks.
+type Source interface {
+	// NewUIDs returns n consecutive uids that nobody else has.
+	NewUIDs(ctx context.Context, n int) (graph.UID, error)
+	// CheckUID refuses a uid that no lease covers.
+	CheckUID(ctx context.Context, u graph.UID) error
+	// Read answers tasks at the transaction's start timestamp, own writes included.
+	Read(ctx context.Context, batch []task.Task) ([]task.Result, error)
+}
+
 // Builder holds what a request is built against. It serves one request and one goroutine.
 type Builder struct {
 	Schema schema.Snapshot
 	Vars   Variables
-	// NewUIDs returns n consecutive uids that nobody else has.
-	NewUIDs func(ctx context.Context, n int) (graph.UID, error)
-	// CheckUID refuses a uid that no lease covers.
-	CheckUID func(ctx context.Context, u graph.UID) error
-	// Read answers tasks at the transaction's start timestamp, own writes included.
-	Read func(ctx context.Context, batch []task.Task) ([]task.Result, error)
+	Source Source
 	// MaxEdges bounds the edges of a request, after the expansion of variables.
 	MaxEdges int
 
@@ -76,7 +81,7 @@ func (b *Builder) Build(ctx context.Context, steps []Step) (*Built, error) {
 	}
 	all := b.Schema.With(schema.Update{Predicates: unknown})
 	e := expansion{b: b, schema: all, edges: make([]graph.Edge, 0, quads)}
-	built := &Built{UIDs: b.assigned, Unknown: unknown}
+	built := &Built{UIDs: b.assigned, Unknown: unknown, Steps: make([][]graph.Edge, 0, len(steps))}
 	for _, s := range steps {
 		from := len(e.edges)
 		if err := e.step(ctx, s); err != nil {
@@ -133,9 +138,6 @@ func describe(q *nquad.Quad) string {
 
 // assignBlanks gives a uid to every blank node that is set, and to every variable that matched nothing.
 func (b *Builder) assignBlanks(ctx context.Context, steps []Step) error {
-	if b.assigned == nil {
-		b.assigned = map[string]graph.UID{}
-	}
 	var fresh []string
 	note := func(n nquad.Node) {
 		key := b.keyOf(n)
@@ -143,6 +145,9 @@ func (b *Builder) assignBlanks(ctx context.Context, steps []Step) error {
 			return
 		}
 		if _, ok := b.assigned[key]; !ok {
+			if b.assigned == nil {
+				b.assigned = map[string]graph.UID{}
+			}
 			b.assigned[key] = 0
 			fresh = append(fresh, key)
 		}
@@ -156,7 +161,7 @@ func (b *Builder) assignBlanks(ctx context.Context, steps []Step) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	first, err := b.NewUIDs(ctx, len(fresh))
+	first, err := b.Source.NewUIDs(ctx, len(fresh))
 	if err != nil {
 		return err
 	}
@@ -187,8 +192,8 @@ func (b *Builder) uidsOf(variable string) ([]graph.UID, bool) {
 	return b.Vars.UIDs(variable)
 }
 
-// resolve returns the uids a node stands for. In a deletion an unmatched variable stands for none.
-func (b *Builder) resolve(ctx context.Context, n nquad.Node, deletes bool) ([]graph.UID, error) {
+// resolve returns the uids a node stands for, a single one in room. In a deletion an unmatched variable stands for none.
+func (b *Builder) resolve(ctx context.Context, n nquad.Node, deletes bool, room *[1]graph.UID) ([]graph.UID, error) {
 	switch n.Kind {
 	case nquad.Named:
 		u, err := strconv.ParseUint(n.Name, 0, 64)
@@ -198,13 +203,15 @@ func (b *Builder) resolve(ctx context.Context, n nquad.Node, deletes bool) ([]gr
 		if u == 0 {
 			return nil, fmt.Errorf("UID must to be greater than 0")
 		}
-		return []graph.UID{graph.UID(u)}, b.CheckUID(ctx, graph.UID(u))
+		room[0] = graph.UID(u)
+		return room[:], b.Source.CheckUID(ctx, graph.UID(u))
 	case nquad.Blank:
 		u, ok := b.assigned[n.Name]
 		if !ok {
 			return nil, fmt.Errorf("UID not found/generated for xid _:%s", n.Name)
 		}
-		return []graph.UID{u}, nil
+		room[0] = u
+		return room[:], nil
 	case nquad.Variable:
 		uids, ok := b.uidsOf(n.Name)
 		switch {
@@ -213,7 +220,8 @@ func (b *Builder) resolve(ctx context.Context, n nquad.Node, deletes bool) ([]gr
 		case len(uids) > 0 || deletes:
 			return uids, nil
 		}
-		return []graph.UID{b.assigned["uid("+n.Name+")"]}, nil
+		room[0] = b.assigned["uid("+n.Name+")"]
+		return room[:], nil
 	default:
 		return nil, fmt.Errorf("a statement without a node as its subject")
 	}

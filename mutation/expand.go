@@ -21,6 +21,8 @@ type expansion struct {
 	b      *Builder
 	schema schema.Snapshot
 	edges  []graph.Edge
+	// subject and object are where single nodes of a statement are resolved.
+	subject, object [1]graph.UID
 }
 
 func (e *expansion) step(ctx context.Context, s Step) error {
@@ -61,7 +63,7 @@ func (e *expansion) quad(ctx context.Context, q *nquad.Quad, deletes bool) error
 		}
 		return err
 	}
-	subjects, err := e.b.resolve(ctx, q.Subject, deletes)
+	subjects, err := e.b.resolve(ctx, q.Subject, deletes, &e.subject)
 	if err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func (e *expansion) quad(ctx context.Context, q *nquad.Quad, deletes bool) error
 		}
 		return e.addAll(subjects, edge)
 	}
-	objects, err := e.b.resolve(ctx, q.Object, deletes)
+	objects, err := e.b.resolve(ctx, q.Object, deletes, &e.object)
 	if err != nil {
 		return err
 	}
@@ -190,7 +192,7 @@ func (e *expansion) deleteNodes(ctx context.Context, quads []nquad.Quad) error {
 	var uids []graph.UID
 	for i := range quads {
 		if quads[i].StarPredicate {
-			resolved, err := e.b.resolve(ctx, quads[i].Subject, true)
+			resolved, err := e.b.resolve(ctx, quads[i].Subject, true, &e.subject)
 			if err != nil {
 				return err
 			}
@@ -202,7 +204,7 @@ func (e *expansion) deleteNodes(ctx context.Context, quads []nquad.Quad) error {
 	}
 	slices.Sort(uids)
 	uids = slices.Compact(uids)
-	res, err := e.b.Read(ctx, []task.Task{{Kind: task.Values, Predicate: typePredicate, Src: uids}})
+	res, err := e.b.Source.Read(ctx, []task.Task{{Kind: task.Values, Predicate: typePredicate, Src: uids}})
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (b *Builder) checkUnique(ctx context.Context, s schema.Snapshot, edges []gr
 			Func: task.Func{Name: task.Eq, Args: []string{c.text}},
 		}
 	}
-	res, err := b.Read(ctx, batch)
+	res, err := b.Source.Read(ctx, batch)
 	if err != nil {
 		return err
 	}

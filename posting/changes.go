@@ -40,7 +40,14 @@ type changes struct {
 const (
 	firstChunkBytes = 128
 	chunkBytes      = 16 << 10
+	// changeBytes is the room for what one edge without an index needs: a key and a short value.
+	changeBytes = 48
 )
+
+// newChanges returns changes with room for about n.
+func newChanges(n int) changes {
+	return changes{list: make([]change, 0, 2*n), chunk: make([]byte, 0, min(n*changeBytes, chunkBytes))}
+}
 
 // nextChunk returns the size of the chunk after one of size last, for at least n bytes.
 func nextChunk(last, n int) int { return max(n, min(max(2*last, firstChunkBytes), chunkBytes)) }
@@ -65,14 +72,18 @@ func (c *changes) add(key []byte, kind changeKind, id uint64, pay []byte) {
 	c.list = append(c.list, change{key, id, pay, kind, int32(len(c.list))})
 }
 
-// pending returns the changes as records, sorted by key. Of several changes of one element the last counts,
-// but a deletion never undoes a set: within one mutation deletions come first (dql.md fact 99).
-func (c *changes) pending() *Pending {
-	slices.SortFunc(c.list, func(a, b change) int {
+// sort sorts the changes from one on, which share no key with those before.
+func (c *changes) sort(from int) {
+	slices.SortFunc(c.list[from:], func(a, b change) int {
 		return cmp.Or(bytes.Compare(a.key, b.key), cmp.Compare(min(a.kind, 1), min(b.kind, 1)),
 			cmp.Compare(a.id, b.id), cmp.Compare(a.seq, b.seq))
 	})
-	p := &Pending{}
+}
+
+// pending returns the changes, which are sorted, as records. Of several changes of one element the last counts,
+// but a deletion never undoes a set: within one mutation deletions come first (dql.md fact 99).
+func (c *changes) pending() *Pending {
+	p := newPending(len(c.list))
 	var sets []element
 	var dels []graph.UID
 	arena := make([]byte, 0, nextChunk(16*len(c.list), 0))

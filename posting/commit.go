@@ -154,6 +154,7 @@ func (c *Committer) addCounts(ts graph.Timestamp) {
 		}
 	}
 	c.moved = c.moved[:0]
+	out.sort(0)
 	for key, rec := range out.pending().All() {
 		c.add(key, rec, ts)
 	}

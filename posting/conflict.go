@@ -2,14 +2,13 @@ package posting
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
 	"dragg/graph"
 )
 
-// conflicts gathers the conflict keys of one predicate (dql.md fact 124). A conflict key is a fingerprint of
+// conflicts makes the conflict keys of one predicate (dql.md fact 124). A conflict key is a fingerprint of
 // the namespace, the predicate and what was written, without the incarnation, so that moving a tablet keeps
 // it.
 //
@@ -23,7 +22,6 @@ import (
 type conflicts struct {
 	off  bool
 	base xxhash.Digest
-	keys []graph.ConflictKey
 }
 
 // What a conflict key is about; hashed into it.
@@ -48,10 +46,7 @@ func (c *conflicts) write(d *xxhash.Digest, b []byte) {
 	_, _ = d.Write(b) // a Digest does not fail
 }
 
-func (c *conflicts) add(what byte, uid graph.UID, element uint64, tokenKey []byte) {
-	if c.off {
-		return
-	}
+func (c *conflicts) key(what byte, uid graph.UID, element uint64, tokenKey []byte) graph.ConflictKey {
 	d := c.base
 	var b [17]byte
 	b[0] = what
@@ -59,11 +54,5 @@ func (c *conflicts) add(what byte, uid graph.UID, element uint64, tokenKey []byt
 	binary.BigEndian.PutUint64(b[9:], element)
 	c.write(&d, b[:])
 	c.write(&d, tokenKey)
-	c.keys = append(c.keys, graph.ConflictKey(d.Sum64()))
-}
-
-// sorted returns the keys ascending without duplicates.
-func (c *conflicts) sorted() []graph.ConflictKey {
-	slices.Sort(c.keys)
-	return slices.Compact(c.keys)
+	return graph.ConflictKey(d.Sum64())
 }

@@ -13,7 +13,7 @@ import (
 	"dragg/schema/tok"
 )
 
-// Derived is what one mutation does to one predicate.
+// Derived is what one mutation does.
 type Derived struct {
 	// Pending are the changes of data, reverse and index keys.
 	Pending *Pending
@@ -27,19 +27,52 @@ const maxDerivedKey = 64_900
 // errEdge says that an edge does not fit its predicate; the mutation layer lets none through.
 var errEdge = errors.New("edge does not fit the predicate")
 
-// Derive returns the changes that edges make to the lists of predicate p, whose tablet copy is inc. v is the
-// snapshot at the transaction's start with its own earlier changes on top; they are not part of the result,
-// see [Pending.Merge].
+// Derive returns the changes that edges make to the lists of one predicate; see [Deriver.Add].
+func Derive(v *View, p *schema.Predicate, inc graph.Incarnation, edges []graph.Edge) (Derived, error) {
+	d := NewDeriver(v, len(edges))
+	if err := d.Add(p, inc, edges); err != nil {
+		return Derived{}, err
+	}
+	return d.Derived(), nil
+}
+
+// Deriver gathers what one mutation does to several predicates. It is a pure function of what it is given, in
+// pieces, for one goroutine.
+type Deriver struct {
+	v         *View
+	out       changes
+	conflicts []graph.ConflictKey
+
+	// The predicate at hand.
+	p   *schema.Predicate
+	inc graph.Incarnation
+	on  conflicts
+
+	// Scratch space.
+	edits    edits
+	tokens   []string
+	tokenKey []byte
+}
+
+// NewDeriver returns a Deriver for about so many edges. v is the snapshot at the transaction's start with its own
+// earlier changes on top; they are not part of the result, see [Pending.Merge].
+func NewDeriver(v *View, edges int) *Deriver { return &Deriver{v: v, out: newChanges(edges)} }
+
+// Add derives the changes that edges make to the lists of predicate p, whose tablet copy is inc. Predicates are added
+// once each, in the order of their inc, which is that of their keys.
 //
 // All deletions count as before all sets, whatever the order of the edges; of several sets of one scalar the
 // last wins (dql.md fact 99, architecture section 6). Adding to a list and setting a scalar without index
 // reads nothing. Counts are not derived here but when the changes are committed.
 //
-// It is a pure function. An error is the caller's to report to the client where it wraps tok.ErrTooLarge, or says
-// that a shape cannot be in a geo index; others mean that stored data is damaged or an edge was not validated.
-func Derive(v *View, p *schema.Predicate, inc graph.Incarnation, edges []graph.Edge) (Derived, error) {
-	d := &deriver{v: v, p: p, inc: inc, conflicts: newConflicts(p.Name, p.NoConflict)}
-	d.out.list = make([]change, 0, len(edges)*(1+2*len(p.Index)))
+// An error is the caller's to report to the client where it wraps tok.ErrTooLarge, or says that a shape cannot be in
+// a geo index; others mean that stored data is damaged or an edge was not validated. The Deriver is of no use then.
+func (d *Deriver) Add(p *schema.Predicate, inc graph.Incarnation, edges []graph.Edge) error {
+	if inc <= d.inc {
+		return fmt.Errorf("%w: predicate %s is not in order", errEdge, p.Name)
+	}
+	d.p, d.inc, d.on = p, inc, newConflicts(p.Name, p.NoConflict)
+	before := len(d.out.list)
 	bySubject := func(a, b graph.Edge) int { return cmp.Compare(a.Subject, b.Subject) }
 	if !slices.IsSortedFunc(edges, bySubject) {
 		edges = slices.Clone(edges)
@@ -51,27 +84,29 @@ func Derive(v *View, p *schema.Predicate, inc graph.Incarnation, edges []graph.E
 			n++
 		}
 		if err := d.subject(edges[:n]); err != nil {
-			return Derived{}, fmt.Errorf("predicate %s of %s: %w", p.Name, edges[0].Subject, err)
+			return fmt.Errorf("predicate %s of %s: %w", p.Name, edges[0].Subject, err)
 		}
 		edges = edges[n:]
 	}
-	return Derived{Pending: d.out.pending(), Conflicts: d.conflicts.sorted()}, nil
+	d.out.sort(before)
+	return nil
 }
 
-// deriver gathers the changes of one mutation to one predicate.
-type deriver struct {
-	v   *View
-	p   *schema.Predicate
-	inc graph.Incarnation
+// Derived returns what all that was added does.
+func (d *Deriver) Derived() Derived {
+	slices.Sort(d.conflicts)
+	return Derived{Pending: d.out.pending(), Conflicts: slices.Compact(d.conflicts)}
+}
 
-	out       changes
-	conflicts conflicts
-	tokens    []string // scratch
-	tokenKey  []byte   // scratch
+// conflict adds a conflict key; see conflicts.
+func (d *Deriver) conflict(what byte, uid graph.UID, element uint64, tokenKey []byte) {
+	if !d.on.off {
+		d.conflicts = append(d.conflicts, d.on.key(what, uid, element, tokenKey))
+	}
 }
 
 // subject derives the changes of one node.
-func (d *deriver) subject(edges []graph.Edge) error {
+func (d *Deriver) subject(edges []graph.Edge) error {
 	for i := range edges {
 		if err := d.check(&edges[i]); err != nil {
 			return err
@@ -88,7 +123,7 @@ func (d *deriver) subject(edges []graph.Edge) error {
 	return d.scalar(edges)
 }
 
-func (d *deriver) check(e *graph.Edge) error {
+func (d *Deriver) check(e *graph.Edge) error {
 	if e.Op != graph.DeleteAll && (e.Object != 0) != (d.p.Type == types.UID) {
 		return fmt.Errorf("%w: object %s of type %s", errEdge, e.Object, d.p.Type)
 	}
@@ -98,16 +133,16 @@ func (d *deriver) check(e *graph.Edge) error {
 	return checkLang(e.Lang)
 }
 
-func (d *deriver) dataKey(uid graph.UID) []byte {
+func (d *Deriver) dataKey(uid graph.UID) []byte {
 	return d.out.taken(keys.AppendData(d.out.room(24), d.inc, uid))
 }
 
-func (d *deriver) reverseKey(uid graph.UID) []byte {
+func (d *Deriver) reverseKey(uid graph.UID) []byte {
 	return d.out.taken(keys.AppendReverse(d.out.room(24), d.inc, uid))
 }
 
 // facets returns the payload of an edge with facets, nil without.
-func (d *deriver) facets(facets []graph.Facet) []byte {
+func (d *Deriver) facets(facets []graph.Facet) []byte {
 	if len(facets) == 0 {
 		return nil
 	}
@@ -115,7 +150,7 @@ func (d *deriver) facets(facets []graph.Facet) []byte {
 }
 
 // value returns the payload of a value.
-func (d *deriver) value(e *graph.Edge) []byte {
+func (d *Deriver) value(e *graph.Edge) []byte {
 	var facets []byte
 	if len(e.Facets) > 0 {
 		facets = appendFacets(nil, sortFacets(e.Facets))
@@ -137,7 +172,7 @@ func tokensOf(dst []string, t tok.Tokenizer, v types.Value, lang string) ([]stri
 }
 
 // index records that the token of uid's value comes or goes.
-func (d *deriver) index(t tok.Tokenizer, lang, token string, kind changeKind, uid graph.UID) error {
+func (d *Deriver) index(t tok.Tokenizer, lang, token string, kind changeKind, uid graph.UID) error {
 	n := 11 + len(lang) + len(token)
 	if n > maxDerivedKey {
 		return tok.ErrTooLarge
@@ -148,16 +183,16 @@ func (d *deriver) index(t tok.Tokenizer, lang, token string, kind changeKind, ui
 }
 
 // onToken records the conflict keys of a token that a value of uid has or had.
-func (d *deriver) onToken(t tok.Tokenizer, lang, token string, uid graph.UID) {
+func (d *Deriver) onToken(t tok.Tokenizer, lang, token string, uid graph.UID) {
 	perNode := d.p.List && t.Lossy()
 	if !perNode && !d.p.Upsert && !d.p.Unique {
 		return
 	}
 	d.tokenKey = keys.AppendIndex(d.tokenKey[:0], 0, t.ID(), lang, token)
 	if perNode {
-		d.conflicts.add(onSubjectToken, uid, 0, d.tokenKey)
+		d.conflict(onSubjectToken, uid, 0, d.tokenKey)
 	}
 	if d.p.Upsert || d.p.Unique {
-		d.conflicts.add(onToken, 0, 0, d.tokenKey)
+		d.conflict(onToken, 0, 0, d.tokenKey)
 	}
 }

@@ -6,7 +6,7 @@ import (
 
 // edgeList derives the changes of a node's edges in a list predicate. Adding and removing a named edge reads
 // nothing.
-func (d *deriver) edgeList(edges []graph.Edge) error {
+func (d *Deriver) edgeList(edges []graph.Edge) error {
 	subject := edges[0].Subject
 	key := d.dataKey(subject)
 	for i := range edges {
@@ -28,7 +28,7 @@ func (d *deriver) edgeList(edges []graph.Edge) error {
 		if e := &edges[i]; e.Op == graph.Set {
 			facets := d.facets(e.Facets)
 			d.out.add(key, setElement, uint64(e.Object), facets)
-			d.conflicts.add(onElement, subject, uint64(e.Object), nil)
+			d.conflict(onElement, subject, uint64(e.Object), nil)
 			if d.p.Reverse {
 				d.out.add(d.reverseKey(e.Object), setElement, uint64(subject), facets)
 			}
@@ -37,9 +37,9 @@ func (d *deriver) edgeList(edges []graph.Edge) error {
 	return nil
 }
 
-func (d *deriver) removeEdge(key []byte, subject, object graph.UID) {
+func (d *Deriver) removeEdge(key []byte, subject, object graph.UID) {
 	d.out.add(key, delElement, uint64(object), nil)
-	d.conflicts.add(onElement, subject, uint64(object), nil)
+	d.conflict(onElement, subject, uint64(object), nil)
 	if d.p.Reverse {
 		d.out.add(d.reverseKey(object), delElement, uint64(subject), nil)
 	}
@@ -47,10 +47,10 @@ func (d *deriver) removeEdge(key []byte, subject, object graph.UID) {
 
 // singleEdge derives the changes of the one edge of a node. A set replaces it (dql.md fact 115), and the
 // reverse edge of the target before.
-func (d *deriver) singleEdge(edges []graph.Edge) error {
+func (d *Deriver) singleEdge(edges []graph.Edge) error {
 	subject := edges[0].Subject
 	key := d.dataKey(subject)
-	d.conflicts.add(onSubject, subject, 0, nil)
+	d.conflict(onSubject, subject, 0, nil)
 	read := d.p.Reverse
 	var set *graph.Edge
 	clear := false

@@ -3,7 +3,10 @@ package posting_test
 // Derive: which keys conflict, what a transaction sees of itself, and the traps of architecture section 6.
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -423,6 +426,52 @@ func TestEdgesThatDoNotFit(t *testing.T) {
 	} {
 		if _, err := posting.Derive(v, c.p, inc, []graph.Edge{c.e}); err == nil {
 			t.Errorf("%+v is accepted", c.e)
+		}
+	}
+}
+
+// What several predicates are added to is what each of them gives alone, merged.
+func TestPredicatesTogether(t *testing.T) {
+	w := newWorld(t, "a: string @index(exact, term) .\nb: [uid] @reverse .\nc: int @upsert @index(int) .\nd: [string] .")
+	w.do("a", "set 1 red; set 2 green fox")
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		v := w.store.View(w.now, nil)
+		all := posting.NewDeriver(v, rng.IntN(10))
+		var want posting.Derived
+		for _, name := range []string{"a", "b", "c", "d"} {
+			var lines []string
+			for range 1 + rng.IntN(4) {
+				lines = append(lines, fmt.Sprintf("%s %d %d", []string{"set", "set", "del"}[rng.IntN(3)], 1+rng.IntN(3), 1+rng.IntN(5)))
+			}
+			if rng.IntN(4) == 0 {
+				continue
+			}
+			p, inc := w.pred(name)
+			text := strings.Join(lines, "; ")
+			if err := all.Add(p, inc, w.edges(p, text)); err != nil {
+				t.Fatal(err)
+			}
+			alone := w.derive(w.now, nil, name, text)
+			want.Conflicts = append(want.Conflicts, alone.Conflicts...)
+			var err error
+			if want.Pending, err = want.Pending.Merge(alone.Pending); err != nil {
+				t.Fatal(err)
+			}
+		}
+		v.Close()
+		slices.Sort(want.Conflicts)
+		got := all.Derived()
+		if !bytes.Equal(got.Pending.AppendBinary(nil), want.Pending.AppendBinary(nil)) || got.Pending.Bytes() != want.Pending.Bytes() ||
+			!slices.Equal(got.Conflicts, want.Conflicts) {
+			t.Fatalf("together %x %d, one by one %x %d", got.Pending.AppendBinary(nil), got.Conflicts, want.Pending.AppendBinary(nil), want.Conflicts)
+		}
+	}
+	d := posting.NewDeriver(w.store.View(w.now, nil), 2)
+	for i, name := range []string{"b", "a"} {
+		p, inc := w.pred(name)
+		if err := d.Add(p, inc, w.edges(p, "set 1 1")); (err == nil) != (i == 0) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

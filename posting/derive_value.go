@@ -33,10 +33,10 @@ func (es edits) has(slot uint64) bool {
 }
 
 // scalar derives the changes of a node's value, one a language. Without an index a set reads nothing.
-func (d *deriver) scalar(edges []graph.Edge) error {
+func (d *Deriver) scalar(edges []graph.Edge) error {
 	subject := edges[0].Subject
 	key := d.dataKey(subject)
-	d.conflicts.add(onSubject, subject, 0, nil)
+	d.conflict(onSubject, subject, 0, nil)
 	read := len(d.p.Index) > 0
 	for i := range edges {
 		read = read || edges[i].Op == graph.Delete
@@ -51,8 +51,9 @@ func (d *deriver) scalar(edges []graph.Edge) error {
 			return err
 		}
 	}
-	var es edits
+	es := d.edits[:0]
 	whole := d.scalarEdits(&es, edges, old)
+	d.edits = es
 	for i := range old {
 		if whole || es.has(old[i].Slot) {
 			es.at(old[i].Slot).old = &old[i]
@@ -80,7 +81,7 @@ func (d *deriver) scalar(edges []graph.Edge) error {
 }
 
 // scalarEdits gathers what edges do to the slots of a scalar. whole says that no other slot survives.
-func (d *deriver) scalarEdits(es *edits, edges []graph.Edge, old []Posting) (whole bool) {
+func (d *Deriver) scalarEdits(es *edits, edges []graph.Edge, old []Posting) (whole bool) {
 	for i := range edges {
 		e := &edges[i]
 		slot := LangSlot(e.Lang)
@@ -123,7 +124,7 @@ func same(a, b types.Value) bool {
 
 // scalarIndex moves a node from the tokens of an old value to those of the new one. Tokens are kept by
 // language, so that the slots of a node do not share any.
-func (d *deriver) scalarIndex(subject graph.UID, e edit) error {
+func (d *Deriver) scalarIndex(subject graph.UID, e edit) error {
 	for _, t := range d.p.Index {
 		var before, after []string
 		lang := ""
@@ -164,7 +165,7 @@ func (d *deriver) scalarIndex(subject graph.UID, e edit) error {
 
 // valueList derives the changes of a node's values in a list predicate. Adding reads nothing; removing reads
 // only where other values may share a token of the removed one.
-func (d *deriver) valueList(edges []graph.Edge) error {
+func (d *Deriver) valueList(edges []graph.Edge) error {
 	subject := edges[0].Subject
 	key := d.dataKey(subject)
 	lossy := slices.ContainsFunc(d.p.Index, tok.Tokenizer.Lossy)
@@ -186,7 +187,7 @@ func (d *deriver) valueList(edges []graph.Edge) error {
 	es := d.listEdits(edges, old, all)
 	for i := range es {
 		e := &es[i]
-		d.conflicts.add(onElement, subject, e.slot, nil)
+		d.conflict(onElement, subject, e.slot, nil)
 		if e.set != nil {
 			d.out.add(key, setElement, e.slot, d.value(e.set))
 		} else {
@@ -198,7 +199,7 @@ func (d *deriver) valueList(edges []graph.Edge) error {
 
 // listEdits gathers what edges do to the values of a list, value by value: a deletion of all means those that
 // the snapshot saw, so that values that are added concurrently stay, with their index entries.
-func (d *deriver) listEdits(edges []graph.Edge, old []Posting, all bool) edits {
+func (d *Deriver) listEdits(edges []graph.Edge, old []Posting, all bool) edits {
 	place := make(map[uint64]int, len(edges)+len(old))
 	var es edits
 	at := func(slot uint64) *edit {
@@ -229,7 +230,7 @@ func (d *deriver) listEdits(edges []graph.Edge, old []Posting, all bool) edits {
 }
 
 // listIndex adds the tokens of new values, and removes those of removed values that no remaining value needs.
-func (d *deriver) listIndex(subject graph.UID, es edits, old []Posting) error {
+func (d *Deriver) listIndex(subject graph.UID, es edits, old []Posting) error {
 	for _, t := range d.p.Index {
 		var needed map[string]bool
 		removed := func(e *edit) bool { return e.set == nil && e.old != nil }
@@ -267,7 +268,7 @@ func (d *deriver) listIndex(subject graph.UID, es edits, old []Posting) error {
 }
 
 // neededTokens returns the tokens of the values that remain after the edits.
-func (d *deriver) neededTokens(t tok.Tokenizer, es edits, old []Posting) map[string]bool {
+func (d *Deriver) neededTokens(t tok.Tokenizer, es edits, old []Posting) map[string]bool {
 	edited := make(map[uint64]bool, len(es))
 	needed := make(map[string]bool)
 	need := func(v types.Value) {

@@ -29,6 +29,12 @@ const pendingVersion = 1
 // Bounds of the binary form, against damaged or hostile bytes. A key is bounded by what the engine can store.
 const maxKeyBytes = 65_000
 
+// newPending returns an empty Pending with room for n keys.
+func newPending(n int) *Pending {
+	both := make([][]byte, 2*n)
+	return &Pending{keys: both[:0:n], recs: both[n:n]}
+}
+
 // Len returns the number of keys.
 func (p *Pending) Len() int {
 	if p == nil {
@@ -83,9 +89,7 @@ func (p *Pending) Merge(q *Pending) (*Pending, error) {
 	if q.Len() == 0 {
 		return p, nil
 	}
-	out := &Pending{
-		keys: make([][]byte, 0, p.Len()+q.Len()), recs: make([][]byte, 0, p.Len()+q.Len()),
-	}
+	out := newPending(p.Len() + q.Len())
 	i, j := 0, 0
 	for i < p.Len() && j < q.Len() {
 		switch c := bytes.Compare(p.keys[i], q.keys[j]); {
@@ -111,25 +115,6 @@ func (p *Pending) Merge(q *Pending) (*Pending, error) {
 		out.add(q.keys[j], q.recs[j])
 	}
 	return out, nil
-}
-
-// Join returns the changes of several parts no two of which share a tablet: their keys do not lie among one another's. The parts
-// stay as they are.
-func Join(parts []*Pending) *Pending {
-	parts = slices.DeleteFunc(slices.Clone(parts), func(p *Pending) bool { return p.Len() == 0 })
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	slices.SortFunc(parts, func(a, b *Pending) int { return bytes.Compare(a.keys[0], b.keys[0]) })
-	n := 0
-	for _, p := range parts {
-		n += p.Len()
-	}
-	out := &Pending{keys: make([][]byte, 0, n), recs: make([][]byte, 0, n)}
-	for _, p := range parts {
-		out.keys, out.recs, out.size = append(out.keys, p.keys...), append(out.recs, p.recs...), out.size+p.size
-	}
-	return out
 }
 
 func (p *Pending) add(key, rec []byte) {
@@ -198,7 +183,7 @@ func DecodePending(b []byte) (*Pending, error) {
 		return nil, fmt.Errorf("%w: number of pending changes", ErrCorrupt)
 	}
 	b = b[k:]
-	p := &Pending{keys: make([][]byte, 0, n), recs: make([][]byte, 0, n)}
+	p := newPending(int(n))
 	for range n {
 		key, rest, err := cut(b)
 		if err != nil {

@@ -229,33 +229,6 @@ func FuzzPending(f *testing.F) {
 	})
 }
 
-// Join is Merge where no two parts have a tablet in common, whatever their order, and however many are empty.
-func TestJoin(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	for range 200 {
-		var parts []*Pending
-		var want *Pending
-		for _, inc := range rng.Perm(5) {
-			p := (*Pending)(nil)
-			for uid := range rng.IntN(4) {
-				if p == nil {
-					p = &Pending{}
-				}
-				p.add(keys.Data(graph.Incarnation(inc), graph.UID(uid+1)), []byte{1, 0, 1, byte(rng.IntN(100))})
-			}
-			parts = append(parts, p)
-			var err error
-			if want, err = want.Merge(p); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got := Join(parts)
-		if got.Bytes() != want.Bytes() || !bytes.Equal(got.AppendBinary(nil), want.AppendBinary(nil)) {
-			t.Fatalf("of %d parts: %x, want %x", len(parts), got.AppendBinary(nil), want.AppendBinary(nil))
-		}
-	}
-}
-
 func TestFacetsAreSortedAndUnique(t *testing.T) {
 	got := sortFacets([]graph.Facet{
 		{Key: "b", Value: types.OfInt(1)}, {Key: "a", Value: types.OfInt(2)}, {Key: "b", Value: types.OfInt(3)},

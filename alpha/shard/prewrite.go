@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -173,39 +174,82 @@ func (s *Shard) derive(
 	return changes, written, nil
 }
 
-// deriveStep derives one step, predicate by predicate: no two share a key.
+// deriveStep derives one step.
 func (s *Shard) deriveStep(
 	state *published, view *posting.View, edges []graph.Edge, written *Written,
 ) (*posting.Pending, error) {
-	groups := byPredicate(edges)
-	parts := make([]*posting.Pending, 0, len(groups))
-	for name, part := range groups {
-		t, ok := state.tablets[name]
-		if !ok || t.fenced() || view.ReadTs() < t.servedSince() {
-			return nil, fault.New(fault.Aborted, "predicate %s has moved to another group; please retry", name)
-		}
-		d, err := posting.Derive(view, t.def, t.incarnation(), part)
-		if err != nil {
+	parts, err := state.byTablet(edges, view.ReadTs())
+	if err != nil {
+		return nil, err
+	}
+	d := posting.NewDeriver(view, len(edges))
+	written.Epochs = slices.Grow(written.Epochs, len(parts))
+	for _, part := range parts {
+		if err := d.Add(part.t.def, part.t.incarnation(), part.edges); err != nil {
 			return nil, fault.As(fault.Invalid, err)
 		}
-		parts = append(parts, d.Pending)
-		for _, k := range d.Conflicts {
-			written.Keys = append(written.Keys, uint64(k))
-		}
-		if e := t.set.Tablet.Epoch; !slices.Contains(written.Epochs, e) {
+		if e := part.t.set.Tablet.Epoch; !slices.Contains(written.Epochs, e) {
 			written.Epochs = append(written.Epochs, e)
 		}
 	}
-	return posting.Join(parts), nil
+	derived := d.Derived()
+	written.Keys = slices.Grow(written.Keys, len(derived.Conflicts))
+	for _, k := range derived.Conflicts {
+		written.Keys = append(written.Keys, uint64(k))
+	}
+	return derived.Pending, nil
 }
 
-// byPredicate groups edges, keeping their order within a predicate.
-func byPredicate(edges []graph.Edge) map[graph.Predicate][]graph.Edge {
-	groups := map[graph.Predicate][]graph.Edge{}
-	for _, e := range edges {
-		groups[e.Predicate] = append(groups[e.Predicate], e)
+// part is the edges of one tablet.
+type part struct {
+	t     *tablet
+	edges []graph.Edge
+}
+
+// fewParts is up to how many tablets of a step are looked through one by one.
+const fewParts = 16
+
+// byTablet groups edges by their tablets, in the order of the incarnations, and keeps their order within one. It fails where a writer
+// at ts must not write to one.
+func (p *published) byTablet(edges []graph.Edge, ts graph.Timestamp) ([]part, error) {
+	var parts []part
+	var places map[*tablet]int // beyond fewParts
+	place := func(t *tablet) int {
+		if places != nil {
+			if i, ok := places[t]; ok {
+				return i
+			}
+			return -1
+		}
+		return slices.IndexFunc(parts, func(p part) bool { return p.t == t })
 	}
-	return groups
+	for len(edges) > 0 {
+		name, n := edges[0].Predicate, 1
+		for n < len(edges) && edges[n].Predicate == name {
+			n++
+		}
+		t, ok := p.tablets[name]
+		if !ok || t.fenced() || ts < t.servedSince() {
+			return nil, fault.New(fault.Aborted, "predicate %s has moved to another group; please retry", name)
+		}
+		if i := place(t); i >= 0 {
+			parts[i].edges = append(parts[i].edges, edges[:n]...)
+		} else {
+			parts = append(parts, part{t, edges[:n:n]})
+			switch {
+			case places != nil:
+				places[t] = len(parts) - 1
+			case len(parts) > fewParts:
+				places = map[*tablet]int{}
+				for i := range parts {
+					places[parts[i].t] = i
+				}
+			}
+		}
+		edges = edges[n:]
+	}
+	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(a.t.incarnation(), b.t.incarnation()) })
+	return parts, nil
 }
 
 // proposePrewrite returns what the transaction has written here with it.

@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -288,5 +290,51 @@ func TestIdle(t *testing.T) {
 	}
 	if got := r.s.Idle(now.Add(time.Hour+2*time.Minute), time.Minute); !slices.Equal(got, []graph.Timestamp{b}) {
 		t.Errorf("idle some time after a restart: %v", got)
+	}
+}
+
+// The edges of a step are parted by tablet, few or many, in the order of the keys that they will have, and stay in their own order.
+func TestEdgesByTablet(t *testing.T) {
+	var text strings.Builder
+	const predicates = 3 * fewParts
+	for i := range predicates {
+		fmt.Fprintf(&text, "p%d: int .\n", i)
+	}
+	r := newRig(t, memkv.New(memkv.Config{}), text.String())
+	state := r.s.view.Load()
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, used := range []int{1, 3, fewParts, fewParts + 1, predicates} {
+		var edges []graph.Edge
+		want := map[graph.Predicate][]graph.UID{}
+		for uid := range graph.UID(500) {
+			p := graph.Pred(fmt.Sprintf("p%d", rng.IntN(used)))
+			edges = append(edges, graph.Edge{Subject: uid + 1, Predicate: p})
+			want[p] = append(want[p], uid+1)
+		}
+		before := slices.Clone(edges)
+		parts, err := state.byTablet(edges, r.s.view.Load().watermark)
+		if err != nil || len(parts) != len(want) {
+			t.Fatalf("%d parts of %d, %v", len(parts), len(want), err)
+		}
+		for i, part := range parts {
+			if i > 0 && parts[i-1].t.incarnation() >= part.t.incarnation() {
+				t.Errorf("%d predicates: part %d is out of order", used, i)
+			}
+			var got []graph.UID
+			for _, e := range part.edges {
+				got = append(got, e.Subject)
+			}
+			if name := part.t.def.Name; !slices.Equal(got, want[name]) {
+				t.Errorf("%d predicates: %s has %v, want %v", used, name, got, want[name])
+			}
+		}
+		for i := range edges {
+			if edges[i].Subject != before[i].Subject || edges[i].Predicate != before[i].Predicate {
+				t.Fatal("the edges were changed")
+			}
+		}
+	}
+	if _, err := state.byTablet([]graph.Edge{{Subject: 1, Predicate: graph.Pred("unknown")}}, 1<<30); fault.ClassOf(err) != fault.Aborted {
+		t.Errorf("an unknown predicate: %v", err)
 	}
 }

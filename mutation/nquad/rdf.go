@@ -1,7 +1,6 @@
 package nquad
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
@@ -19,17 +18,17 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("while lexing N-Quads at line %d column %d: %s", e.Line, e.Column, e.Text)
 }
 
-// ReadRDF reads a document of N-Quads, one statement a line. The quads share no memory with text.
+// ReadRDF reads a document of N-Quads, one statement a line. The quads share no memory with text, but with one another.
 func ReadRDF(text []byte) ([]Quad, error) {
-	quads := make([]Quad, 0, bytes.Count(text, []byte{'\n'})+1)
-	for n := 1; len(text) > 0; n++ {
-		line := text
-		if i := bytes.IndexByte(text, '\n'); i >= 0 {
-			line, text = text[:i], text[i+1:]
-		} else {
-			text = nil
-		}
-		q, ok, err := ReadLine(line)
+	if len(text) == 0 {
+		return nil, nil
+	}
+	lines := strings.TrimSuffix(string(text), "\n")
+	quads := make([]Quad, 0, strings.Count(lines, "\n")+1)
+	for n := 1; lines != ""; n++ {
+		var line string
+		line, lines, _ = strings.Cut(lines, "\n")
+		q, ok, err := readLine(line)
 		if err != nil {
 			err.Line = n
 			return nil, err
@@ -41,9 +40,12 @@ func ReadRDF(text []byte) ([]Quad, error) {
 	return quads, nil
 }
 
-// ReadLine reads one line, without its line break. It returns false for a line that holds no statement. The error has Line 1.
-func ReadLine(line []byte) (q Quad, ok bool, err *Error) {
-	s := scanner{text: string(line)}
+// ReadLine reads one line, without its line break. It returns false for a line that holds no statement. The error has Line 1. The quad
+// shares no memory with line.
+func ReadLine(line []byte) (q Quad, ok bool, err *Error) { return readLine(string(line)) }
+
+func readLine(line string) (q Quad, ok bool, err *Error) {
+	s := scanner{text: line}
 	s.blanks()
 	if s.atEnd() {
 		return Quad{}, false, nil
