@@ -21,8 +21,8 @@ const (
 
 // Limits bounds what the oracle remembers.
 type Limits struct {
-	Keys     int // conflict keys; about 25 bytes each
-	Outcomes int // verdicts of ended transactions; about 25 bytes each
+	Keys     int // conflict keys; about 25 bytes each, at most 2^24-2
+	Outcomes int // verdicts of ended transactions; about 25 bytes each, at most 2^24-2
 }
 
 // DefaultLimits keeps some seconds of a full-speed load, within 80 MiB.
@@ -37,7 +37,9 @@ type Oracle struct {
 }
 
 // New returns an oracle that has seen nothing.
-func New(l Limits) *Oracle { return &Oracle{limits: l} }
+func New(l Limits) *Oracle {
+	return &Oracle{limits: Limits{Keys: min(l.Keys, maxRecent), Outcomes: min(l.Outcomes, maxRecent)}}
+}
 
 // Outcome returns the commit timestamp of the transaction that started at start, 0 if it was aborted; false if its end is
 // not known: not yet, or forgotten.

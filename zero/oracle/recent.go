@@ -25,11 +25,16 @@ const (
 	chunkLen  = 1 << 10
 	shards    = 1 << 6
 	minSlots  = 8
-	slotCount = 1<<32 - 1 // numbers of additions are held modulo this: far fewer are remembered at a time
+	slotCount = 1<<24 - 1 // numbers of additions are held modulo this: fewer are remembered at a time
+	tagShift  = 24
 )
 
+// maxRecent bounds what may be remembered.
+const maxRecent = slotCount - 1
+
 // shard is a hash table with linear probing. A slot holds one more than the number of the newest addition of its key, 0 where it is
-// free. Their number is a power of two, more than the keys.
+// free, and above that a byte of the key's hash: an addition is looked at only where it agrees, for each is a wait for main memory.
+// The number of slots is a power of two, more than the keys.
 type shard struct {
 	slots []uint32
 	n     int
@@ -65,7 +70,7 @@ func (r *recent) add(key uint64, ts graph.Timestamp) {
 	if s.slots[i] == 0 {
 		s.n++
 	}
-	s.slots[i] = slot(number)
+	s.slots[i] = slot(key, number)
 }
 
 // forget forgets the oldest addition. The key stays where it was added again.
@@ -73,7 +78,7 @@ func (r *recent) forget() {
 	number := r.first
 	key := r.at(number).key
 	s := r.shard(key)
-	if i := r.find(s, key); s.slots[i] == slot(number) {
+	if i := r.find(s, key); s.slots[i] == slot(key, number) {
 		r.free(s, i)
 	}
 	if r.first++; r.first%chunkLen == 0 {
@@ -100,12 +105,15 @@ func (r *recent) at(number uint64) *addition {
 	return &r.chunks[number/chunkLen-r.first/chunkLen][number%chunkLen]
 }
 
-// slot is what stands for the addition with a number, and number the number that a slot stands for.
-func slot(number uint64) uint32 { return uint32(number%slotCount) + 1 }
+// slot is what stands for the addition of a key with a number, and number the number that a slot stands for.
+func slot(key, number uint64) uint32 { return tag(key) | uint32(number%slotCount) + 1 }
 
 func (r *recent) number(slot uint32) uint64 {
-	return r.first + (uint64(slot)-1+slotCount-r.first%slotCount)%slotCount
+	return r.first + (uint64(slot&(1<<tagShift-1))-1+slotCount-r.first%slotCount)%slotCount
 }
+
+// tag is the byte of the hash that a slot holds, where it holds it. Neither shard nor home looks at it.
+func tag(key uint64) uint32 { return uint32(hash(key)>>56) << tagShift }
 
 // hash spreads keys, of which many differ in few bits (Steele, Lea and Flood 2014: the last step of SplitMix64).
 func hash(key uint64) uint64 {
@@ -124,8 +132,8 @@ func (r *recent) find(s *shard, key uint64) int {
 	if len(s.slots) == 0 {
 		return 0
 	}
-	i := s.home(key)
-	for s.slots[i] != 0 && r.at(r.number(s.slots[i])).key != key {
+	i, tag := s.home(key), tag(key)
+	for s.slots[i] != 0 && (s.slots[i]>>tagShift != tag>>tagShift || r.at(r.number(s.slots[i])).key != key) {
 		i = (i + 1) & (len(s.slots) - 1)
 	}
 	return i
