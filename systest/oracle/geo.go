@@ -257,7 +257,7 @@ func (s shape) distance(p place) float64 {
 	}
 	least := math.Inf(1)
 	for _, side := range s.sides() {
-		least = min(least, metres(nearest(side, p), p))
+		least = min(least, toSide(side, p))
 	}
 	return least
 }
@@ -271,7 +271,30 @@ func metres(a, b place) float64 {
 
 func hav(angle float64) float64 { return math.Pow(math.Sin(angle/2), 2) }
 
-// nearest returns the place of a side that is nearest to p.
+// toSide is the distance of p from a side, which is part of a great circle and not straight on a map: of four degrees of longitude it
+// leaves the straight line by two kilometres.
+func toSide(side [2]place, p place) float64 {
+	a, b, c := onSphere(side[0]), onSphere(side[1]), onSphere(p)
+	pole := cross(a, b)
+	if dot(cross(pole, a), c) < 0 || dot(cross(b, pole), c) < 0 {
+		return min(metres(side[0], p), metres(side[1], p))
+	}
+	return meanRadius * math.Asin(math.Abs(dot(pole, c))/math.Sqrt(dot(pole, pole)))
+}
+
+// onSphere is the place on a sphere of radius 1.
+func onSphere(p place) [3]float64 {
+	lon, lat := p[0]*math.Pi/180, p[1]*math.Pi/180
+	return [3]float64{math.Cos(lat) * math.Cos(lon), math.Cos(lat) * math.Sin(lon), math.Sin(lat)}
+}
+
+func cross(a, b [3]float64) [3]float64 {
+	return [3]float64{a[1]*b[2] - a[2]*b[1], a[2]*b[0] - a[0]*b[2], a[0]*b[1] - a[1]*b[0]}
+}
+
+func dot(a, b [3]float64) float64 { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2] }
+
+// nearest returns the place of a side that is nearest to p on a map.
 func nearest(side [2]place, p place) place {
 	a, b := side[0], side[1]
 	narrow := math.Cos(p[1] * math.Pi / 180) // how long a degree of longitude is, compared with one of latitude
