@@ -40,7 +40,7 @@ func (t *tree) free() {
 // Whoever may not know leaves it to the collector.
 func (d *Document) Release() {
 	if t := d.tree; t != nil {
-		t.tops = d.Blocks
+		t.tops, d.tree = d.Blocks, nil
 		t.free()
 	}
 }
