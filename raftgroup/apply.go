@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"dragg/raftgroup/fsm"
 )
 
@@ -49,36 +51,42 @@ func together(commits []commit) int {
 func (g *Group) applyBatch(commits []commit) error {
 	durable := g.machine.Durable()
 	cmds := make([]fsm.Command, 0, len(commits))
-	owners := make([]*commit, 0, len(commits))
+	owners := make([]owner, 0, len(commits))
 	bytes := 0
 	for i := range commits {
 		e := commits[i].entry
-		if e.GetIndex() <= durable || !isChange(e) && len(e.GetData()) == 0 {
-			continue // what the machine has: replayed after a restart, or part of a snapshot. And Raft's own entries
-		}
-		cmd := fsm.Command{Index: e.GetIndex(), Term: e.GetTerm()}
-		if !isChange(e) {
-			if len(e.GetData()) < headerBytes {
-				return fmt.Errorf("log entry %d is shorter than its header", e.GetIndex())
-			}
-			cmd.Data = e.GetData()[headerBytes:]
+		if e.GetIndex() <= durable {
+			continue // what the machine has: replayed after a restart, or part of a snapshot
 		}
 		bytes += len(e.GetData())
-		owners = append(owners, &commits[i])
-		cmds = append(cmds, cmd)
+		var err error
+		if cmds, owners, err = appendCommands(cmds, owners, e); err != nil {
+			return err
+		}
 	}
 	if len(cmds) > 0 {
 		results, err := g.machine.Apply(cmds)
 		if err != nil {
 			return fmt.Errorf("applying log entries %d to %d: %w", cmds[0].Index, cmds[len(cmds)-1].Index, err)
 		}
-		for i, c := range owners {
-			if c.conf == nil {
-				g.waiting.settleEntry(c.entry.GetData(), results[i])
-			}
+		for i, by := range owners {
+			g.waiting.settleOwner(by, results[i])
 		}
 	}
 	return g.pass(commits, bytes)
+}
+
+// appendCommands appends what the machine is to apply of an entry, and who proposed it: nobody waits for the command that stands for a
+// change of the members.
+func appendCommands(cmds []fsm.Command, owners []owner, e *raftpb.Entry) ([]fsm.Command, []owner, error) {
+	if isChange(e) {
+		return append(cmds, fsm.Command{Index: e.GetIndex(), Term: e.GetTerm()}), append(owners, owner{}), nil
+	}
+	err := eachCommand(e, func(by owner, cmd []byte) {
+		cmds = append(cmds, fsm.Command{Index: e.GetIndex(), Term: e.GetTerm(), Data: cmd})
+		owners = append(owners, by)
+	})
+	return cmds, owners, err
 }
 
 // pass notes that the entries went through the machine.
@@ -114,9 +122,9 @@ func (g *Group) settleChange(c *commit) {
 		g.changeOwner = c.owner
 		return
 	}
-	owner := c.owner
-	if owner == nil {
-		owner, g.changeOwner = g.changeOwner, nil
+	by := c.owner
+	if by == (owner{}) {
+		by, g.changeOwner = g.changeOwner, owner{}
 	}
-	g.waiting.settleEntry(owner, nil)
+	g.waiting.settleOwner(by, nil)
 }

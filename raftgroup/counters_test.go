@@ -56,8 +56,9 @@ func (m *counters) Apply(cmds []fsm.Command) ([]any, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	out := make([]any, len(cmds))
+	before := m.state.index // an entry comes whole
 	for i, c := range cmds {
-		if c.Index <= m.state.index {
+		if c.Index <= before || c.Index < m.state.index {
 			return nil, fmt.Errorf("entry %d after entry %d", c.Index, m.state.index)
 		}
 		m.state.index = c.Index

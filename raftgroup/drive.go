@@ -53,14 +53,10 @@ const maxBatchBytes = 8 << 20
 func (g *Group) admit(p proposal) {
 	bytes := 0
 	batch := g.gather.Gather(p, func(p proposal) bool {
-		bytes += len(p.entry.GetData())
+		bytes += len(p.cmd)
 		return bytes >= maxBatchBytes
 	})
-	entries := make([]*raftpb.Entry, len(batch))
-	for i, p := range batch {
-		entries[i] = p.entry
-	}
-	err := g.step.propose(entries)
+	err := g.step.propose(entriesOf(g.waiting.node, batch))
 	if err == nil {
 		g.waiting.admitted(batch, g.step.view.term)
 		return

@@ -157,7 +157,7 @@ type Group struct {
 	hang        *hang
 	pace        *rate.Limiter // of the snapshots that are sent
 	backlog     backlog       // of the applier
-	changeOwner []byte        // of the applier: the header of a change of members that is half done
+	changeOwner owner         // of the applier: of a change of members that is half done
 }
 
 // Open opens the member's log, making it when there is none, and readies Raft. The machine must be open already: what it has
@@ -248,7 +248,7 @@ func (g *Group) Status() Status {
 // Applied returns the index of the last entry that was applied.
 func (g *Group) Applied() uint64 { return g.applied.Load() }
 
-// Propose replicates cmd and returns what the machine answered when it was applied on this node. The slice is not kept.
+// Propose replicates cmd and returns what the machine answered when it was applied on this node. The slice is kept.
 // Errors: ErrNotLeader when it was surely not carried out; fault.Unknown when nobody here can tell.
 func (g *Group) Propose(ctx context.Context, cmd []byte) (any, error) {
 	began := time.Now()

@@ -25,6 +25,7 @@ type sumMachine struct {
 	index   uint64
 	disk    *sumDisk
 	seen    []uint64 // indexes applied since it was opened
+	order   []uint64 // and what was added
 	failing error
 }
 
@@ -42,10 +43,20 @@ func (m *sumMachine) Apply(cmds []fsm.Command) ([]any, error) {
 	for _, c := range cmds {
 		m.sum += binary.BigEndian.Uint64(c.Data)
 		m.index = c.Index
-		m.seen = append(m.seen, c.Index)
+		m.seen, m.order = append(m.seen, c.Index), append(m.order, binary.BigEndian.Uint64(c.Data))
 		out = append(out, m.sum)
 	}
 	return out, nil
+}
+
+// sums returns the sum after each addition since it was opened, when it was empty then.
+func (m *sumMachine) sums() (out []uint64) {
+	sum := uint64(0)
+	for _, n := range m.order {
+		sum += n
+		out = append(out, sum)
+	}
+	return out
 }
 
 func (m *sumMachine) Durable() uint64 { m.mu.Lock(); defer m.mu.Unlock(); return m.disk.index }

@@ -82,15 +82,15 @@ func (g *Group) ChangeMembers(ctx context.Context, cc *raftpb.ConfChangeV2) erro
 		return err
 	}
 	cc = proto.Clone(cc).(*raftpb.ConfChangeV2)
-	cc.Context = p.entry.Data
+	cc.Context = owner{g.waiting.node, p.seq}.header()
 	data, err := proto.Marshal(cc)
 	if err != nil {
 		g.waiting.settle(p.seq, outcome{err: err})
 		return err
 	}
-	p.entry.Type, p.entry.Data = raftpb.EntryConfChangeV2.Enum(), data
+	entry := &raftpb.Entry{Type: raftpb.EntryConfChangeV2.Enum(), Data: data}
 	err = g.call(ctx, func() {
-		if err := g.step.change(p.entry, cc); err != nil {
+		if err := g.step.change(entry, cc); err != nil {
 			g.waiting.settle(p.seq, outcome{err: err})
 			return
 		}

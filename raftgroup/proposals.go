@@ -2,23 +2,12 @@ package raftgroup
 
 import (
 	"context"
-	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"sync"
 
-	"go.etcd.io/raft/v3/raftpb"
-
 	"dragg/internal/fault"
 )
-
-// Every entry that a node proposes starts with a header, so that the proposer recognises it when it is applied:
-//
-//	node id (8 bytes, big endian) ‖ sequence number of the process (8 bytes) ‖ the command
-//
-// Sequence numbers start at a random one, so that an entry of the same node's earlier life that is replayed after a restart
-// is not taken for a proposal of this one.
-const headerBytes = 16
 
 // ErrNotLeader says that the proposal was surely not carried out, since this node does not lead its group.
 var ErrNotLeader = fault.New(fault.Unavailable, "this node does not lead its group")
@@ -37,16 +26,15 @@ type outcome struct {
 
 // proposal is a command on its way into the log.
 type proposal struct {
-	entry *raftpb.Entry
+	cmd   []byte
 	seq   uint64
 	state *proposed
 }
 
 // proposed is one who waits for a proposal.
 type proposed struct {
-	entry raftpb.Entry
-	done  chan outcome // capacity 1
-	term  uint64       // guarded by proposals.mu: in which Raft took it; 0 while it did not, anyTerm once it is applied
+	done chan outcome // capacity 1
+	term uint64       // guarded by proposals.mu: in which Raft took it; 0 while it did not, anyTerm once it is applied
 }
 
 // anyTerm is the term of a proposal that cannot be lost any more, but whose outcome is not there yet.
@@ -66,9 +54,8 @@ func newProposals(node uint64) *proposals {
 	return &proposals{node: node, seq: rand.Uint64(), waiting: map[uint64]*proposed{}}
 }
 
-// add registers a command. The channel receives exactly one outcome.
+// add registers a command, which is kept. The channel receives exactly one outcome.
 func (p *proposals) add(cmd []byte) (proposal, error) {
-	data := make([]byte, headerBytes, headerBytes+len(cmd))
 	state := &proposed{done: make(chan outcome, 1)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,10 +64,7 @@ func (p *proposals) add(cmd []byte) (proposal, error) {
 	}
 	p.seq++
 	p.waiting[p.seq] = state
-	binary.BigEndian.PutUint64(data, p.node)
-	binary.BigEndian.PutUint64(data[8:], p.seq)
-	state.entry.Data = append(data, cmd...)
-	return proposal{entry: &state.entry, seq: p.seq, state: state}, nil
+	return proposal{cmd: cmd, seq: p.seq, state: state}, nil
 }
 
 // admitted notes that Raft took the proposals in term. From now on only the log says what became of them.
@@ -110,27 +94,23 @@ func (p *proposals) settle(seq uint64, o outcome) {
 	}
 }
 
-// settleEntry gives the proposer of an applied entry its result.
-func (p *proposals) settleEntry(header []byte, result any) {
-	if p.own(header) {
-		p.settle(binary.BigEndian.Uint64(header[8:]), outcome{result: result})
+// settleOwner gives the proposer of what is applied its result.
+func (p *proposals) settleOwner(by owner, result any) {
+	if by.node == p.node {
+		p.settle(by.seq, outcome{result: result})
 	}
 }
 
 // hold keeps the proposer of an applied entry waiting: more is to come.
-func (p *proposals) hold(header []byte) {
-	if !p.own(header) {
+func (p *proposals) hold(by owner) {
+	if by.node != p.node {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if one := p.waiting[binary.BigEndian.Uint64(header[8:])]; one != nil {
+	if one := p.waiting[by.seq]; one != nil {
 		one.term = anyTerm
 	}
-}
-
-func (p *proposals) own(header []byte) bool {
-	return len(header) >= headerBytes && binary.BigEndian.Uint64(header) == p.node
 }
 
 // overtaken answers proposals of earlier terms that were not settled although an entry of term is applied: the log holds

@@ -10,7 +10,7 @@ import (
 	"dragg/raftgroup/raftlog"
 )
 
-// replayBatch is how many entries Replay applies at once.
+// replayBatch is from how many commands on Replay applies what it has; those of one entry are applied at once.
 const replayBatch = 1024
 
 // Replay has a machine apply what a member's log holds and the machine does not, without taking part in the group: what a start
@@ -28,22 +28,32 @@ func Replay(dir string, id raftlog.Identity, m fsm.Machine, lg *slog.Logger) (er
 		upto = st.Entries[n-1].GetIndex()
 	}
 	var cmds []fsm.Command
+	apply := func() error {
+		if len(cmds) == 0 {
+			return nil
+		}
+		if _, err := m.Apply(cmds); err != nil {
+			return fmt.Errorf("applying log entries %d to %d: %w", cmds[0].Index, cmds[len(cmds)-1].Index, err)
+		}
+		cmds = nil
+		return nil
+	}
+	durable := m.Durable()
 	for _, e := range st.Entries {
 		if e.GetIndex() > upto {
 			break
 		}
-		if e.GetIndex() <= m.Durable() || isChange(e) || len(e.GetData()) == 0 {
+		if e.GetIndex() <= durable || isChange(e) {
 			continue
 		}
-		if len(e.GetData()) < headerBytes {
-			return fmt.Errorf("log entry %d is shorter than its header", e.GetIndex())
+		if cmds, _, err = appendCommands(cmds, nil, e); err != nil {
+			return err
 		}
-		cmds = append(cmds, fsm.Command{Index: e.GetIndex(), Term: e.GetTerm(), Data: e.GetData()[headerBytes:]})
-	}
-	for batch := range slices.Chunk(cmds, replayBatch) {
-		if _, err := m.Apply(batch); err != nil {
-			return fmt.Errorf("applying log entries %d to %d: %w", batch[0].Index, batch[len(batch)-1].Index, err)
+		if len(cmds) >= replayBatch {
+			if err := apply(); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return apply()
 }

@@ -57,7 +57,7 @@ type work struct {
 type commit struct {
 	entry *raftpb.Entry
 	conf  *raftpb.ConfState // for a change of the membership: what it led to
-	owner []byte            // for a change of the membership: the header of the proposal
+	owner owner             // for a change of the membership: who proposed it; nobody for its second step
 	gone  bool              // the change removed this member
 	fetch *raftpb.Message   // instead of an entry: a snapshot whose data is to be fetched and restored
 }
@@ -304,9 +304,7 @@ func (s *stepper) applyChange(c *commit) error {
 		}
 		cc = v2
 	}
-	if owner := cc.AsV2().GetContext(); len(owner) >= headerBytes {
-		c.owner = owner
-	}
+	c.owner = ownerOf(cc.AsV2().GetContext())
 	was := s.member(s.id)
 	state := s.node.ApplyConfChange(cc)
 	s.setConf(state)

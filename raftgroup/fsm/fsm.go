@@ -11,8 +11,9 @@ import (
 // state was deleted since. Take a new Snapshot and send that.
 var ErrSnapshotGone = errors.New("the state as of this snapshot is gone: take a new snapshot")
 
-// Command is one committed entry of the log. One without data changes nothing but the index that is applied: changes of the
-// group's membership reach the machine like that, so that Durable covers them.
+// Command is a command of a committed entry of the log. Several may share an entry, and so its index: they come with one Apply. One
+// without data changes nothing but the index that is applied: changes of the group's membership reach the machine like that, so that
+// Durable covers them.
 type Command struct {
 	Index uint64
 	Term  uint64
