@@ -21,6 +21,9 @@ type claim struct {
 // transactions are settled by the conflict keys of the index entries.
 func (b *Builder) checkUnique(ctx context.Context, s schema.Snapshot, edges []graph.Edge) error {
 	final, released := finalValues(s, edges)
+	if len(final) == 0 {
+		return nil
+	}
 	holders := map[claim]graph.UID{}
 	var claims []claim
 	for _, slot := range slices.SortedFunc(keysOf(final), compareSlots) {
@@ -111,14 +114,16 @@ func keysOf(m map[slot]claim) func(func(slot) bool) {
 }
 
 // finalValues returns what the request leaves in each slot of a @unique predicate that it touches: a claim, or the zero
-// claim for a deletion; and the slots whose old value goes.
+// claim for a deletion; and the slots whose old value goes. Both are nil where it touches none.
 func finalValues(s schema.Snapshot, edges []graph.Edge) (final map[slot]claim, released map[slot]bool) {
-	final, released = map[slot]claim{}, map[slot]bool{}
 	for i := range edges {
 		e := &edges[i]
 		def, ok := s.Predicate(e.Predicate)
 		if !ok || !def.Unique {
 			continue
+		}
+		if final == nil {
+			final, released = map[slot]claim{}, map[slot]bool{}
 		}
 		at := slot{e.Subject, e.Predicate, e.Lang}
 		released[at] = true

@@ -56,7 +56,9 @@ type Deriver struct {
 
 // NewDeriver returns a Deriver for about so many edges. v is the snapshot at the transaction's start with its own
 // earlier changes on top; they are not part of the result, see [Pending.Merge].
-func NewDeriver(v *View, edges int) *Deriver { return &Deriver{v: v, out: newChanges(edges)} }
+func NewDeriver(v *View, edges int) *Deriver {
+	return &Deriver{v: v, out: newChanges(edges), conflicts: make([]graph.ConflictKey, 0, edges)}
+}
 
 // Add derives the changes that edges make to the lists of predicate p, whose tablet copy is inc. Predicates are added
 // once each, in the order of their inc, which is that of their keys.

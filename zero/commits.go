@@ -83,13 +83,12 @@ func (s *Server) commitBatch(ctx context.Context, batch []committing) {
 		fail(fault.As(fault.Unavailable, err))
 		return
 	}
-	requests := make([]*pb.CommitRequest, len(batch))
+	requests, copies := make([]*pb.CommitRequest, len(batch)), make([]pb.CommitRequest, len(batch))
 	for i, c := range batch {
-		// A copy: the caller's message is its own.
-		requests[i] = &pb.CommitRequest{
-			StartTs: c.request.StartTs, CommitTs: uint64(first) + uint64(i),
-			Keys: c.request.Keys, Epochs: c.request.Epochs, Groups: c.request.Groups, Abort: c.request.Abort,
-		}
+		r := &copies[i] // the caller's message is its own
+		r.StartTs, r.CommitTs = c.request.StartTs, uint64(first)+uint64(i)
+		r.Keys, r.Epochs, r.Groups, r.Abort = c.request.Keys, c.request.Epochs, c.request.Groups, c.request.Abort
+		requests[i] = r
 	}
 	res, err := s.propose(ctx, &pb.ZeroEntry{Commits: &pb.CommitBatch{Requests: requests}})
 	if err != nil {

@@ -110,11 +110,9 @@ func (b *applying) prewrite(p *pb.Prewrite) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the prewrite of transaction %d: %w", start, err)
 	}
-	next := &txn{
-		pending: merged,
-		epochs:  union(old.epochs, p.Epochs),
-		keys:    append(old.keys[:len(old.keys):len(old.keys)], p.Keys...),
-		closed:  p.Last,
+	next := &txn{pending: merged, epochs: p.Epochs, keys: p.Keys, closed: p.Last}
+	if len(old.keys)+len(old.epochs) > 0 {
+		next.epochs, next.keys = union(old.epochs, p.Epochs), slices.Concat(old.keys, p.Keys)
 	}
 	s.keep(start, old, next)
 	for _, e := range p.Epochs {

@@ -49,8 +49,8 @@ func (s *Shard) Prewrite(ctx context.Context, w Writing) (Written, error) {
 	if err := s.waitFences(ctx, w.Steps); err != nil {
 		return Written{}, err
 	}
-	unlock := s.deriving.lock(start)
-	defer unlock()
+	s.deriving.lock(start)
+	defer s.deriving.unlock(start)
 	if err := s.horizon.enter(start); err != nil {
 		return Written{}, err
 	}
@@ -212,7 +212,7 @@ const fewParts = 16
 // byTablet groups edges by their tablets, in the order of the incarnations, and keeps their order within one. It fails where a writer
 // at ts must not write to one.
 func (p *published) byTablet(edges []graph.Edge, ts graph.Timestamp) ([]part, error) {
-	var parts []part
+	parts := make([]part, 0, min(len(edges), fewParts))
 	var places map[*tablet]int // beyond fewParts
 	place := func(t *tablet) int {
 		if places != nil {

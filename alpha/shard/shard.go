@@ -242,6 +242,7 @@ func (s *Shard) waitUntil(ctx context.Context, holds func() bool) error {
 type keyedLocks struct {
 	mu    sync.Mutex
 	locks map[graph.Timestamp]*keyedLock // guarded by mu
+	free  []*keyedLock                   // guarded by mu: no more than were in use at a time
 }
 
 type keyedLock struct {
@@ -249,26 +250,33 @@ type keyedLock struct {
 	users int // guarded by keyedLocks.mu
 }
 
-// lock locks ts and returns what unlocks it.
-func (k *keyedLocks) lock(ts graph.Timestamp) (unlock func()) {
+// lock locks ts, until unlock.
+func (k *keyedLocks) lock(ts graph.Timestamp) {
 	k.mu.Lock()
 	l := k.locks[ts]
 	if l == nil {
 		if k.locks == nil {
 			k.locks = map[graph.Timestamp]*keyedLock{}
 		}
-		l = &keyedLock{}
+		if n := len(k.free); n > 0 {
+			l, k.free = k.free[n-1], k.free[:n-1]
+		} else {
+			l = &keyedLock{}
+		}
 		k.locks[ts] = l
 	}
 	l.users++
 	k.mu.Unlock()
 	l.Lock()
-	return func() {
-		l.Unlock()
-		k.mu.Lock()
-		if l.users--; l.users == 0 {
-			delete(k.locks, ts)
-		}
-		k.mu.Unlock()
+}
+
+func (k *keyedLocks) unlock(ts graph.Timestamp) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.locks[ts]
+	l.Unlock()
+	if l.users--; l.users == 0 {
+		delete(k.locks, ts)
+		k.free = append(k.free, l)
 	}
 }

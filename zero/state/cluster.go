@@ -102,15 +102,16 @@ func (c *cluster) applyCommits(b *pb.CommitBatch) []*pb.CommitReply {
 		}
 	}
 	c.oracle.ForgetBelow(graph.Timestamp(b.ForgetBelow))
-	replies := make([]*pb.CommitReply, len(b.Requests))
+	replies, memory := make([]*pb.CommitReply, len(b.Requests)), make([]pb.CommitReply, len(b.Requests))
 	for i, r := range b.Requests {
-		replies[i] = c.decide(r)
+		replies[i] = &memory[i]
+		c.decide(r, replies[i])
 	}
 	return replies
 }
 
-// decide gives the verdict for one transaction and tells the groups it wrote to. Asked again, it answers the same.
-func (c *cluster) decide(r *pb.CommitRequest) *pb.CommitReply {
+// decide gives, in reply, the verdict for one transaction and tells the groups it wrote to. Asked again, it answers the same.
+func (c *cluster) decide(r *pb.CommitRequest, reply *pb.CommitReply) {
 	start, commit := graph.Timestamp(r.StartTs), graph.Timestamp(r.CommitTs)
 	if known, ok := c.oracle.Outcome(start); ok {
 		c.decided = max(c.decided, r.CommitTs)
@@ -119,12 +120,12 @@ func (c *cluster) decide(r *pb.CommitRequest) *pb.CommitReply {
 			// before.
 			c.tell(r, 0)
 		}
+		reply.CommitTs = uint64(known)
 		if known == 0 {
-			return &pb.CommitReply{Reason: pb.AbortReason_DISCARDED}
+			reply.Reason = pb.AbortReason_DISCARDED
 		}
-		return &pb.CommitReply{CommitTs: uint64(known)}
+		return
 	}
-	reply := &pb.CommitReply{}
 	switch {
 	case r.Abort:
 		c.oracle.End(start, 0)
@@ -144,7 +145,12 @@ func (c *cluster) decide(r *pb.CommitRequest) *pb.CommitReply {
 	}
 	c.decided = max(c.decided, r.CommitTs)
 	c.tell(r, reply.CommitTs)
-	return reply
+}
+
+// verdictEvent is an event and its verdict, which are made together.
+type verdictEvent struct {
+	pb.Event
+	verdict pb.Verdict
 }
 
 // tell puts the verdict into the stream of every group that the transaction wrote to. Clients may name others, which are not
@@ -152,7 +158,10 @@ func (c *cluster) decide(r *pb.CommitRequest) *pb.CommitReply {
 func (c *cluster) tell(r *pb.CommitRequest, commitTs uint64) {
 	for i, g := range r.Groups {
 		if !slices.Contains(r.Groups[:i], g) && c.streams[graph.GroupID(g)] != nil {
-			c.emit(g, &pb.Event{Verdict: &pb.Verdict{StartTs: r.StartTs, CommitTs: commitTs}})
+			e := new(verdictEvent)
+			e.verdict.StartTs, e.verdict.CommitTs = r.StartTs, commitTs
+			e.Verdict = &e.verdict
+			c.emit(g, &e.Event)
 		}
 	}
 }
