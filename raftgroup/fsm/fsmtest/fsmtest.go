@@ -38,6 +38,7 @@ func Run(t *testing.T, s Subject) {
 	}{
 		{"same log same state", testDeterminism},
 		{"batches do not matter", testBatches},
+		{"commands that share an entry", testShared},
 		{"crash before a snapshot", testNoSnapshot},
 		{"snapshot and crash at each place", testSnapshots},
 		{"replay over what survived", testReplay},
@@ -82,9 +83,14 @@ func (s *Subject) apply(t *testing.T, m fsm.Machine, from, to int) []string {
 	for i := from; i < to; i++ {
 		cmds = append(cmds, fsm.Command{Index: indexOf(i), Term: 2, Data: slices.Clone(s.Log[i])})
 	}
+	return s.applyAll(t, m, cmds)
+}
+
+func (s *Subject) applyAll(t *testing.T, m fsm.Machine, cmds []fsm.Command) []string {
+	t.Helper()
 	results, err := m.Apply(cmds)
 	if err != nil {
-		t.Fatalf("entries %d to %d: %v", from, to-1, err)
+		t.Fatalf("entries %d to %d: %v", cmds[0].Index, cmds[len(cmds)-1].Index, err)
 	}
 	if len(results) != len(cmds) {
 		t.Fatalf("%d results for %d entries", len(results), len(cmds))
@@ -153,6 +159,36 @@ func testBatches(t *testing.T, s *Subject, want straight) {
 		}
 		if !slices.Equal(got, want.results) {
 			t.Errorf("seed %d: the results depend on how entries come together", seed)
+		}
+		s.same(t, fmt.Sprintf("seed %d", seed), m, want.states[len(s.Log)])
+	}
+}
+
+// testShared has several commands come with one index, that of the last: they are answered and applied as if each had its own, and what
+// is durable covers all of them.
+func testShared(t *testing.T, s *Subject, want straight) {
+	for seed := range uint64(5) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		dir := t.TempDir()
+		m := s.Open(t, dir)
+		var got []string
+		for at := 0; at < len(s.Log); {
+			n := min(1+rng.IntN(8), len(s.Log)-at)
+			var cmds []fsm.Command
+			for i := at; i < at+n; i++ {
+				cmds = append(cmds, fsm.Command{Index: indexOf(at + n - 1), Term: 2, Data: slices.Clone(s.Log[i])})
+			}
+			got = append(got, s.applyAll(t, m, cmds)...)
+			at += n
+			if rng.IntN(4) == 0 {
+				snapshot(t, m)
+				if m = s.Open(t, dir); from(m) != at {
+					t.Fatalf("seed %d: reopened at %d after a snapshot at %d", seed, from(m), at)
+				}
+			}
+		}
+		if !slices.Equal(got, want.results) {
+			t.Errorf("seed %d: commands that share an entry are answered otherwise", seed)
 		}
 		s.same(t, fmt.Sprintf("seed %d", seed), m, want.states[len(s.Log)])
 	}
