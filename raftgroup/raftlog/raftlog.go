@@ -58,6 +58,9 @@ type State struct {
 type Log struct {
 	wal *wal.WAL
 	dir string
+
+	mu    sync.Mutex // held while records are written: zeros must not come between
+	ahead ahead      // guarded by mu
 }
 
 // ReadIdentity returns whose log is in dir, and false if there is none.
@@ -117,7 +120,7 @@ func Create(dir string, id Identity, mark Mark) (*Log, *State, error) {
 // Begin gives an empty log its first mark. Create does it; what is left of a crash within Create needs it still.
 func (l *Log) Begin(mark Mark) (*State, error) {
 	hard := &raftpb.HardState{Term: &mark.Term, Vote: new(uint64), Commit: &mark.Index}
-	if err := l.wal.SaveSnapshot(record(mark)); err != nil {
+	if err := l.saveMark(mark); err != nil {
 		return nil, err
 	}
 	if err := l.wal.Save(hard, nil); err != nil {
@@ -239,22 +242,31 @@ func (l *Log) Save(hard *raftpb.HardState, entries []*raftpb.Entry) error {
 	if hard == nil {
 		hard = &raftpb.HardState{}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ahead.before(l.dir, entries)
 	return l.wal.Save(hard, entries)
 }
 
 // SetMark records that everything up to mark is durable elsewhere, and deletes the segments below it. Call it only after
 // the storage barrier.
 func (l *Log) SetMark(mark Mark) error {
-	if err := l.wal.SaveSnapshot(record(mark)); err != nil {
+	if err := l.saveMark(mark); err != nil {
 		return err
 	}
 	return l.release(mark.Index)
 }
 
+func (l *Log) saveMark(mark Mark) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wal.SaveSnapshot(record(mark))
+}
+
 // Restore records, durably, that a snapshot of another member took the place of the log: everything up to mark is durable
 // elsewhere, what the log held is void, and entries follow. The hard state must cover mark.
 func (l *Log) Restore(mark Mark, hard *raftpb.HardState, entries []*raftpb.Entry) error {
-	if err := l.wal.SaveSnapshot(record(mark)); err != nil {
+	if err := l.saveMark(mark); err != nil {
 		return err
 	}
 	if err := l.Save(hard, entries); err != nil {
@@ -268,7 +280,11 @@ func (l *Log) Restore(mark Mark, hard *raftpb.HardState, entries []*raftpb.Entry
 }
 
 // Sync makes everything saved durable, also what Raft does not need synced: a commit index alone.
-func (l *Log) Sync() error { return l.wal.Sync() }
+func (l *Log) Sync() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wal.Sync()
+}
 
 // release gives up the segments below index.
 func (l *Log) release(index uint64) error {
