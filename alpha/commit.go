@@ -7,6 +7,8 @@ import (
 
 	"github.com/dgraph-io/dgo/v250/protos/api"
 
+	"dragg/alpha/shard"
+	"dragg/cluster"
 	"dragg/graph"
 	"dragg/internal/fault"
 	"dragg/protos/pb"
@@ -25,7 +27,7 @@ func (r *request) commitNow(ctx context.Context, w wrote) error {
 		}
 		w.add(others.Written, others.groups...)
 	}
-	reply, err := r.n.decide(ctx, ending(r.start.Ts, w))
+	reply, err := r.verdict(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -37,18 +39,42 @@ func (r *request) commitNow(ctx context.Context, w wrote) error {
 	return nil
 }
 
+// verdict asks for the verdict, where that was not done as soon as w was written.
+func (r *request) verdict(ctx context.Context, w wrote) (*pb.CommitReply, error) {
+	if v := w.Verdict; v != nil {
+		return r.n.settled(ctx, r.start.Ts, v.Reply, v.Err)
+	}
+	return r.n.decide(ctx, ending(r.start.Ts, w))
+}
+
+// ask returns what asks for the verdict on a transaction of this group alone without waiting; nil where Zero is another process.
+func (n *Node) ask(start graph.Timestamp) shard.Ask {
+	zero, ok := n.zero.(cluster.Asker)
+	if !ok {
+		return nil
+	}
+	return func(all shard.Written, answer func(*pb.CommitReply, error)) bool {
+		return zero.Ask(ending(start, wrote{all, []uint32{uint32(n.group)}}), answer)
+	}
+}
+
 // ending is the request for the verdict on a transaction of which w is pending.
 func ending(start graph.Timestamp, w wrote) *pb.CommitRequest {
 	return &pb.CommitRequest{StartTs: uint64(start), Keys: w.Keys, Epochs: w.Epochs, Groups: w.groups}
 }
 
-// decide asks Zero for the verdict. When the answer is lost it asks for the outcome, before it says that it is unknown.
+// decide asks Zero for the verdict.
 func (n *Node) decide(ctx context.Context, r *pb.CommitRequest) (*pb.CommitReply, error) {
 	reply, err := n.zero.Commit(ctx, r)
+	return n.settled(ctx, graph.Timestamp(r.StartTs), reply, err)
+}
+
+// settled returns Zero's answer. Where it is lost it asks for the outcome, before it says that that is unknown.
+func (n *Node) settled(ctx context.Context, start graph.Timestamp, reply *pb.CommitReply, err error) (*pb.CommitReply, error) {
 	if err == nil || fault.ClassOf(err) != fault.Unknown {
 		return reply, err
 	}
-	commit, known, askErr := n.zero.Outcome(ctx, graph.Timestamp(r.StartTs))
+	commit, known, askErr := n.zero.Outcome(ctx, start)
 	if askErr != nil || !known {
 		return nil, err
 	}

@@ -118,9 +118,11 @@ func (r *request) mutate(ctx context.Context) error {
 	}
 	written := wrote{}
 	if built.Edges > 0 {
-		written, err = r.n.write(ctx, shard.Writing{
-			Start: r.start.Ts, After: r.start.After, Steps: built.Steps, Last: r.req.CommitNow,
-		})
+		w := shard.Writing{Start: r.start.Ts, After: r.start.After, Steps: built.Steps, Last: r.req.CommitNow}
+		if r.req.CommitNow && r.req.StartTs == 0 { // else it may have written to other groups
+			w.Ask = r.n.ask(r.start.Ts)
+		}
+		written, err = r.n.write(ctx, w)
 		if err != nil {
 			r.n.abandon(r.start.Ts)
 			r.again = r.req.StartTs == 0 && fault.ClassOf(err) == fault.Aborted

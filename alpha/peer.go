@@ -105,24 +105,23 @@ func (s *peerService) Close(ctx context.Context, r *pb.CloseRequest) (*pb.WriteR
 // prewrite has the group's leader write, wherever it is.
 func (n *Node) prewrite(ctx context.Context, w shard.Writing) (shard.Written, error) {
 	var steps []*pb.WriteStep // encoded once, if at all
-	reply, err := n.byLeader(ctx, func(ctx context.Context) (*pb.WriteReply, error) {
-		out, err := n.shard.Prewrite(ctx, w)
-		return &pb.WriteReply{Epochs: out.Epochs, Keys: out.Keys}, err
-	}, func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error) {
+	return byLeader(ctx, n, func(ctx context.Context) (shard.Written, error) {
+		return n.shard.Prewrite(ctx, w)
+	}, func(ctx context.Context, p pb.PeerClient) (shard.Written, error) {
 		if steps == nil {
 			steps = wire.FromSteps(w.Steps)
 		}
-		return p.Prewrite(ctx, &pb.WriteRequest{
+		reply, err := p.Prewrite(ctx, &pb.WriteRequest{
 			Group: uint32(n.group), StartTs: uint64(w.Start), After: uint64(w.After), Steps: steps, Last: w.Last,
 			Known: uint64(w.Known), PassedOn: true,
 		})
+		return shard.Written{Epochs: reply.GetEpochs(), Keys: reply.GetKeys()}, err
 	})
-	return shard.Written{Epochs: reply.GetEpochs(), Keys: reply.GetKeys()}, err
 }
 
 // closeTxn has the group's leader end the writing of a transaction. It returns what is pending, false if nothing is.
 func (n *Node) closeTxn(ctx context.Context, start graph.Timestamp) (shard.Written, bool, error) {
-	reply, err := n.byLeader(ctx, func(ctx context.Context) (*pb.WriteReply, error) {
+	reply, err := byLeader(ctx, n, func(ctx context.Context) (*pb.WriteReply, error) {
 		out, ok, err := n.shard.Close(ctx, start)
 		return &pb.WriteReply{Nothing: !ok, Epochs: out.Epochs, Keys: out.Keys}, err
 	}, func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error) {
@@ -142,12 +141,12 @@ const (
 
 // byLeader has the group's leader do something: this member itself, or the one that it knows as the leader. What was surely not
 // done is tried again until there is a leader.
-func (n *Node) byLeader(
-	ctx context.Context, here func(ctx context.Context) (*pb.WriteReply, error),
-	there func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error),
-) (reply *pb.WriteReply, err error) {
+func byLeader[T any](
+	ctx context.Context, n *Node, here func(ctx context.Context) (T, error),
+	there func(ctx context.Context, p pb.PeerClient) (T, error),
+) (reply T, err error) {
 	err = n.patiently(ctx, func(ctx context.Context) (err error) {
-		reply, err = n.tryLeader(ctx, here, there)
+		reply, err = tryLeader(ctx, n, here, there)
 		return err
 	})
 	return reply, err
@@ -166,17 +165,17 @@ func (n *Node) patiently(ctx context.Context, try func(ctx context.Context) erro
 	}
 }
 
-func (n *Node) tryLeader(
-	ctx context.Context, here func(ctx context.Context) (*pb.WriteReply, error),
-	there func(ctx context.Context, p pb.PeerClient) (*pb.WriteReply, error),
-) (*pb.WriteReply, error) {
+func tryLeader[T any](
+	ctx context.Context, n *Node, here func(ctx context.Context) (T, error),
+	there func(ctx context.Context, p pb.PeerClient) (T, error),
+) (reply T, err error) {
 	if n.Leading() || n.links == nil {
 		return here(ctx)
 	}
 	leader := n.raft.Status().Leader
 	address, ok := n.address(leader)
 	if leader == n.id.Node || !ok {
-		return nil, fault.New(fault.Unavailable, "the group has no leader at the moment")
+		return reply, fault.New(fault.Unavailable, "the group has no leader at the moment")
 	}
 	return callPeer(ctx, n, address, there)
 }

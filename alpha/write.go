@@ -47,6 +47,7 @@ func (n *Node) write(ctx context.Context, w shard.Writing) (wrote, error) {
 	eg, ctx := errgroup.WithContext(ctx)
 	for _, group := range slices.Sorted(maps.Keys(parts)) {
 		part := w
+		part.Ask = nil // there is more than this group's part to judge
 		part.Steps, part.Known = parts[group], n.known(parts[group])
 		eg.Go(func() error {
 			written, err := n.writeTo(ctx, group, part)

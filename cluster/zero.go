@@ -27,6 +27,13 @@ type Arbiter interface {
 	Outcome(ctx context.Context, start graph.Timestamp) (commit graph.Timestamp, known bool, err error)
 }
 
+// Asker is an Arbiter that can be asked without waiting: one in the same process.
+type Asker interface {
+	// Ask asks for the verdict as Commit does, and has answer called with it, once, by a goroutine that answer must not hold up. It
+	// returns false where nobody was asked: then Commit says why, or waits.
+	Ask(r *pb.CommitRequest, answer func(*pb.CommitReply, error)) bool
+}
+
 // Catalog holds what exists: members, predicates, types.
 type Catalog interface {
 	Connect(ctx context.Context, j *pb.Join) (*pb.JoinReply, error)

@@ -52,8 +52,8 @@ type replica struct {
 	ts     graph.Timestamp
 }
 
-// Propose implements shard.Proposer.
-func (r *replica) Propose(_ context.Context, cmd []byte) (any, error) {
+// ProposeThen implements shard.Proposer.
+func (r *replica) ProposeThen(_ context.Context, cmd []byte, _ func(any, func(any)) bool) (any, error) {
 	r.index++
 	res, err := r.shard.Apply([]fsm.Command{{Index: r.index, Term: 1, Data: cmd}})
 	if err != nil {

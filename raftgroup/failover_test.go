@@ -113,13 +113,13 @@ func TestMinority(t *testing.T) {
 // What the log says of proposals whose leader was deposed: an entry of a later term proves that those of earlier terms which
 // are not settled were lost.
 func TestLostProposalIsProvedLost(t *testing.T) {
-	p := newProposals(1)
-	a, err := p.add([]byte("a"))
+	p := newProposals(1, newMeters().proposalSeconds)
+	a, err := p.add([]byte("a"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, _ := p.add([]byte("b"))
-	fresh, _ := p.add([]byte("not taken yet"))
+	b, _ := p.add([]byte("b"), nil)
+	fresh, _ := p.add([]byte("not taken yet"), nil)
 	p.admitted([]proposal{a}, 3)
 	p.admitted([]proposal{b}, 5)
 	p.overtaken(4)

@@ -172,15 +172,16 @@ func Open(cfg Config, machine fsm.Machine) (*Group, error) {
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
+	m := newMeters()
 	g := &Group{
 		cfg: cfg, machine: machine, log: log, step: step,
-		waiting: newProposals(cfg.Identity.Node),
+		waiting: newProposals(cfg.Identity.Node, m.proposalSeconds),
 		propose: make(chan proposal, maxProposals),
 		inbox:   newInbox(),
 		calls:   make(chan func(), maxCalls),
 		queue:   newApplyQueue(cfg.ApplyQueueBytes),
 		stopped: make(chan struct{}),
-		meters:  newMeters(),
+		meters:  m,
 		hang:    newHang(),
 		pace:    rate.NewLimiter(rate.Limit(cfg.SnapshotBytesPerSecond), paceBurst),
 
@@ -251,21 +252,24 @@ func (g *Group) Applied() uint64 { return g.applied.Load() }
 // Propose replicates cmd and returns what the machine answered when it was applied on this node. The slice is kept.
 // Errors: ErrNotLeader when it was surely not carried out; fault.Unknown when nobody here can tell.
 func (g *Group) Propose(ctx context.Context, cmd []byte) (any, error) {
-	began := time.Now()
-	result, err := g.proposeCommand(ctx, cmd)
-	if err != nil {
-		g.meters.failed.Add(1)
-		return result, err
-	}
-	g.meters.proposalSeconds.Observe(time.Since(began).Seconds())
-	return result, nil
+	return g.ProposeThen(ctx, cmd, nil)
 }
 
-func (g *Group) proposeCommand(ctx context.Context, cmd []byte) (any, error) {
+// ProposeThen is Propose for whom the result is a step on the way: then goes on from it at once, without a goroutine that has to be
+// woken, and what it settles the proposal with is returned.
+func (g *Group) ProposeThen(ctx context.Context, cmd []byte, then Then) (any, error) {
+	result, err := g.proposeCommand(ctx, cmd, then)
+	if err != nil {
+		g.meters.failed.Add(1)
+	}
+	return result, err
+}
+
+func (g *Group) proposeCommand(ctx context.Context, cmd []byte, then Then) (any, error) {
 	if g.hang.is() {
 		return nil, errHangs
 	}
-	p, err := g.waiting.add(cmd)
+	p, err := g.waiting.add(cmd, then)
 	if err != nil {
 		return nil, err
 	}

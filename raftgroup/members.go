@@ -77,7 +77,7 @@ func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 // Errors: ErrNotLeader, ErrChanging, ErrNotCaughtUp, fault.NotFound for a node that is not a member, and fault.Invalid: the
 // change was surely not made. fault.Unknown: nobody here can tell.
 func (g *Group) ChangeMembers(ctx context.Context, cc *raftpb.ConfChangeV2) error {
-	p, err := g.waiting.add(nil)
+	p, err := g.waiting.add(nil, nil)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"dragg/internal/fault"
 )
@@ -31,10 +34,16 @@ type proposal struct {
 	state *proposed
 }
 
+// Then is called with the result of a proposal by the goroutine that applies, which it must not hold up. Where it returns true the
+// proposer goes on waiting, for what settle is called with, once; where it returns false the proposer has the result.
+type Then = func(result any, settle func(result any)) bool
+
 // proposed is one who waits for a proposal.
 type proposed struct {
-	done chan outcome // capacity 1
-	term uint64       // guarded by proposals.mu: in which Raft took it; 0 while it did not, anyTerm once it is applied
+	done  chan outcome // capacity 1
+	then  Then         // nil: the result is what is waited for
+	began time.Time
+	term  uint64 // guarded by proposals.mu: in which Raft took it; 0 while it did not, anyTerm once it is applied
 }
 
 // anyTerm is the term of a proposal that cannot be lost any more, but whose outcome is not there yet.
@@ -42,7 +51,8 @@ const anyTerm = math.MaxUint64
 
 // proposals matches applied entries with those who wait for them.
 type proposals struct {
-	node uint64
+	node    uint64
+	seconds prometheus.Observer // of those that are applied
 
 	mu      sync.Mutex
 	seq     uint64               // guarded by mu
@@ -50,13 +60,13 @@ type proposals struct {
 	stopped bool                 // guarded by mu
 }
 
-func newProposals(node uint64) *proposals {
-	return &proposals{node: node, seq: rand.Uint64(), waiting: map[uint64]*proposed{}}
+func newProposals(node uint64, seconds prometheus.Observer) *proposals {
+	return &proposals{node: node, seconds: seconds, seq: rand.Uint64(), waiting: map[uint64]*proposed{}}
 }
 
 // add registers a command, which is kept. The channel receives exactly one outcome.
-func (p *proposals) add(cmd []byte) (proposal, error) {
-	state := &proposed{done: make(chan outcome, 1)}
+func (p *proposals) add(cmd []byte, then Then) (proposal, error) {
+	state := &proposed{done: make(chan outcome, 1), then: then, began: time.Now()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stopped {
@@ -89,10 +99,19 @@ func (p *proposals) settle(seq uint64, o outcome) {
 	one := p.waiting[seq]
 	delete(p.waiting, seq)
 	p.mu.Unlock()
-	if one != nil {
-		one.done <- o
+	if one == nil {
+		return
 	}
+	if o.err == nil {
+		p.seconds.Observe(time.Since(one.began).Seconds())
+		if one.then != nil && one.then(o.result, one.settle) {
+			return
+		}
+	}
+	one.done <- o
 }
+
+func (p *proposed) settle(result any) { p.done <- outcome{result: result} }
 
 // settleOwner gives the proposer of what is applied its result.
 func (p *proposals) settleOwner(by owner, result any) {

@@ -17,12 +17,7 @@ const (
 // committing is one request on its way to its verdict.
 type committing struct {
 	request *pb.CommitRequest
-	done    chan verdict // capacity 1
-}
-
-type verdict struct {
-	reply *pb.CommitReply
-	err   error
+	answer  func(*pb.CommitReply, error) // called once; does not wait
 }
 
 // Commit implements cluster.Arbiter.
@@ -35,7 +30,12 @@ func (s *Server) Commit(ctx context.Context, r *pb.CommitRequest) (*pb.CommitRep
 		return nil, errNoLeader
 	default:
 	}
-	c := committing{request: r, done: make(chan verdict, 1)}
+	type verdict struct {
+		reply *pb.CommitReply
+		err   error
+	}
+	done := make(chan verdict, 1)
+	c := committing{request: r, answer: func(reply *pb.CommitReply, err error) { done <- verdict{reply, err} }}
 	select {
 	case s.commits <- c:
 	case <-s.stopped:
@@ -44,12 +44,45 @@ func (s *Server) Commit(ctx context.Context, r *pb.CommitRequest) (*pb.CommitRep
 		return nil, ctx.Err()
 	}
 	select {
-	case v := <-c.done:
+	case v := <-done:
 		return v.reply, v.err
 	case <-s.stopped:
 		return nil, fault.New(fault.Unknown, "this Zero stopped before it knew the verdict on transaction %d", r.StartTs)
 	case <-ctx.Done():
 		return nil, fault.New(fault.Unknown, "gave up waiting for the verdict on transaction %d: %w", r.StartTs, ctx.Err())
+	}
+}
+
+// Ask implements cluster.Asker.
+func (s *Server) Ask(r *pb.CommitRequest, answer func(*pb.CommitReply, error)) bool {
+	if r.StartTs == 0 {
+		return false
+	}
+	s.asking.RLock()
+	defer s.asking.RUnlock()
+	if s.ended {
+		return false
+	}
+	select {
+	case s.commits <- committing{r, answer}:
+		return true
+	default: // the queue is full: Commit waits
+		return false
+	}
+}
+
+// endCommits answers those that nobody will collect any more, and has no more asked.
+func (s *Server) endCommits() {
+	s.asking.Lock()
+	s.ended = true
+	s.asking.Unlock()
+	for {
+		select {
+		case c := <-s.commits:
+			c.answer(nil, errNoLeader)
+		default:
+			return
+		}
 	}
 }
 
@@ -72,10 +105,9 @@ func (s *Server) collectCommits(ctx context.Context) error {
 
 // commitBatch draws the commit timestamps, has the batch decided and answers everybody.
 func (s *Server) commitBatch(ctx context.Context, batch []committing) {
-	answer := func(i int, v verdict) { batch[i].done <- v }
 	fail := func(err error) {
-		for i := range batch {
-			answer(i, verdict{err: err})
+		for _, c := range batch {
+			c.answer(nil, err)
 		}
 	}
 	first, _, err := s.drawTimestamps(ctx, uint64(len(batch)), true)
@@ -97,6 +129,6 @@ func (s *Server) commitBatch(ctx context.Context, batch []committing) {
 	}
 	for i, reply := range res.([]*pb.CommitReply) {
 		s.meters.note(reply)
-		answer(i, verdict{reply: reply})
+		batch[i].answer(reply, nil)
 	}
 }

@@ -99,6 +99,8 @@ type Server struct {
 	term    atomic.Uint64 // for log lines
 	caught  atomic.Bool   // it has caught up since its start
 	commits chan committing
+	asking  sync.RWMutex  // held while somebody asks without waiting
+	ended   bool          // guarded by asking: nobody collects commits any more
 	status  chan struct{} // capacity 1: leadership may have changed
 	stopped chan struct{} // closed when Run has ended
 
@@ -110,7 +112,10 @@ type Server struct {
 	over    chan struct{}     // guarded by mu: made when ready is closed, closed when that is over
 }
 
-var _ cluster.Zero = (*Server)(nil)
+var (
+	_ cluster.Zero  = (*Server)(nil)
+	_ cluster.Asker = (*Server)(nil)
+)
 
 // Open opens the Zero in cfg.Dir. Where there is none it makes a new cluster, or its part of one: all but the first Zero wait
 // for the name that the first one gives it. Nothing runs before Run.
@@ -160,7 +165,7 @@ func (s *Server) walDir() string { return filepath.Join(s.cfg.Dir, "wal") }
 
 // Run serves until ctx ends or the log fails. Call it once. A leader hands over before it stops.
 func (s *Server) Run(ctx context.Context) error {
-	defer close(s.stopped)
+	defer func() { s.endCommits(); close(s.stopped) }()
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() { s.handOver(life); stop() })()

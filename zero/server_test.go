@@ -3,8 +3,10 @@ package zero
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -200,6 +202,66 @@ func BenchmarkCommit(b *testing.B) {
 			}
 		}
 	})
+}
+
+// Who asks without waiting is answered once, also when Zero stops, and is sent away where nobody would answer.
+func TestAsk(t *testing.T) {
+	s, stop := start(t, t.TempDir())
+	answers := make(chan error, 1<<20)
+	answer := func(reply *pb.CommitReply, err error) {
+		if err == nil && reply.CommitTs == 0 {
+			err = fmt.Errorf("a verdict without a commit: %v", reply)
+		}
+		answers <- err
+	}
+	if s.Ask(&pb.CommitRequest{}, answer) {
+		t.Error("a transaction without a start was taken")
+	}
+	var wg sync.WaitGroup
+	var taken atomic.Int64
+	for i := range 8 {
+		wg.Go(func() {
+			for !ended(s) {
+				first, _, err := s.Timestamps(context.Background(), 1)
+				if err == nil && s.Ask(&pb.CommitRequest{StartTs: uint64(first), Keys: []uint64{uint64(i)<<32 | uint64(first)}}, answer) {
+					taken.Add(1)
+				}
+			}
+		})
+	}
+	time.Sleep(50 * time.Millisecond)
+	stop()
+	wg.Wait()
+	if s.Ask(&pb.CommitRequest{StartTs: 1}, answer) {
+		t.Error("asked after the end")
+	}
+	if taken.Load() == 0 || int64(len(answers)) != taken.Load() {
+		t.Errorf("%d were asked for and %d answered", taken.Load(), len(answers))
+	}
+	committed := 0
+	for range len(answers) {
+		switch err := <-answers; fault.ClassOf(err) {
+		case fault.Unknown, fault.Unavailable:
+		default:
+			if err != nil {
+				t.Error(err)
+			}
+			committed++
+		}
+	}
+	if committed == 0 {
+		t.Error("nothing was committed")
+	}
+}
+
+// ended reports whether s has stopped.
+func ended(s *Server) bool {
+	select {
+	case <-s.stopped:
+		return true
+	default:
+		return false
+	}
 }
 
 // Whoever waits for a verdict when Zero stops learns that the outcome is unknown, and who comes later that nobody leads.

@@ -21,6 +21,27 @@ const maxPrewriteBytes = 4 << 20
 type Written struct {
 	Epochs []uint64 // of the tablets, as they were found
 	Keys   []uint64 // conflict keys
+	// Verdict is there where Writing.Ask has asked for it.
+	Verdict *Verdict
+}
+
+// Verdict is what Zero answered, or why it did not.
+type Verdict struct {
+	Reply *pb.CommitReply
+	Err   error
+}
+
+// Ask asks for the verdict on all that a transaction has written, without waiting: answer is called with it later, once. It returns
+// false where nobody was asked.
+type Ask func(all Written, answer func(*pb.CommitReply, error)) bool
+
+// then has a prewrite that is applied go on to the verdict.
+func (ask Ask) then(result any, settle func(result any)) bool {
+	all, ok := result.(Written)
+	return ok && ask(all, func(reply *pb.CommitReply, err error) {
+		all.Verdict = &Verdict{Reply: reply, Err: err}
+		settle(all)
+	})
 }
 
 // Writing is what a transaction writes at a time.
@@ -33,11 +54,14 @@ type Writing struct {
 	Known graph.Timestamp
 	// Last says that the transaction writes no more here: the verdict is asked for next.
 	Last bool
+	// Ask, for a transaction that ends with this and writes to no other group, is called as soon as everything is pending, before a
+	// goroutine that would ask could be woken. Nil where the verdict is for the caller to ask for.
+	Ask Ask
 }
 
 // Prewrite derives the changes that the edges make on top of what the transaction wrote before, and replicates them. They stay
 // pending until the verdict. Every predicate of the edges must be known here. It returns what was written, with Last all that
-// the transaction ever wrote here.
+// the transaction ever wrote here, and with Ask the verdict.
 //
 // Errors of class fault.Aborted: the schema changed meanwhile, or the transaction ended. After any error the transaction must
 // be aborted, since a part of it may be pending.
@@ -78,9 +102,12 @@ func (s *Shard) Prewrite(ctx context.Context, w Writing) (Written, error) {
 		return all, err
 	}
 	for i, part := range parts {
-		all, err := s.proposePrewrite(ctx, &pb.Prewrite{
-			StartTs: uint64(start), Pending: part.AppendBinary(nil), Epochs: written.Epochs, Keys: keys, Last: w.Last && i == len(parts)-1,
-		})
+		p := &pb.Prewrite{StartTs: uint64(start), Pending: part.AppendBinary(nil), Epochs: written.Epochs, Keys: keys}
+		var ask Ask
+		if i == len(parts)-1 {
+			p.Last, ask = w.Last, w.Ask
+		}
+		all, err := s.proposePrewrite(ctx, p, ask)
 		if err != nil {
 			return Written{}, err
 		}
@@ -89,7 +116,9 @@ func (s *Shard) Prewrite(ctx context.Context, w Writing) (Written, error) {
 		}
 		keys = nil // they are known with the first part
 	}
-	s.touch(start)
+	if written.Verdict == nil { // else it has come to its end
+		s.touch(start)
+	}
 	return written, nil
 }
 
@@ -253,8 +282,12 @@ func (p *published) byTablet(edges []graph.Edge, ts graph.Timestamp) ([]part, er
 }
 
 // proposePrewrite returns what the transaction has written here with it.
-func (s *Shard) proposePrewrite(ctx context.Context, p *pb.Prewrite) (Written, error) {
-	res, err := s.propose(ctx, &pb.GroupEntry{Prewrite: p})
+func (s *Shard) proposePrewrite(ctx context.Context, p *pb.Prewrite, ask Ask) (Written, error) {
+	var then func(result any, settle func(result any)) bool
+	if ask != nil {
+		then = ask.then
+	}
+	res, err := s.proposeThen(ctx, &pb.GroupEntry{Prewrite: p}, then)
 	if err != nil {
 		return Written{}, err
 	}
@@ -263,11 +296,17 @@ func (s *Shard) proposePrewrite(ctx context.Context, p *pb.Prewrite) (Written, e
 
 // propose replicates an entry. What Apply refuses is an error.
 func (s *Shard) propose(ctx context.Context, e *pb.GroupEntry) (any, error) {
+	return s.proposeThen(ctx, e, nil)
+}
+
+func (s *Shard) proposeThen(
+	ctx context.Context, e *pb.GroupEntry, then func(result any, settle func(result any)) bool,
+) (any, error) {
 	cmd, err := proto.Marshal(e)
 	if err != nil {
 		return nil, err
 	}
-	res, err := s.group.Propose(ctx, cmd)
+	res, err := s.group.ProposeThen(ctx, cmd, then)
 	if err != nil {
 		return nil, err
 	}

@@ -80,8 +80,8 @@ func (r *rig) crash(loss memkv.Loss, seed uint64) {
 	r.open()
 }
 
-// Propose implements Proposer: the group of one agrees at once.
-func (r *rig) Propose(_ context.Context, cmd []byte) (any, error) {
+// ProposeThen implements Proposer: the group of one agrees at once.
+func (r *rig) ProposeThen(_ context.Context, cmd []byte, _ func(any, func(any)) bool) (any, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.log = append(r.log, bytes.Clone(cmd))

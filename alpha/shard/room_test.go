@@ -27,8 +27,8 @@ type oneEntry struct {
 	index uint64
 }
 
-// Propose implements Proposer.
-func (o *oneEntry) Propose(_ context.Context, cmd []byte) (any, error) {
+// ProposeThen implements Proposer.
+func (o *oneEntry) ProposeThen(_ context.Context, cmd []byte, _ func(any, func(any)) bool) (any, error) {
 	o.index++
 	res, err := o.s.Apply([]fsm.Command{{Index: o.index, Term: 1, Data: cmd}})
 	if err != nil {

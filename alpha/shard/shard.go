@@ -17,7 +17,9 @@ import (
 
 // Proposer replicates a command to the group and returns what Apply answered. raftgroup.Group is one.
 type Proposer interface {
-	Propose(ctx context.Context, cmd []byte) (any, error)
+	// ProposeThen calls then, if it is not nil, with that answer at once, on the goroutine that applies. Where then returns true, what
+	// it settles the proposal with is returned instead.
+	ProposeThen(ctx context.Context, cmd []byte, then func(result any, settle func(result any)) bool) (any, error)
 }
 
 // Config says how a shard is run. Zero values take the defaults.

@@ -137,7 +137,7 @@ func TestPrewriteUnderAnOldEpochIsRefused(t *testing.T) {
 			change(r)
 			_, err = r.s.proposePrewrite(t.Context(), &pb.Prewrite{
 				StartTs: uint64(start), Pending: changes.AppendBinary(nil), Epochs: w.Epochs, Keys: w.Keys,
-			})
+			}, nil)
 			aborted(t, "the write", err)
 			if _, ok := r.s.Written(start); ok {
 				t.Error("a part of it is pending")

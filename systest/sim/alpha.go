@@ -33,8 +33,10 @@ type proposer struct {
 	n *node
 }
 
-// Propose implements shard.Proposer.
-func (p proposer) Propose(_ context.Context, cmd []byte) (any, error) { return p.g.propose(p.n, cmd) }
+// ProposeThen implements shard.Proposer.
+func (p proposer) ProposeThen(_ context.Context, cmd []byte, _ func(any, func(any)) bool) (any, error) {
+	return p.g.propose(p.n, cmd)
+}
 
 // snapshotsKept is how long a snapshot stays readable.
 const snapshotsKept = 600 * time.Millisecond
