@@ -23,7 +23,7 @@ func New[T any](in <-chan T, most int) *Gatherer[T] { return &Gatherer[T]{in: in
 // The gatherer goes when nothing came while it let others run that often in a row, or has waited that long in all: others may
 // have long work to do.
 const (
-	quietYields = 30
+	quietYields = 2
 	longest     = time.Millisecond
 )
 
